@@ -1,0 +1,182 @@
+//! `manifest.json`: what a shard directory holds, how it was made, and the hash of every file in it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::hash::ContentHash;
+
+/// Raised when a reader of the former major version would misread the directory.
+pub const SCHEMA_MAJOR: u32 = 1;
+/// Raised when something was added that such a reader may ignore.
+pub const SCHEMA_MINOR: u32 = 0;
+
+/// The whole of `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    pub schema_version: SchemaVersion,
+    /// The program that wrote the directory, and its version.
+    pub program: String,
+    pub program_version: String,
+    /// Hash of this file's own JSON with this field set to 32 zeros: a flipped byte here is found too.
+    pub manifest_hash: ContentHash,
+    /// The whole effective configuration of the build.
+    pub config: serde_json::Value,
+    pub max_seq_len: usize,
+    pub tokenizer: TokenizerInfo,
+    pub special_tokens: SpecialTokens,
+    pub shards: Vec<ShardInfo>,
+    /// `documents.parquet`.
+    pub documents: FileInfo,
+    pub totals: Totals,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SchemaVersion {
+    pub major: u32,
+    pub minor: u32,
+}
+
+/// The tokenizer that made the ids; its files lie in the directory's `tokenizer` folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenizerInfo {
+    /// Hash of `tokenizer.json`: two directories with the same hash hold the same ids for the same text.
+    pub hash: ContentHash,
+    /// Every id in the shards is below this.
+    pub vocab_size: usize,
+    pub files: Vec<FileInfo>,
+}
+
+/// The ids that the trainer must know. `all` lists every id that is never masked and never drawn as a random replacement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SpecialTokens {
+    pub bos: u32,
+    pub eos: u32,
+    pub pad: u32,
+    pub unk: u32,
+    pub mask: u32,
+    pub all: Vec<u32>,
+}
+
+/// A file of the directory other than a shard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FileInfo {
+    /// Path relative to the directory, with forward slashes.
+    pub file: String,
+    pub bytes: u64,
+    pub xxh3: ContentHash,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShardInfo {
+    pub file: String,
+    pub rows: u64,
+    pub tokens: u64,
+    pub bytes: u64,
+    pub xxh3: ContentHash,
+}
+
+/// What every stage took in and gave out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Totals {
+    pub read: ReadTotals,
+    pub clean: CleanTotals,
+    /// Documents per verdict, `keep` included; the counts add up to `read.documents`.
+    pub verdicts: BTreeMap<String, u64>,
+    pub pack: PackTotals,
+    pub write: WriteTotals,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadTotals {
+    pub files: u64,
+    /// Bytes of text read, after decompression.
+    pub bytes: u64,
+    pub documents: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CleanTotals {
+    /// Bytes of cleaned text, of all documents that could be decoded.
+    pub bytes: u64,
+    /// Byte sequences that were not UTF-8, each replaced by U+FFFD.
+    pub invalid_utf8_sequences: u64,
+    /// Control and invisible format characters removed.
+    pub removed_characters: u64,
+    /// Documents whose text was not in NFC.
+    pub renormalized_documents: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PackTotals {
+    pub documents: u64,
+    pub segments: u64,
+    pub rows: u64,
+    pub tokens: u64,
+    /// tokens / (rows × `max_seq_len`), from 0 to 1.
+    pub efficiency: f64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WriteTotals {
+    pub shards: u64,
+    /// Bytes of all shards on disk.
+    pub bytes: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("manifest.json is not a manifest: {0}")]
+    Malformed(#[from] serde_json::Error),
+    #[error(
+        "manifest.json has schema version {found}, and this program reads versions up to {SCHEMA_MAJOR}.x: use a newer program"
+    )]
+    TooNew { found: u32 },
+    #[error("manifest.json was altered: its own hash is {found}, and it states {stated}")]
+    Altered { stated: ContentHash, found: ContentHash },
+}
+
+impl Manifest {
+    /// Reads a manifest and checks its version and its own hash.
+    pub fn from_json(json: &[u8]) -> Result<Self, ManifestError> {
+        #[derive(Deserialize)]
+        struct VersionOnly {
+            schema_version: SchemaVersion,
+        }
+        let version = serde_json::from_slice::<VersionOnly>(json)?.schema_version;
+        if version.major > SCHEMA_MAJOR {
+            return Err(ManifestError::TooNew { found: version.major });
+        }
+        let manifest: Self = serde_json::from_slice(json)?;
+        let found = own_hash(json, manifest.manifest_hash);
+        if found != manifest.manifest_hash {
+            return Err(ManifestError::Altered { stated: manifest.manifest_hash, found });
+        }
+        Ok(manifest)
+    }
+
+    /// The bytes of `manifest.json`, with `manifest_hash` filled in. The same manifest always gives the same bytes.
+    pub fn to_json(&self) -> Result<Vec<u8>, ManifestError> {
+        let blank = ContentHash(0);
+        let mut json = serde_json::to_string_pretty(&Self { manifest_hash: blank, ..self.clone() })?;
+        json.push('\n');
+        let hash = ContentHash::of(json.as_bytes());
+        Ok(json.replacen(&blank.to_string(), &hash.to_string(), 1).into_bytes())
+    }
+
+    /// The JSON Schema of `manifest.json`; a copy is checked in beside this crate's README.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(Manifest).into()
+    }
+}
+
+/// The hash of the file's bytes with the stated hash blanked, whatever else the bytes are.
+fn own_hash(json: &[u8], stated: ContentHash) -> ContentHash {
+    let stated = stated.to_string();
+    let mut blanked = json.to_vec();
+    if let Some(start) = json.windows(stated.len()).position(|window| window == stated.as_bytes()) {
+        blanked[start..start + stated.len()].fill(b'0');
+    }
+    ContentHash::of(&blanked)
+}
