@@ -78,8 +78,8 @@ mod tests {
     fn only_the_canonical_form_is_read() {
         let text = ContentHash::of(b"x").to_string();
         assert_eq!(ContentHash::try_from(text.clone()), Ok(ContentHash::of(b"x")));
-        assert!(ContentHash::try_from(text.to_uppercase()).is_err());
-        assert!(ContentHash::try_from(format!("+{}", &text[1..])).is_err());
-        assert!(ContentHash::try_from(String::new()).is_err());
+        for malformed in [text.to_uppercase(), format!("+{}", &text[1..]), String::new()] {
+            assert_eq!(ContentHash::try_from(malformed.clone()).ok(), None, "{malformed}");
+        }
     }
 }

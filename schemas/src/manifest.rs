@@ -129,9 +129,7 @@ pub struct WriteTotals {
 pub enum ManifestError {
     #[error("manifest.json is not a manifest: {0}")]
     Malformed(#[from] serde_json::Error),
-    #[error(
-        "manifest.json has schema version {found}, and this program reads versions up to {SCHEMA_MAJOR}.x: use a newer program"
-    )]
+    #[error("manifest.json has schema version {found}, and this program reads versions up to {SCHEMA_MAJOR}.x: use a newer program")]
     TooNew { found: u32 },
     #[error("manifest.json was altered: its own hash is {found}, and it states {stated}")]
     Altered { stated: ContentHash, found: ContentHash },

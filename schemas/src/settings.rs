@@ -29,18 +29,17 @@ where
     T: Default + Serialize + DeserializeOwned,
 {
     let mut table = match file {
-        Some((name, text)) => text.parse::<Table>().map_err(|error| SettingsError::Syntax {
-            file: name.to_owned(),
-            message: one_line(&error.to_string()),
-        })?,
+        Some((name, text)) => {
+            text.parse::<Table>().map_err(|error| SettingsError::Syntax { file: name.to_owned(), message: one_line(&error.to_string()) })?
+        }
         None => Table::new(),
     };
     for given in overrides {
         apply_override(&mut table, given)?;
     }
-    table.clone().try_into().map_err(|error: toml::de::Error| unknown_key::<T>(&table).unwrap_or_else(|| SettingsError::BadValue {
-        message: one_line(&error.to_string()),
-    }))
+    table.clone().try_into().map_err(|error: toml::de::Error| {
+        unknown_key::<T>(&table).unwrap_or_else(|| SettingsError::BadValue { message: one_line(&error.to_string()) })
+    })
 }
 
 fn apply_override(table: &mut Table, given: &str) -> Result<(), SettingsError> {
@@ -143,7 +142,10 @@ mod tests {
         check("", &["pack"], Err("--set pack: expected KEY=VALUE, for example --set pack.max_seq_len=256"));
         check("language = \"fr\"", &["language.x=1"], Err("--set language.x=1: language is a value, so it has no key below it"));
         let error = load::<Settings>(None, &["pack.max_seq_len=long".into()]).expect_err("a word is not a number").to_string();
-        assert!(error.starts_with("bad setting: invalid type: string \"long\", expected usize") && error.contains("max_seq_len"), "{error}");
+        assert!(
+            error.starts_with("bad setting: invalid type: string \"long\", expected usize") && error.contains("max_seq_len"),
+            "{error}"
+        );
         let error = load::<Settings>(Some(("run.toml", "a =")), &[]).expect_err("not TOML").to_string();
         assert!(error.starts_with("run.toml: not a TOML file: ") && !error.contains('\n'), "{error}");
     }

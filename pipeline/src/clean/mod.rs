@@ -1,0 +1,127 @@
+//! Decoded text → clean text: NFC, no control or invisible format characters, regular white space.
+//!
+//! White space is regular when words are separated by one space, lines by one line feed, paragraphs by two, and nothing stands at
+//! either end. Cleaning is idempotent: what is clean stays as it is.
+
+mod character;
+
+use character::{Class, classify, may_need_composition};
+use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
+
+/// What cleaning changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CleanCounts {
+    /// Control and invisible format characters removed.
+    pub removed_characters: u64,
+    /// The text was not in NFC.
+    pub renormalized: bool,
+}
+
+/// The largest pause between what was written last and what comes next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Gap {
+    None,
+    Space,
+    Line,
+    Paragraph,
+}
+
+pub struct Cleaner {
+    nfc: ComposingNormalizerBorrowed<'static>,
+}
+
+impl Default for Cleaner {
+    fn default() -> Self {
+        Self { nfc: ComposingNormalizer::new_nfc() }
+    }
+}
+
+impl Cleaner {
+    /// Appends the clean form of `text` to `out`.
+    pub fn clean_into(&self, text: &str, out: &mut String) -> CleanCounts {
+        let start = out.len();
+        let mut counts = CleanCounts::default();
+        let mut compose = false;
+        let mut gap = Gap::None;
+        let mut after_carriage_return = false;
+        for character in text.chars() {
+            let follows_carriage_return = std::mem::replace(&mut after_carriage_return, character == '\r');
+            match classify(character) {
+                Class::Visible => {
+                    match gap {
+                        _ if out.len() == start => {}
+                        Gap::None => {}
+                        Gap::Space => out.push(' '),
+                        Gap::Line => out.push('\n'),
+                        Gap::Paragraph => out.push_str("\n\n"),
+                    }
+                    gap = Gap::None;
+                    compose |= may_need_composition(character);
+                    out.push(character);
+                }
+                Class::Space => gap = gap.max(Gap::Space),
+                Class::LineEnd if character == '\n' && follows_carriage_return => {}
+                Class::LineEnd => gap = if gap >= Gap::Line { Gap::Paragraph } else { Gap::Line },
+                Class::Removed => counts.removed_characters += 1,
+            }
+        }
+        if compose && !self.nfc.is_normalized(&out[start..]) {
+            let composed = self.nfc.normalize(&out[start..]).into_owned();
+            out.truncate(start);
+            out.push_str(&composed);
+            counts.renormalized = true;
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn clean(text: &str) -> String {
+        let mut out = String::new();
+        Cleaner::default().clean_into(text, &mut out);
+        out
+    }
+
+    #[test]
+    fn white_space_becomes_regular() {
+        assert_eq!(
+            clean(" \u{feff}Fièvre\u{a0}:  38,5\u{202f}°C\t \r\n toux\r\rfin \n\n\n\nsuite\n "),
+            "Fièvre : 38,5 °C\ntoux\n\nfin\n\nsuite"
+        );
+        assert_eq!(clean("page 1\u{c}page 2\u{2028}ligne"), "page 1\npage 2\nligne");
+        assert_eq!(clean(" \n\u{200b}\u{0}"), "");
+    }
+
+    #[test]
+    fn invisible_characters_go_and_are_counted() {
+        let mut out = String::from("avant ");
+        let counts = Cleaner::default().clean_into("hypo\u{ad}ten\u{200b}sion\u{1}\u{92}", &mut out);
+        assert_eq!((out.as_str(), counts), ("avant hypotension", CleanCounts { removed_characters: 4, renormalized: false }));
+    }
+
+    #[test]
+    fn decomposed_accents_are_composed_and_what_was_right_stays() {
+        let mut out = String::new();
+        let counts = Cleaner::default().clean_into("de\u{301}mence", &mut out);
+        assert_eq!((out.as_str(), counts.renormalized), ("démence", true));
+        for right in ["« L’œdème » – 5 µg/m², CO₂ ≥ 40 mmHg… β-bloquant", "ﬁèvre Ⅲ ½ 😀", "naïf\nça\n\nÀ jeun"]
+        {
+            assert_eq!(clean(right), right);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_is_idempotent_and_gives_nfc(text in "(\\PC|[ \\n\\r\\t\u{a0}\u{301}\u{327}\u{200d}\u{ad}é\u{3000}\u{85}\u{1100}\u{1161}]){0,40}") {
+            let once = clean(&text);
+            prop_assert_eq!(&clean(&once), &once);
+            prop_assert!(ComposingNormalizer::new_nfc().is_normalized(&once));
+            prop_assert_eq!(once.trim(), &once);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! A chunk → its records, decoded to text.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use memchr::memchr;
+use schemas::documents::Verdict;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::config::DocumentUnit;
+
+/// Bytes of one input file that hold whole records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    pub source: Arc<str>,
+    pub framing: Framing,
+    /// The field of a JSON line that holds the text.
+    pub text_column: Arc<str>,
+    /// A JSON line longer than this is dropped.
+    pub max_record: usize,
+    /// Where the chunk begins in the file.
+    pub offset: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// How the records of a chunk are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Framing {
+    Line,
+    BlankLine,
+    JsonLine,
+    /// The chunk is one text.
+    Whole,
+    /// One record that was too long to be kept in memory.
+    Oversized {
+        length: u64,
+    },
+    /// Texts one after another with these lengths; `None` is a null. Offsets are row numbers.
+    Rows(Vec<Option<usize>>),
+}
+
+impl Framing {
+    pub(super) fn of(unit: DocumentUnit) -> Self {
+        match unit {
+            DocumentUnit::Line => Self::Line,
+            DocumentUnit::BlankLine => Self::BlankLine,
+        }
+    }
+}
+
+/// One document as it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'c> {
+    pub offset: u64,
+    pub length: u64,
+    /// The text, or why there is none.
+    pub text: Result<Cow<'c, str>, Verdict>,
+    /// Byte sequences of the record that were not UTF-8, each now a U+FFFD.
+    pub invalid_utf8_sequences: u64,
+}
+
+impl Chunk {
+    /// Calls `visit` with every record, in order.
+    pub fn for_each_record<'c>(&'c self, visit: &mut dyn FnMut(Record<'c>)) {
+        match &self.framing {
+            Framing::Line => self.for_each_line(&mut |start, line| visit(self.text_record(start, line))),
+            Framing::JsonLine => self.for_each_line(&mut |start, line| visit(self.json_record(start, line))),
+            Framing::BlankLine => self.for_each_paragraph(&mut |start, text| visit(self.text_record(start, text))),
+            Framing::Whole => visit(self.text_record(0, &self.bytes)),
+            Framing::Oversized { length } => {
+                visit(Record { offset: self.offset, length: *length, text: Err(Verdict::TooLong), invalid_utf8_sequences: 0 });
+            }
+            Framing::Rows(lengths) => self.for_each_row(lengths, visit),
+        }
+    }
+
+    /// Every line that is not blank, without its end, and where it starts in the chunk.
+    fn for_each_line<'c>(&'c self, visit: &mut dyn FnMut(usize, &'c [u8])) {
+        for_each_line(&self.bytes, &mut |start, line| {
+            if !is_blank(line) {
+                visit(start, line);
+            }
+        });
+    }
+
+    /// Every run of lines that are not blank, without its last line's end, and where it starts in the chunk.
+    fn for_each_paragraph<'c>(&'c self, visit: &mut dyn FnMut(usize, &'c [u8])) {
+        let mut open: Option<(usize, usize)> = None;
+        for_each_line(&self.bytes, &mut |start, line| {
+            if is_blank(line) {
+                if let Some((first, end)) = open.take() {
+                    visit(first, &self.bytes[first..end]);
+                }
+            } else {
+                let first = open.map_or(start, |(first, _)| first);
+                open = Some((first, start + line.len()));
+            }
+        });
+        if let Some((first, end)) = open {
+            visit(first, &self.bytes[first..end]);
+        }
+    }
+
+    fn for_each_row<'c>(&'c self, lengths: &[Option<usize>], visit: &mut dyn FnMut(Record<'c>)) {
+        let mut start = 0;
+        for (row, length) in lengths.iter().enumerate() {
+            let offset = self.offset + row as u64;
+            let record = match *length {
+                Some(length) => {
+                    let (text, invalid_utf8_sequences) = decode(&self.bytes[start..start + length]);
+                    start += length;
+                    Record { offset, length: length as u64, text: Ok(text), invalid_utf8_sequences }
+                }
+                None => Record { offset, length: 0, text: Err(Verdict::MissingText), invalid_utf8_sequences: 0 },
+            };
+            visit(record);
+        }
+    }
+
+    fn text_record<'c>(&self, start: usize, bytes: &'c [u8]) -> Record<'c> {
+        let (text, invalid_utf8_sequences) = decode(bytes);
+        Record { offset: self.offset + start as u64, length: bytes.len() as u64, text: Ok(text), invalid_utf8_sequences }
+    }
+
+    fn json_record<'c>(&self, start: usize, line: &'c [u8]) -> Record<'c> {
+        let (offset, length) = (self.offset + start as u64, line.len() as u64);
+        if line.len() > self.max_record {
+            return Record { offset, length, text: Err(Verdict::TooLong), invalid_utf8_sequences: 0 };
+        }
+        let (json, invalid_utf8_sequences) = decode(line);
+        let text = match json {
+            Cow::Borrowed(json) => text_field(json, &self.text_column),
+            Cow::Owned(json) => text_field(&json, &self.text_column).map(|text| Cow::Owned(text.into_owned())),
+        };
+        Record { offset, length, text, invalid_utf8_sequences }
+    }
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+fn for_each_line<'b>(bytes: &'b [u8], visit: &mut dyn FnMut(usize, &'b [u8])) {
+    let mut start = 0;
+    while start < bytes.len() {
+        let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
+        let line = &bytes[start..end];
+        visit(start, line.strip_suffix(b"\r").unwrap_or(line));
+        start = end + 1;
+    }
+}
+
+/// The text of these bytes, with the number of sequences that had to be replaced.
+fn decode(bytes: &[u8]) -> (Cow<'_, str>, u64) {
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+        return (Cow::Borrowed(text), 0);
+    }
+    let invalid = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
+    (String::from_utf8_lossy(bytes), invalid as u64)
+}
+
+/// The string under `column` of a JSON object; nothing else of the object is kept.
+fn text_field<'j>(json: &'j str, column: &str) -> Result<Cow<'j, str>, Verdict> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let found = TextField { column }.deserialize(&mut deserializer).and_then(|text| deserializer.end().map(|()| text));
+    match found {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(Verdict::MissingText),
+        Err(_) => Err(Verdict::InvalidJson),
+    }
+}
+
+struct TextField<'n> {
+    column: &'n str,
+}
+
+impl<'de> DeserializeSeed<'de> for TextField<'_> {
+    type Value = Option<Cow<'de, str>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TextField<'_> {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a JSON object with a string field {:?}", self.column)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut text = None;
+        while let Some(Text::String(key)) = map.next_key()? {
+            if key == self.column {
+                text = match map.next_value()? {
+                    Text::String(value) => Some(value),
+                    Text::Other => None,
+                };
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// Any JSON value, of which only strings are kept; borrowed where the string has no escapes.
+enum Text<'de> {
+    String(Cow<'de, str>),
+    Other,
+}
+
+impl<'de> serde::Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text::String(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Text<'de>, E> {
+        Ok(Text::String(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Text<'de>, E> {
+        Ok(Text::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Text<'de>, E> {
+        Ok(Text::Other)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Text<'de>, E> {
+        Ok(Text::Other)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Text<'de>, E> {
+        Ok(Text::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Text<'de>, E> {
+        Ok(Text::Other)
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Text<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Text::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text::Other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(framing: Framing, bytes: &[u8], expected: &[(u64, u64, Result<&str, Verdict>)]) {
+        let chunk = Chunk { source: "t".into(), framing, text_column: "text".into(), max_record: 60, offset: 100, bytes: bytes.to_vec() };
+        let mut found = Vec::new();
+        chunk.for_each_record(&mut |record| {
+            found.push((record.offset - 100, record.length, record.text.map(Cow::into_owned)));
+        });
+        let expected: Vec<_> = expected.iter().map(|(offset, length, text)| (*offset, *length, text.map(str::to_owned))).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn lines_and_paragraphs_keep_their_place_in_the_file() {
+        check(Framing::Line, b"un\r\n\n deux \nfin", &[(0, 2, Ok("un")), (5, 6, Ok(" deux ")), (12, 3, Ok("fin"))]);
+        check(Framing::BlankLine, b"\n\nun\ndeux\r\n \t\r\ntrois\n", &[(2, 7, Ok("un\ndeux")), (15, 5, Ok("trois"))]);
+        check(Framing::BlankLine, b" \n\n", &[]);
+    }
+
+    #[test]
+    fn json_lines_give_their_text_or_the_reason_why_not() {
+        check(
+            Framing::JsonLine,
+            b"{\"id\": [1, {}], \"text\": \"la toux\"}\n{\"text\": \"l\\u00e9sion\\n\"}\n\n{\"text\": null}\n{\"text\": 3}\n[]\n{\"text\": \"x\"} y\n",
+            &[
+                (0, 34, Ok("la toux")),
+                (35, 25, Ok("lésion\n")),
+                (62, 14, Err(Verdict::MissingText)),
+                (77, 11, Err(Verdict::MissingText)),
+                (89, 2, Err(Verdict::InvalidJson)),
+                (92, 15, Err(Verdict::InvalidJson)),
+            ],
+        );
+        let long = format!("{{\"text\": \"{}\"}}", "a".repeat(60));
+        check(Framing::JsonLine, long.as_bytes(), &[(0, 72, Err(Verdict::TooLong))]);
+    }
+
+    #[test]
+    fn rows_are_numbered_and_nulls_are_missing_text() {
+        let rows = Framing::Rows(vec![Some(2), None, Some(0), Some(3)]);
+        check(rows, b"unfin", &[(0, 2, Ok("un")), (1, 0, Err(Verdict::MissingText)), (2, 0, Ok("")), (3, 3, Ok("fin"))]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_replaced_and_counted() {
+        assert_eq!(decode(b"f\xe9brile \xff\xff"), (Cow::Owned("f\u{fffd}brile \u{fffd}\u{fffd}".into()), 3));
+    }
+}

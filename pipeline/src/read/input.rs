@@ -1,0 +1,176 @@
+//! What `--input` names: files, folders, patterns, standard input.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Counted, ReadError, ReadProgress};
+
+/// One file to read, or standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// `-` is standard input.
+    pub path: PathBuf,
+    pub format: Format,
+    pub compression: Compression,
+    /// Size of the file as it lies on the disk; 0 where that is not known.
+    pub file_bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    JsonLines,
+    Parquet,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    None,
+    Gzip,
+    Zstd,
+    Xz,
+}
+
+impl Input {
+    fn standard_input() -> Self {
+        Self { path: PathBuf::from("-"), format: Format::Text, compression: Compression::None, file_bytes: 0 }
+    }
+
+    /// The input at `path`, or `None` if its name says nothing that we can read.
+    fn from_name(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let (stem, compression) = [(".gz", Compression::Gzip), (".zst", Compression::Zstd), (".xz", Compression::Xz)]
+            .into_iter()
+            .find_map(|(suffix, compression)| Some((name.strip_suffix(suffix)?, compression)))
+            .unwrap_or((&name, Compression::None));
+        let format = [(".txt", Format::Text), (".jsonl", Format::JsonLines), (".parquet", Format::Parquet)]
+            .into_iter()
+            .find_map(|(suffix, format)| stem.ends_with(suffix).then_some(format))?;
+        if format == Format::Parquet && compression != Compression::None {
+            return None;
+        }
+        let file_bytes = path.metadata().map_or(0, |metadata| metadata.len());
+        Some(Self { path: path.to_owned(), format, compression, file_bytes })
+    }
+
+    /// The name in `documents.parquet`.
+    pub fn source(&self) -> Arc<str> {
+        self.path.to_string_lossy().into()
+    }
+
+    /// The decompressed bytes.
+    pub(super) fn open(&self, progress: &Arc<ReadProgress>) -> Result<Box<dyn Read>, ReadError> {
+        if self.path.as_os_str() == "-" {
+            return Ok(Box::new(Counted { inner: io::stdin(), progress: progress.clone() }));
+        }
+        let cannot_open = |source| ReadError::Open(self.path.clone(), source);
+        let file = Counted { inner: File::open(&self.path).map_err(cannot_open)?, progress: progress.clone() };
+        let buffered = |file| BufReader::with_capacity(1 << 18, file);
+        Ok(match self.compression {
+            Compression::None => Box::new(file),
+            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(file))),
+            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(buffered(file)).map_err(cannot_open)?),
+            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered(file))),
+        })
+    }
+}
+
+/// Turns the command line's paths into files, in the order given; folders and patterns are expanded in the order of their files' names.
+pub fn resolve(paths: &[String]) -> Result<Vec<Input>, ReadError> {
+    let mut inputs = Vec::new();
+    for path in paths {
+        resolve_one(path, &mut inputs)?;
+    }
+    Ok(inputs)
+}
+
+fn resolve_one(given: &str, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
+    if given == "-" {
+        inputs.push(Input::standard_input());
+        return Ok(());
+    }
+    let path = Path::new(given);
+    if path.is_dir() {
+        let before = inputs.len();
+        walk(path, inputs)?;
+        if inputs.len() == before {
+            return Err(ReadError::EmptyFolder(path.to_owned()));
+        }
+    } else if path.exists() {
+        inputs.push(Input::from_name(path).ok_or_else(|| ReadError::UnknownFormat(path.to_owned()))?);
+    } else if given.contains(['*', '?', '[']) {
+        let matches = glob::glob(given).map_err(|source| ReadError::Pattern(given.to_owned(), source))?;
+        let mut matches: Vec<PathBuf> =
+            matches.collect::<Result<_, _>>().map_err(|error: glob::GlobError| ReadError::Open(error.path().to_owned(), error.into()))?;
+        matches.sort();
+        if matches.is_empty() {
+            return Err(ReadError::NoMatch(given.to_owned()));
+        }
+        for file in matches.iter().filter(|path| path.is_file()) {
+            inputs.push(Input::from_name(file).ok_or_else(|| ReadError::UnknownFormat(file.clone()))?);
+        }
+    } else {
+        return Err(ReadError::NotFound(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// Every readable file below `folder`, by name. Links to folders are not followed, so no loop can be entered.
+fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
+    let cannot_open = |source| ReadError::Open(folder.to_owned(), source);
+    let mut entries: Vec<_> = folder.read_dir().map_err(cannot_open)?.collect::<Result<_, _>>().map_err(cannot_open)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_type().map_err(cannot_open)?.is_dir() {
+            walk(&path, inputs)?;
+        } else if path.is_file() {
+            inputs.extend(Input::from_name(&path));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, expected: Option<(Format, Compression)>) {
+        assert_eq!(Input::from_name(Path::new(name)).map(|input| (input.format, input.compression)), expected, "{name}");
+    }
+
+    #[test]
+    fn names_say_format_and_compression() {
+        check("a.txt", Some((Format::Text, Compression::None)));
+        check("dir/a.b.TXT.GZ", Some((Format::Text, Compression::Gzip)));
+        check("a.jsonl.zst", Some((Format::JsonLines, Compression::Zstd)));
+        check("a.jsonl.xz", Some((Format::JsonLines, Compression::Xz)));
+        check("a.parquet", Some((Format::Parquet, Compression::None)));
+        check("a.parquet.gz", None);
+        check("a.md", None);
+        check(".gz", None);
+    }
+
+    #[test]
+    fn folders_are_walked_in_the_order_of_names_and_patterns_need_a_match() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["b.txt", "a.jsonl", "sub/c.txt", "notes.md"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("below the folder")).expect("created");
+            std::fs::write(path, "x").expect("written");
+        }
+        let given = folder.path().display().to_string();
+        let names = |paths: &[String]| -> Result<Vec<String>, String> {
+            let inputs = resolve(paths).map_err(|error| error.to_string().replace(&given, ""))?;
+            Ok(inputs.iter().map(|input| input.source().replace(&given, "")).collect())
+        };
+        assert_eq!(names(std::slice::from_ref(&given)), Ok(vec!["/a.jsonl".into(), "/b.txt".into(), "/sub/c.txt".into()]));
+        assert_eq!(names(&[format!("{given}/*.txt"), "-".into()]), Ok(vec!["/b.txt".into(), "-".into()]));
+        assert_eq!(names(&[format!("{given}/*.csv")]), Err("/*.csv: no file matches this pattern".into()));
+        assert_eq!(names(&[format!("{given}/none")]), Err("/none: no such file or folder".into()));
+    }
+}

@@ -1,0 +1,80 @@
+//! Inputs → chunks of whole records → documents.
+//!
+//! A chunk is a piece of one input file that ends where a record ends. Cutting chunks is all that has to happen in input order, so it is
+//! the only work of the reading thread; finding the records in a chunk and decoding them ([`Chunk::records`]) is left to the workers.
+
+mod chunk;
+mod cut;
+mod input;
+mod parquet;
+
+pub use chunk::{Chunk, Framing, Record};
+pub use input::{Compression, Format, Input, resolve};
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::config::InputConfig;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("{0}: no such file or folder")]
+    NotFound(PathBuf),
+    #[error("{0}: no file matches this pattern")]
+    NoMatch(String),
+    #[error("{0}: no file with a name ending in .txt, .jsonl or .parquet (.txt and .jsonl also with .gz, .zst or .xz) in this folder")]
+    EmptyFolder(PathBuf),
+    #[error("{0}: expected a name ending in .txt, .jsonl or .parquet (.txt and .jsonl also with .gz, .zst or .xz)")]
+    UnknownFormat(PathBuf),
+    #[error("{0}: bad pattern")]
+    Pattern(String, #[source] glob::PatternError),
+    #[error("{0}: cannot open it")]
+    Open(PathBuf, #[source] io::Error),
+    #[error("{path}: cannot be read beyond byte {offset}: the file is damaged or cut short")]
+    Damaged { path: PathBuf, offset: u64, source: io::Error },
+    #[error("{path}: cannot be read as Parquet")]
+    Parquet { path: PathBuf, source: ::parquet::errors::ParquetError },
+    #[error("{path}: no text column {column:?}; it has {found}: set input.text_column")]
+    NoTextColumn { path: PathBuf, column: String, found: String },
+}
+
+/// What a reading thread may report while it reads.
+#[derive(Debug, Default)]
+pub struct ReadProgress {
+    /// Bytes taken from the files, compressed as they are.
+    pub file_bytes: AtomicU64,
+}
+
+/// Reads one input and hands its chunks, in order, to `emit`, which says whether to go on.
+pub fn read_chunks(
+    input: &Input,
+    config: &InputConfig,
+    progress: &Arc<ReadProgress>,
+    emit: &mut dyn FnMut(Chunk) -> bool,
+) -> Result<(), ReadError> {
+    match input.format {
+        Format::Parquet => parquet::read(input, config, progress, emit),
+        Format::Text => cut::read(input, Framing::of(config.document), config, progress, emit),
+        Format::JsonLines => cut::read(input, Framing::JsonLine, config, progress, emit),
+    }
+}
+
+/// Counts what passes through it.
+struct Counted<R> {
+    inner: R,
+    progress: Arc<ReadProgress>,
+}
+
+impl<R: io::Read> io::Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.progress.file_bytes.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}

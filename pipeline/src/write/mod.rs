@@ -1,0 +1,25 @@
+//! Rows → shards, documents → `documents.parquet`, everything known → `manifest.json`.
+//!
+//! Every file is written under a temporary name, synchronised, then renamed, so that a file with its final name is whole.
+
+mod documents;
+mod output;
+mod shards;
+
+pub use documents::{DocumentRow, DocumentsWriter};
+pub use output::{create_output_folder, write_file};
+pub use shards::ShardWriter;
+
+use std::{io, path::PathBuf};
+
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    #[error("{path}: cannot be written")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path}: cannot be written as Parquet")]
+    Parquet { path: PathBuf, source: parquet::errors::ParquetError },
+    #[error("{0}: already holds a data set: choose another --output or delete it")]
+    Finished(PathBuf),
+    #[error("{path}: is not empty (it holds {found}): choose another --output or empty it")]
+    NotEmpty { path: PathBuf, found: String },
+}

@@ -1,0 +1,93 @@
+//! Files that appear whole or not at all, hashed as they are written.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use schemas::{
+    MANIFEST_FILE,
+    hash::{ContentHash, StreamingHash},
+};
+
+use super::WriteError;
+
+/// Makes the folder, which must be new or empty (what an interrupted build left behind aside).
+pub fn create_output_folder(folder: &Path) -> Result<(), WriteError> {
+    let io_error = |source| WriteError::Io { path: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(io_error)?;
+    if folder.join(MANIFEST_FILE).exists() {
+        return Err(WriteError::Finished(folder.to_owned()));
+    }
+    for entry in folder.read_dir().map_err(io_error)? {
+        let entry = entry.map_err(io_error)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !is_own_file(&name) {
+            return Err(WriteError::NotEmpty { path: folder.to_owned(), found: name });
+        }
+        if entry.file_type().map_err(io_error)?.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }
+            .map_err(io_error)?;
+    }
+    Ok(())
+}
+
+/// Whether an interrupted build may have left a file of this name.
+fn is_own_file(name: &str) -> bool {
+    let name = name.strip_suffix(PARTIAL_SUFFIX).unwrap_or(name);
+    let is_shard =
+        name.strip_prefix("shard-").and_then(|rest| rest.strip_suffix(".parquet")).is_some_and(|number| number.parse::<u32>().is_ok());
+    is_shard || [MANIFEST_FILE, schemas::DOCUMENTS_FILE, schemas::TOKENIZER_DIR].contains(&name)
+}
+
+const PARTIAL_SUFFIX: &str = ".partial";
+
+/// Writes a small file in one go, below `folder`.
+pub fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(u64, ContentHash), WriteError> {
+    let path = folder.join(name);
+    let io_error = |source| WriteError::Io { path: path.clone(), source };
+    let mut file = OutputFile::create(folder, name).map_err(io_error)?;
+    file.write_all(bytes).map_err(io_error)?;
+    file.publish().map_err(io_error)
+}
+
+/// A file under its temporary name; [`OutputFile::publish`] gives it its own.
+pub(super) struct OutputFile {
+    file: BufWriter<File>,
+    temporary: PathBuf,
+    path: PathBuf,
+    hash: StreamingHash,
+    bytes: u64,
+}
+
+impl OutputFile {
+    pub(super) fn create(folder: &Path, name: &str) -> io::Result<Self> {
+        let path = folder.join(name);
+        let temporary = folder.join(format!("{name}{PARTIAL_SUFFIX}"));
+        let file = BufWriter::with_capacity(1 << 20, File::create(&temporary)?);
+        Ok(Self { file, temporary, path, hash: StreamingHash::default(), bytes: 0 })
+    }
+
+    /// Synchronises and renames the file; returns its size and hash.
+    pub(super) fn publish(self) -> io::Result<(u64, ContentHash)> {
+        self.file.into_inner()?.sync_all()?;
+        fs::rename(&self.temporary, &self.path)?;
+        if let Some(folder) = self.path.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok((self.bytes, self.hash.finish()))
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(buffer)?;
+        self.hash.update(&buffer[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
