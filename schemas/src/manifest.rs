@@ -178,3 +178,59 @@ fn own_hash(json: &[u8], stated: ContentHash) -> ContentHash {
     }
     ContentHash::of(&blanked)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Manifest {
+        let file = |name: &str| FileInfo { file: name.into(), bytes: 1, xxh3: ContentHash::of(name.as_bytes()) };
+        Manifest {
+            schema_version: SchemaVersion { major: SCHEMA_MAJOR, minor: SCHEMA_MINOR },
+            program: "nachos".into(),
+            program_version: "0.1.0".into(),
+            manifest_hash: ContentHash(0),
+            config: serde_json::json!({"pack": {"max_seq_len": 512}}),
+            max_seq_len: 512,
+            tokenizer: TokenizerInfo {
+                hash: ContentHash::of(b"tokenizer"),
+                vocab_size: 32_005,
+                files: vec![file("tokenizer/tokenizer.json")],
+            },
+            special_tokens: SpecialTokens { bos: 5, eos: 6, pad: 1, unk: 3, mask: 32_004, all: vec![0, 1, 2, 3, 4, 5, 6, 32_004] },
+            shards: vec![ShardInfo { file: "shard-00000.parquet".into(), rows: 2, tokens: 900, bytes: 1, xxh3: ContentHash::of(b"shard") }],
+            documents: file("documents.parquet"),
+            totals: Totals::default(),
+        }
+    }
+
+    #[test]
+    fn a_manifest_survives_the_round_trip_and_every_flipped_byte_is_found() {
+        let json = example().to_json().expect("serialisable");
+        let read = Manifest::from_json(&json).expect("as written");
+        assert_eq!(Manifest { manifest_hash: ContentHash(0), ..read }, example());
+        for at in 0..json.len() {
+            let mut altered = json.clone();
+            altered[at] ^= 1;
+            assert!(Manifest::from_json(&altered).is_err_and(|error| !error.to_string().is_empty()), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_newer_major_version_is_refused_whatever_else_it_holds() {
+        let newer = format!("{{\"schema_version\": {{\"major\": {}, \"minor\": 0}}}}", SCHEMA_MAJOR + 1);
+        let error = Manifest::from_json(newer.as_bytes()).expect_err("newer").to_string();
+        assert!(error.contains("use a newer program"), "{error}");
+    }
+
+    #[test]
+    fn the_checked_in_json_schema_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/manifest.schema.json");
+        let fresh = format!("{}\n", serde_json::to_string_pretty(&Manifest::json_schema()).expect("serialisable"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(path, &fresh).expect("the source folder can be written");
+        }
+        let checked_in = std::fs::read_to_string(path).expect("manifest.schema.json");
+        assert!(checked_in == fresh, "manifest.schema.json is stale: UPDATE_GOLDEN=1 cargo test --release -p schemas");
+    }
+}
