@@ -112,6 +112,7 @@ pub fn build(inputs: &[Input], tokenizer: &Path, output: &Path, config: &Config,
     let special_tokens = encoder.special_tokens().clone();
     let packer = Packer::new(&config.pack, Frame { bos: special_tokens.bos, eos: special_tokens.eos });
     let progress = Progress::default();
+    let input_failed = AtomicBool::new(false);
     let threads = session.threads;
 
     let (return_permit, permits) = permits(threads);
@@ -123,8 +124,11 @@ pub fn build(inputs: &[Input], tokenizer: &Path, output: &Path, config: &Config,
     let (running, finished) = bounded(0);
 
     let (read, mut totals, written) = thread::scope(|scope| {
-        let (progress, encoder) = (&progress, &encoder);
-        let read_thread = scope.spawn(move || read_all(inputs, &config.input, progress, session.stop, &permits, &to_clean));
+        let (progress, encoder, input_failed) = (&progress, &encoder, &input_failed);
+        let read_thread = scope.spawn(move || {
+            read_all(inputs, &config.input, progress, session.stop, &permits, &to_clean)
+                .inspect_err(|_| input_failed.store(true, Ordering::Release))
+        });
         for _ in 0..threads {
             let (chunks, to_dedup, unique, to_pack) = (chunks.clone(), to_dedup.clone(), unique.clone(), to_pack.clone());
             scope.spawn(move || clean_all(progress, &chunks, &to_dedup));
@@ -134,12 +138,12 @@ pub fn build(inputs: &[Input], tokenizer: &Path, output: &Path, config: &Config,
         scope.spawn(move || dedup_all(config, progress, &cleaned, &to_tokenize));
         let pack_thread = scope.spawn(move || pack_all(packer, progress, &tokenized, &return_permit, &to_write));
         scope.spawn(move || progress.show(session.screen, total_bytes(inputs), &finished));
-        let written = write_all(output, encoder.vocab_size(), config, progress, products);
+        let written = write_all(output, encoder.vocab_size(), config, progress, products, input_failed);
         drop(running);
         (joined(read_thread), joined(pack_thread), written)
     });
-    let (shards, documents) = written?;
     read?;
+    let (shards, documents) = written?;
     totals.read.files = inputs.len() as u64;
     let slots = totals.pack.rows * config.pack.max_seq_len as u64;
     totals.pack.efficiency = if slots == 0 { 0.0 } else { totals.pack.tokens as f64 / slots as f64 };
@@ -364,6 +368,7 @@ fn write_all(
     config: &Config,
     progress: &Progress,
     products: Receiver<Product>,
+    input_failed: &AtomicBool,
 ) -> Result<(Vec<ShardInfo>, FileInfo), RunError> {
     let mut shards = ShardWriter::new(output.to_owned(), vocab_size, &config.write)?;
     let mut documents = DocumentsWriter::create(output, &config.write)?;
@@ -373,6 +378,10 @@ fn write_all(
             Product::Rows(rows) => rows.into_iter().try_for_each(|row| shards.push(row))?,
             Product::Passed(file_bytes) => progress.advance(Stage::Write, file_bytes),
         }
+    }
+    if input_failed.load(Ordering::Acquire) {
+        // What is open stays under its temporary name; the reader has the reason.
+        return Err(RunError::Interrupted);
     }
     Ok((shards.finish()?, documents.finish()?))
 }

@@ -230,7 +230,7 @@ fn column<'b, T: ArrowPrimitiveType>(batch: &'b RecordBatch, name: &str) -> &'b 
     named(batch, name).as_primitive::<T>().values()
 }
 
-fn ensure_equal<T: PartialEq + ToString>(path: &Path, what: &str, expected: T, found: T) -> Result<(), VerifyError> {
+fn ensure_equal<T: PartialEq + ToString + Copy>(path: &Path, what: &str, expected: T, found: T) -> Result<(), VerifyError> {
     ensure(path, || what.to_owned(), expected == found, &expected.to_string(), &found)
 }
 

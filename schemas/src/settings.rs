@@ -70,7 +70,8 @@ fn unknown_key<T: Default + Serialize>(table: &Table) -> Option<SettingsError> {
     collect_keys(table, "", &mut present);
     let key = present.into_iter().find(|key| !known.contains(key))?;
     let distance = |candidate: &&String| strsim::damerau_levenshtein(&key, candidate).min(3 * last_part_distance(&key, candidate));
-    let nearest = known.iter().min_by_key(distance).filter(|candidate| distance(candidate) <= key.len() / 2).cloned();
+    let is_setting = |candidate: &&String| !known.iter().any(|other| other.starts_with(&format!("{candidate}.")));
+    let nearest = known.iter().filter(is_setting).min_by_key(distance).filter(|candidate| distance(candidate) <= key.len() / 2).cloned();
     Some(SettingsError::UnknownKey { key, nearest })
 }
 
@@ -134,6 +135,7 @@ mod tests {
     fn an_unknown_key_is_answered_with_the_nearest() {
         check("[pack]\nmax_seq_length = 1", &[], Err("unknown setting \"pack.max_seq_length\"; did you mean \"pack.max_seq_len\"?"));
         check("", &["max_seq_len=3"], Err("unknown setting \"max_seq_len\"; did you mean \"pack.max_seq_len\"?"));
+        check("", &["pack.zz=3"], Err("unknown setting \"pack.zz\""));
         check("", &["zzzzzz=3"], Err("unknown setting \"zzzzzz\""));
     }
 

@@ -1,0 +1,173 @@
+//! Raw text → shards → a trained model, through the command lines alone.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tempfile::TempDir;
+
+use crate::programs::{command, run, run_ok};
+
+const DISEASES: [&str; 8] = ["pneumopathie", "fracture", "migraine", "bronchite", "gastrite", "anémie", "cystite", "phlébite"];
+const SIGNS: [&str; 8] =
+    ["une toux", "une douleur", "des céphalées", "une fièvre", "des brûlures", "une pâleur", "une dysurie", "un œdème"];
+
+/// A folder with a little text, a tokenizer and the shards made of them.
+struct Corpus {
+    folder: TempDir,
+}
+
+impl Corpus {
+    fn build() -> Self {
+        let corpus = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        fs::write(corpus.folder.path().join("notes.txt"), notes(400)).expect("written");
+        let text = corpus.path("notes.txt");
+        run_ok("nachos", &["train-tokenizer", "--input", &text, "--output", &corpus.path("tokenizer"), "--vocab-size", "200"]);
+        corpus.build_shards("shards", &[]);
+        corpus
+    }
+
+    fn build_shards(&self, name: &str, more: &[&str]) {
+        let (text, tokenizer, output) = (self.path("notes.txt"), self.path("tokenizer"), self.path(name));
+        let arguments = ["build", "--input", &text, "--tokenizer", &tokenizer, "--output", &output, "--set", "pack.max_seq_len=64"];
+        run_ok("nachos", &[&arguments, more].concat());
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+}
+
+fn notes(count: usize) -> String {
+    let note = |number: usize| {
+        let disease = number * 5 % 8;
+        format!(
+            "Note {number}.\nLa patiente est atteinte d'une {}. Elle présente {} depuis {} jours.\n\n",
+            DISEASES[disease],
+            SIGNS[disease],
+            number % 9 + 2
+        )
+    };
+    (0..count).map(note).collect()
+}
+
+/// Every file below `folder` with its content, by name.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir().expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            found.push((path.clone(), fs::read(&path).expect("readable")));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_main_job_ends_with_a_model_that_fills_the_mask() {
+    let corpus = Corpus::build();
+    run_ok("nachos", &["verify", &corpus.path("shards")]);
+    let config = corpus.path("train.toml");
+    let settings = format!(
+        "[data]\nshards = {:?}\nmicro_batch_size = 8\nglobal_batch_size = 8\n\
+         [model]\nhidden_size = 32\nnum_hidden_layers = 1\nnum_attention_heads = 2\nintermediate_size = 64\n\
+         hidden_dropout_prob = 0.0\nattention_probs_dropout_prob = 0.0\n\
+         [optimizer]\npeak_learning_rate = 0.01\n[schedule]\nwarmup_steps = 10\n\
+         [train]\nsteps = 120\noutput = {:?}\ndevice = \"cpu\"\n[eval]\nrows = 8\n",
+        corpus.path("shards"),
+        corpus.path("run"),
+    );
+    fs::write(&config, settings).expect("written");
+    run_ok("drbert", &["train", "--config", &config]);
+
+    let losses = losses(&corpus.path("run/metrics.jsonl"));
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let tenth = losses.len() / 10;
+    let (first, last) = (mean(&losses[..tenth]), mean(&losses[losses.len() - tenth..]));
+    assert!(last < first / 2.0, "the loss went from {first} to {last}");
+
+    let model = corpus.path("model");
+    run_ok("drbert", &["export", &corpus.path("run/checkpoints/step-00000120"), "--output", &model]);
+    let evaluation = run_ok("drbert", &["evaluate", "--model", &model, "--shards", &corpus.path("shards"), "--json"]);
+    let evaluation: serde_json::Value = serde_json::from_str(&evaluation).expect("JSON");
+    assert!(evaluation["loss"].as_f64().is_some_and(|loss| loss < first / 2.0), "{evaluation}");
+    let answer = run_ok("drbert", &["fill-mask", "--model", &model, "La patiente est <mask> d'une migraine."]);
+    assert!(answer.contains("atteinte") || answer.contains("at"), "{answer}");
+}
+
+/// The training losses in a `metrics.jsonl`.
+fn losses(path: &str) -> Vec<f64> {
+    let metrics = fs::read_to_string(path).expect("metrics");
+    metrics.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["loss"].as_f64()).collect()
+}
+
+#[test]
+fn the_directory_does_not_depend_on_threads_nor_on_how_often_it_is_built() {
+    let corpus = Corpus::build();
+    corpus.build_shards("again", &["--threads", "7"]);
+    let relative = |name: &str| -> Vec<_> {
+        let root = corpus.folder.path().join(name);
+        contents(&root).into_iter().map(|(path, bytes)| (path.strip_prefix(&root).expect("below").to_owned(), bytes)).collect()
+    };
+    assert!(relative("shards") == relative("again"));
+}
+
+#[test]
+fn standard_input_is_an_input_like_any_other() {
+    let corpus = Corpus::build();
+    let (tokenizer, output) = (corpus.path("tokenizer"), corpus.path("piped"));
+    let arguments = ["build", "--input", "-", "--tokenizer", &tokenizer, "--output", &output, "--set", "pack.max_seq_len=64"];
+    let mut child = command("nachos").args(arguments).stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
+    child.stdin.take().expect("a pipe").write_all(notes(400).as_bytes()).expect("taken");
+    assert!(child.wait().expect("ends").success());
+    let shard = |name: &str| fs::read(corpus.folder.path().join(name).join("shard-00000.parquet")).expect("a shard");
+    assert!(shard("shards") == shard("piped"));
+}
+
+#[test]
+fn verify_names_the_file_that_a_single_flipped_bit_is_in() {
+    let corpus = Corpus::build();
+    let shards = corpus.path("shards");
+    for (path, original) in contents(Path::new(&shards)) {
+        let mut altered = original.clone();
+        let middle = altered.len() / 2;
+        altered[middle] ^= 1;
+        fs::write(&path, altered).expect("written");
+        let ended = run("nachos", &["verify", &shards]);
+        let name = path.file_name().expect("a name").to_string_lossy();
+        assert!(ended.code == Some(1) && ended.stderr.starts_with("error: ") && ended.stderr.contains(&*name), "{name}: {}", ended.stderr);
+        fs::write(&path, original).expect("written");
+    }
+    fs::write(Path::new(&shards).join("shard-00099.parquet"), "stray").expect("written");
+    assert!(run("nachos", &["verify", &shards]).stderr.contains("shard-00099.parquet"));
+}
+
+#[test]
+fn what_is_wrong_is_one_line_and_says_what_to_do() {
+    let corpus = Corpus::build();
+    let (tokenizer, shards, text) = (corpus.path("tokenizer"), corpus.path("shards"), corpus.path("notes.txt"));
+    let check = |arguments: &[&str], code: i32, expected: &str| {
+        let ended = run("nachos", arguments);
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.stderr);
+        assert!(ended.stderr.starts_with("error: ") && ended.stderr.contains(expected), "{arguments:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "");
+    };
+    let build = |input: &str, output: &str, set: &str, code: i32, expected: &str| {
+        let output = corpus.path(output);
+        check(&["build", "--input", input, "--tokenizer", &tokenizer, "--output", &output, "--set", set], code, expected);
+    };
+    build(&text, "new", "pack.max_seqlen=3", 2, "did you mean \"pack.max_seq_len\"?");
+    build(&text, "new", "pack.max_seq_len=3", 2, "pack.max_seq_len = 3: expected 8 to 65535");
+    build(&corpus.path("none.txt"), "new", "pack.max_seq_len=64", 1, "none.txt: no such file or folder");
+    build(&text, "shards", "pack.max_seq_len=64", 1, "already holds a data set");
+    build(&text, "tokenizer", "pack.max_seq_len=64", 1, "is not empty");
+    check(&["verify", &tokenizer], 1, "no manifest.json");
+    check(&["inspect", &shards, "--sql", "select nothing from shards"], 1, "the tables are shards (input_ids");
+    check(&["build"], 2, "--input");
+}
