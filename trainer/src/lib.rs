@@ -1,1 +1,26 @@
+//! Trains a RoBERTa on the shards that `nachos build` writes. Modules in the order in which a run meets them.
 
+pub mod config;
+pub mod device;
+pub mod error;
+mod ffi;
+mod random;
+
+pub mod data;
+mod tokenizer;
+
+pub mod model;
+pub mod optim;
+pub mod trainer;
+
+pub mod checkpoint;
+pub mod metrics;
+mod progress;
+mod tensorboard;
+pub mod throughput;
+pub mod train;
+
+pub mod bench;
+pub mod evaluate;
+pub mod export;
+pub mod fill_mask;

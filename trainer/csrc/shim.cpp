@@ -1,0 +1,62 @@
+// What libtorch has and tch lacks, behind a C interface.
+//
+// Every function returns null, or a message that stays valid until the next call on the same thread. No exception leaves this
+// file. Tensors are pointers to at::Tensor, as tch passes them.
+
+#include <cstdlib>
+#include <exception>
+#include <optional>
+#include <string>
+
+#include <ATen/Context.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/_fused_adamw.h>
+
+namespace {
+
+thread_local std::string last_error;
+
+template <typename Body>
+const char* guarded(Body&& body) noexcept {
+    try {
+        body();
+        return nullptr;
+    } catch (const std::exception& error) {
+        last_error = error.what();
+    } catch (...) {
+        last_error = "an exception of an unknown type";
+    }
+    return last_error.c_str();
+}
+
+}  // namespace
+
+extern "C" {
+
+// Makes `gradient` the tensor that backward passes add to, so that it may be a view of a flat buffer.
+const char* drbert_set_gradient(at::Tensor* parameter, const at::Tensor* gradient) {
+    return guarded([&] { parameter->mutable_grad() = *gradient; });
+}
+
+// One AdamW step in place; `step` is a float tensor of one element that counts from 1 on.
+const char* drbert_fused_adamw(
+    at::Tensor* parameters, const at::Tensor* gradients, at::Tensor* exp_avg, at::Tensor* exp_avg_sq, const at::Tensor* step,
+    double learning_rate, double beta1, double beta2, double weight_decay, double epsilon) {
+    return guarded([&] {
+        at::_fused_adamw_(
+            {*parameters}, {*gradients}, {*exp_avg}, {*exp_avg_sq}, {}, {*step},
+            learning_rate, beta1, beta2, weight_decay, epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    });
+}
+
+// Only kernels that give the same bits every time; an operation that has none fails. Call before the first CUDA operation.
+const char* drbert_use_deterministic_algorithms() {
+    return guarded([] {
+        setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+        at::globalContext().setBenchmarkCuDNN(false);
+        at::globalContext().setDeterministicFillUninitializedMemory(false);
+        at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+    });
+}
+
+}  // extern "C"

@@ -1,0 +1,109 @@
+//! Measurements of the loader and of the training step, on given shards with a given configuration.
+
+use std::{sync::Arc, time::Instant};
+
+use serde::Serialize;
+
+use crate::{
+    config::Config,
+    data::{
+        dataset::ShardDirectory,
+        loader::Loader,
+        micro_batch::MicroBatch,
+        samples::{Samples, TrainingSamples},
+    },
+    device,
+    error::Result,
+    throughput::Throughput,
+    train::{start_loader, training_options},
+    trainer::Trainer,
+};
+
+const LOADER_SECONDS: f64 = 3.0;
+const WARMUP_STEPS: usize = 3;
+
+/// How fast micro-batches come, with `threads` threads and nobody else at work.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoaderBench {
+    pub threads: usize,
+    pub micro_batches: u64,
+    pub tokens: u64,
+    pub seconds: f64,
+    pub tokens_per_second: f64,
+}
+
+/// How fast training steps go, after a warm-up.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepBench {
+    pub device: String,
+    pub precision: String,
+    pub steps: usize,
+    pub step_ms: f64,
+    pub tokens_per_second: f64,
+    pub mfu: f64,
+    pub matmul_tflops: f64,
+}
+
+/// Measures the loader for 1, 2, … `data.loader_threads` threads (doubling), for a few seconds each.
+pub fn loader(config: &Config) -> Result<Vec<LoaderBench>> {
+    let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
+    config.check_held_out_rows(directory.num_rows())?;
+    let doublings = std::iter::successors(Some(1), |threads| Some(threads * 2)).take_while(|&threads| threads < config.data.loader_threads);
+    doublings.chain([config.data.loader_threads]).map(|threads| bench_loader(config, &directory, threads)).collect()
+}
+
+fn bench_loader(config: &Config, directory: &Arc<ShardDirectory>, threads: usize) -> Result<LoaderBench> {
+    let samples: Arc<dyn Samples> = Arc::new(TrainingSamples::new(Arc::clone(directory), training_options(config, directory)?));
+    let (mut micro_batches, mut tokens) = (0, 0);
+    let begun = Instant::now();
+    for micro_batch in Loader::start(samples, 0..u64::MAX, threads, config.data.prefetch_batches) {
+        tokens += micro_batch?.num_tokens() as u64;
+        micro_batches += 1;
+        if begun.elapsed().as_secs_f64() >= LOADER_SECONDS {
+            break;
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    Ok(LoaderBench { threads, micro_batches, tokens, seconds, tokens_per_second: tokens as f64 / seconds })
+}
+
+/// Measures `train.steps` training steps, loading included, after a few that do not count.
+pub fn step(config: &Config) -> Result<StepBench> {
+    device::set_up(config.train.threads, config.train.deterministic)?;
+    let device = config.train.device.resolve()?;
+    let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
+    config.check_held_out_rows(directory.num_rows())?;
+    let mut trainer = Trainer::new(config, &config.roberta(directory.manifest())?, device)?;
+    let samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
+    let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
+    let warmed_up = Config {
+        train: crate::config::TrainConfig { steps: config.train.steps + WARMUP_STEPS as u64, ..config.train.clone() },
+        ..config.clone()
+    };
+    let mut loader = start_loader(&warmed_up, samples, 0);
+    let mut run = |num_steps: usize, throughput: &mut Throughput| -> Result<()> {
+        for _ in 0..num_steps {
+            let micro_batches: Vec<MicroBatch> =
+                loader.by_ref().take(config.gradient_accumulation_steps() as usize).collect::<Result<_>>()?;
+            trainer.train_step(&micro_batches)?;
+            throughput.add(&micro_batches, trainer.model().config());
+        }
+        device::synchronize(device);
+        Ok(())
+    };
+    run(WARMUP_STEPS, &mut Throughput::start(matmul_rate))?;
+    let mut throughput = Throughput::start(matmul_rate);
+    let begun = Instant::now();
+    run(config.train.steps as usize, &mut throughput)?;
+    let step_ms = 1e3 * begun.elapsed().as_secs_f64() / config.train.steps.max(1) as f64;
+    let rates = throughput.take();
+    Ok(StepBench {
+        device: format!("{device:?}"),
+        precision: config.train.precision.to_string(),
+        steps: config.train.steps as usize,
+        step_ms,
+        tokens_per_second: rates.tokens_per_second,
+        mfu: rates.mfu,
+        matmul_tflops: matmul_rate / 1e12,
+    })
+}

@@ -1,0 +1,243 @@
+//! The command line, and what its commands print.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+use signal_hook::{
+    consts::{SIGINT, SIGTERM, SIGUSR1},
+    flag,
+};
+use trainer::{
+    bench,
+    config::Config,
+    data::micro_batch::AttentionScope,
+    device::DeviceChoice,
+    evaluate::{self, EvaluateOptions},
+    export,
+    fill_mask::{self, FillMaskOptions},
+    train,
+};
+
+/// Trains a French biomedical RoBERTa on the shards that `nachos build` writes, and uses it.
+#[derive(Parser)]
+#[command(name = "drbert", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train a model on a shard directory
+    Train(TrainArgs),
+    /// Loss, perplexity and accuracy of a model on shards, with a fixed mask of 15%
+    Evaluate(EvaluateArgs),
+    /// The most probable pieces for every <mask> of a text
+    FillMask(FillMaskArgs),
+    /// Turn a checkpoint into a model directory for Hugging Face transformers
+    Export(ExportArgs),
+    /// Measure the loader or the training step
+    Bench(BenchArgs),
+}
+
+#[derive(Args)]
+struct Settings {
+    /// Settings of the run (TOML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Override one setting, for example --set train.steps=300; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Settings {
+    fn load(&self) -> Result<Config, trainer::error::Error> {
+        Config::load(self.config.as_deref(), &self.set)
+    }
+}
+
+#[derive(Args)]
+struct TrainArgs {
+    #[command(flatten)]
+    settings: Settings,
+    /// Go on from the newest sound checkpoint of train.output, if there is one
+    #[arg(long)]
+    resume: bool,
+}
+
+#[derive(Args)]
+struct EvaluateArgs {
+    /// Model directory
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Shard directory
+    #[arg(long, value_name = "DIR")]
+    shards: PathBuf,
+    /// Evaluate this many rows, evenly spaced, instead of all
+    #[arg(long, value_name = "N")]
+    rows: Option<u64>,
+    /// How far attention reaches
+    #[arg(long, default_value = "document")]
+    attention: AttentionScope,
+    /// Rows per forward pass
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..))]
+    micro_batch_size: u64,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct FillMaskArgs {
+    /// Model directory
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// Texts, each with at least one <mask>
+    #[arg(required = true)]
+    text: Vec<String>,
+    /// Predictions per mask
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    top_k: usize,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto")]
+    device: DeviceChoice,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct ExportArgs {
+    /// Checkpoint directory, for example run/checkpoints/step-00001000
+    checkpoint: PathBuf,
+    /// Where to write the model directory
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+}
+
+#[derive(Args)]
+struct BenchArgs {
+    what: BenchTarget,
+    #[command(flatten)]
+    settings: Settings,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum BenchTarget {
+    Loader,
+    Step,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Train(args) => train(&args),
+            Command::Evaluate(args) => evaluate(args),
+            Command::FillMask(args) => fill_mask(args),
+            Command::Export(args) => {
+                export::run(&args.checkpoint, &args.output)?;
+                say(&format!(
+                    "The model lies in {}; fill a mask with\n  drbert fill-mask --model {0} \"La patiente est atteinte d'une <mask>.\"",
+                    args.output.display()
+                ))
+            }
+            Command::Bench(args) => bench(&args),
+        }
+    }
+}
+
+fn train(args: &TrainArgs) -> anyhow::Result<()> {
+    let config = args.settings.load()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    // A second Ctrl-C does not wait for the step in hand.
+    flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop)).context("cannot handle signals")?;
+    for signal in [SIGINT, SIGTERM, SIGUSR1] {
+        flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
+    }
+    let outcome = train::run(&config, args.resume, &stop)?;
+    let checkpoint = outcome.last_checkpoint.display();
+    let next = if outcome.interrupted {
+        format!("Stopped after step {}. Go on with the same command and --resume.\n", outcome.steps)
+    } else {
+        format!("Done: {} steps.\n", outcome.steps)
+    };
+    say(&format!("{next}The checkpoint lies in {checkpoint}; export it with\n  drbert export {checkpoint} --output MODEL_DIR"))
+}
+
+fn evaluate(args: EvaluateArgs) -> anyhow::Result<()> {
+    let EvaluateArgs { model, shards, rows, attention, micro_batch_size, device, json } = args;
+    let evaluation = evaluate::run(&EvaluateOptions { model, shards, rows, micro_batch_size, attention, device })?;
+    if json { print_json(&evaluation) } else { print(&evaluation.to_string()) }
+}
+
+fn fill_mask(args: FillMaskArgs) -> anyhow::Result<()> {
+    let filled = fill_mask::run(&FillMaskOptions { model: args.model, texts: args.text, top_k: args.top_k, device: args.device })?;
+    if args.json {
+        return print_json(&filled);
+    }
+    for text in filled {
+        print(&text.text)?;
+        for (index, predictions) in text.masks.iter().enumerate() {
+            for prediction in predictions {
+                print(&format!("  {}  {:6.2}%  {}", index + 1, 100.0 * prediction.score, prediction.sequence))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn bench(args: &BenchArgs) -> anyhow::Result<()> {
+    let config = args.settings.load()?;
+    match args.what {
+        BenchTarget::Loader => {
+            let results = bench::loader(&config)?;
+            if args.json {
+                return print_json(&results);
+            }
+            results
+                .iter()
+                .try_for_each(|result| print(&format!("{} threads: {:.2} M tokens/s", result.threads, result.tokens_per_second / 1e6)))
+        }
+        BenchTarget::Step => {
+            let result = bench::step(&config)?;
+            if args.json {
+                return print_json(&result);
+            }
+            print(&format!(
+                "{} {}: {:.0} tokens/s, {:.1} ms a step, MFU {:.1}% of {:.2} TFLOP/s",
+                result.device,
+                result.precision,
+                result.tokens_per_second,
+                result.step_ms,
+                100.0 * result.mfu,
+                result.matmul_tflops
+            ))
+        }
+    }
+}
+
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}
+
+/// Results go to standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{text}").context("cannot write to standard output")
+}
+
+/// What is said to a person goes to standard error.
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(io::stderr(), "{text}").context("cannot write to standard error")
+}

@@ -1,0 +1,338 @@
+//! The settings of a run: a typed TOML file with overrides, checked once. `README.md` explains every key.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use schemas::{manifest::Manifest, settings};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    data::micro_batch::AttentionScope,
+    device::{DeviceChoice, Precision},
+    error::{Error, Result},
+    model::config::{HiddenActivation, RobertaConfig},
+    optim::{adamw::AdamWOptions, schedule::LinearSchedule},
+};
+
+/// Everything that a run depends on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub attention: AttentionScope,
+    pub data: DataConfig,
+    pub model: ModelConfig,
+    pub masking: MaskingConfig,
+    pub optimizer: OptimizerConfig,
+    pub schedule: ScheduleConfig,
+    pub train: TrainConfig,
+    pub checkpoint: CheckpointConfig,
+    pub eval: EvalConfig,
+    pub log: LogConfig,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataConfig {
+    pub shards: PathBuf,
+    pub micro_batch_size: u64,
+    pub global_batch_size: u64,
+    pub loader_threads: usize,
+    pub prefetch_batches: usize,
+}
+
+/// As in Hugging Face's config.json.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    pub hidden_size: i64,
+    pub num_hidden_layers: usize,
+    pub num_attention_heads: i64,
+    pub intermediate_size: i64,
+    pub hidden_act: HiddenActivation,
+    pub hidden_dropout_prob: f64,
+    pub attention_probs_dropout_prob: f64,
+    pub max_position_embeddings: i64,
+    pub type_vocab_size: i64,
+    pub layer_norm_eps: f64,
+    pub initializer_range: f64,
+    pub vocab_size: OrManifest,
+    pub pad_token_id: OrManifest,
+    pub bos_token_id: OrManifest,
+    pub eos_token_id: OrManifest,
+}
+
+/// A number that the shards' manifest knows: stated again, it must agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OrManifest {
+    Stated(i64),
+    Manifest(ManifestWord),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ManifestWord {
+    Manifest,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MaskingConfig {
+    pub probability: f64,
+    pub whole_word: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    pub peak_learning_rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub weight_decay: f64,
+    pub max_gradient_norm: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleConfig {
+    pub warmup_steps: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    pub steps: u64,
+    pub seed: u64,
+    pub device: DeviceChoice,
+    pub precision: Precision,
+    pub output: PathBuf,
+    pub deterministic: bool,
+    pub threads: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointConfig {
+    pub interval_steps: u64,
+    pub keep: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalConfig {
+    pub interval_steps: u64,
+    pub rows: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    pub interval_steps: u64,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self { shards: PathBuf::new(), micro_batch_size: 8, global_batch_size: 32, loader_threads: 2, prefetch_batches: 8 }
+    }
+}
+
+impl Default for ModelConfig {
+    /// The shape of DrBERT's base model.
+    fn default() -> Self {
+        let from_manifest = OrManifest::Manifest(ManifestWord::Manifest);
+        Self {
+            hidden_size: 768,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            intermediate_size: 3_072,
+            hidden_act: HiddenActivation::Gelu,
+            hidden_dropout_prob: 0.1,
+            attention_probs_dropout_prob: 0.1,
+            max_position_embeddings: 514,
+            type_vocab_size: 1,
+            layer_norm_eps: 1e-5,
+            initializer_range: 0.02,
+            vocab_size: from_manifest,
+            pad_token_id: from_manifest,
+            bos_token_id: from_manifest,
+            eos_token_id: from_manifest,
+        }
+    }
+}
+
+impl Default for MaskingConfig {
+    fn default() -> Self {
+        Self { probability: 0.15, whole_word: false }
+    }
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self { peak_learning_rate: 5e-4, beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weight_decay: 0.01, max_gradient_norm: 1.0 }
+    }
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self { warmup_steps: 100 }
+    }
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            steps: 1_000,
+            seed: 1,
+            device: DeviceChoice::Auto,
+            precision: Precision::Fp32,
+            output: PathBuf::new(),
+            deterministic: false,
+            threads: 0,
+        }
+    }
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self { interval_steps: 1_000, keep: 2 }
+    }
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self { interval_steps: 500, rows: 128 }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { interval_steps: 10 }
+    }
+}
+
+impl Config {
+    /// Reads a settings file, if there is one, applies `KEY=VALUE` overrides and checks the result.
+    pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
+        let text = match file {
+            Some(path) => Some(fs::read_to_string(path).map_err(|error| Error::BadSetting {
+                setting: "--config",
+                found: path.display().to_string(),
+                expected: format!("a readable settings file ({error})"),
+            })?),
+            None => None,
+        };
+        let named = file.map(|path| path.display().to_string()).zip(text);
+        let config: Self = settings::load(named.as_ref().map(|(name, text)| (name.as_str(), text.as_str())), overrides)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    pub fn gradient_accumulation_steps(&self) -> u64 {
+        self.data.global_batch_size / self.data.micro_batch_size
+    }
+
+    pub fn schedule(&self) -> LinearSchedule {
+        LinearSchedule {
+            peak_learning_rate: self.optimizer.peak_learning_rate,
+            warmup_steps: self.schedule.warmup_steps,
+            num_steps: self.train.steps,
+        }
+    }
+
+    pub fn adamw(&self) -> AdamWOptions {
+        let OptimizerConfig { beta1, beta2, epsilon, weight_decay, .. } = self.optimizer;
+        AdamWOptions { beta1, beta2, epsilon, weight_decay }
+    }
+
+    fn check(&self) -> Result<()> {
+        let (data, model, optimizer) = (&self.data, &self.model, &self.optimizer);
+        require("data.shards", !data.shards.as_os_str().is_empty(), &data.shards.display(), "the folder that `nachos build` wrote")?;
+        at_least_one("data.micro_batch_size", data.micro_batch_size)?;
+        let multiple = data.global_batch_size > 0 && data.global_batch_size.is_multiple_of(data.micro_batch_size);
+        require("data.global_batch_size", multiple, data.global_batch_size, "a multiple of data.micro_batch_size")?;
+        at_least_one("data.loader_threads", data.loader_threads as u64)?;
+        at_least_one("data.prefetch_batches", data.prefetch_batches as u64)?;
+
+        at_least_one("model.num_attention_heads", model.num_attention_heads.max(0) as u64)?;
+        let divides = model.hidden_size > 0 && model.hidden_size % model.num_attention_heads == 0;
+        require("model.hidden_size", divides, model.hidden_size, "a multiple of model.num_attention_heads")?;
+        at_least_one("model.num_hidden_layers", model.num_hidden_layers as u64)?;
+        at_least_one("model.intermediate_size", model.intermediate_size.max(0) as u64)?;
+        at_least_one("model.type_vocab_size", model.type_vocab_size.max(0) as u64)?;
+        probability("model.hidden_dropout_prob", model.hidden_dropout_prob)?;
+        probability("model.attention_probs_dropout_prob", model.attention_probs_dropout_prob)?;
+        positive("model.layer_norm_eps", model.layer_norm_eps)?;
+        positive("model.initializer_range", model.initializer_range)?;
+
+        let share = self.masking.probability > 0.0 && self.masking.probability <= 1.0;
+        require("masking.probability", share, self.masking.probability, "a number above 0 and at most 1")?;
+        positive("optimizer.peak_learning_rate", optimizer.peak_learning_rate)?;
+        probability("optimizer.beta1", optimizer.beta1)?;
+        probability("optimizer.beta2", optimizer.beta2)?;
+        positive("optimizer.epsilon", optimizer.epsilon)?;
+        require("optimizer.weight_decay", optimizer.weight_decay >= 0.0, optimizer.weight_decay, "a number of at least 0")?;
+        let norm = optimizer.max_gradient_norm;
+        require("optimizer.max_gradient_norm", norm >= 0.0, norm, "a number of at least 0 (0 = no clipping)")?;
+        require("train.output", !self.train.output.as_os_str().is_empty(), &self.train.output.display(), "a folder for the run")?;
+        at_least_one("checkpoint.keep", self.checkpoint.keep as u64)?;
+        at_least_one("log.interval_steps", self.log.interval_steps)
+    }
+
+    /// The model, with what the manifest knows; says which setting disagrees with it.
+    pub fn roberta(&self, manifest: &Manifest) -> Result<RobertaConfig> {
+        let (model, special) = (&self.model, &manifest.special_tokens);
+        let agreed = |setting: &'static str, stated: OrManifest, manifest: i64| match stated {
+            OrManifest::Stated(number) if number != manifest => {
+                Err(Error::BadSetting { setting, found: number.to_string(), expected: format!("{manifest}, as in the shards' manifest") })
+            }
+            OrManifest::Stated(_) | OrManifest::Manifest(_) => Ok(manifest),
+        };
+        let config = RobertaConfig {
+            vocab_size: agreed("model.vocab_size", model.vocab_size, manifest.tokenizer.vocab_size as i64)?,
+            hidden_size: model.hidden_size,
+            num_hidden_layers: model.num_hidden_layers,
+            num_attention_heads: model.num_attention_heads,
+            intermediate_size: model.intermediate_size,
+            hidden_act: model.hidden_act,
+            hidden_dropout_prob: model.hidden_dropout_prob,
+            attention_probs_dropout_prob: model.attention_probs_dropout_prob,
+            max_position_embeddings: model.max_position_embeddings,
+            type_vocab_size: model.type_vocab_size,
+            layer_norm_eps: model.layer_norm_eps,
+            initializer_range: model.initializer_range,
+            pad_token_id: agreed("model.pad_token_id", model.pad_token_id, i64::from(special.pad))?,
+            bos_token_id: agreed("model.bos_token_id", model.bos_token_id, i64::from(special.bos))?,
+            eos_token_id: agreed("model.eos_token_id", model.eos_token_id, i64::from(special.eos))?,
+        };
+        let needed = manifest.max_seq_len as i64 + config.first_position_id();
+        let expected =
+            format!("at least {needed}: rows of up to {} tokens and {} unused positions", manifest.max_seq_len, config.first_position_id());
+        require("model.max_position_embeddings", config.max_position_embeddings >= needed, config.max_position_embeddings, &expected)?;
+        Ok(config)
+    }
+
+    /// Checks that some of the directory's rows are left to train on.
+    pub fn check_held_out_rows(&self, num_rows: u64) -> Result<()> {
+        let expected = format!("fewer than the {num_rows} rows of data.shards");
+        require("eval.rows", self.eval.rows < num_rows, self.eval.rows, &expected)
+    }
+}
+
+fn require(setting: &'static str, holds: bool, found: impl ToString, expected: &str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::BadSetting { setting, found: found.to_string(), expected: expected.to_owned() }) }
+}
+
+fn at_least_one(setting: &'static str, found: u64) -> Result<()> {
+    require(setting, found > 0, found, "a number of at least 1")
+}
+
+fn probability(setting: &'static str, found: f64) -> Result<()> {
+    require(setting, (0.0..1.0).contains(&found), found, "a number from 0 to below 1")
+}
+
+fn positive(setting: &'static str, found: f64) -> Result<()> {
+    require(setting, found > 0.0 && found.is_finite(), found, "a number above 0")
+}

@@ -1,0 +1,215 @@
+//! A shard directory, opened: its manifest and the row groups of its shards, each decoded on request.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use arrow::{
+    array::{Array, AsArray, ListArray},
+    buffer::ScalarBuffer,
+    datatypes::{DataType, UInt16Type, UInt32Type},
+};
+use parquet::arrow::{
+    ProjectionMask,
+    arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+};
+use schemas::{MANIFEST_FILE, TOKENIZER_DIR, manifest::Manifest, shard};
+
+use crate::error::{AtPath, Error, Result};
+
+const REBUILD: &str = "build the shards again, or run `nachos verify` on them";
+
+/// A shard directory whose manifest and Parquet footers agree.
+pub struct ShardDirectory {
+    path: PathBuf,
+    manifest: Manifest,
+    shards: Vec<Shard>,
+    row_groups: Vec<RowGroupLocation>,
+    num_rows: u64,
+}
+
+struct Shard {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+}
+
+/// Where a row group lies, and which rows it holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowGroupLocation {
+    shard: usize,
+    index_in_shard: usize,
+    /// Number of its first row, counted over the shards in the manifest's order.
+    pub(crate) first_row: u64,
+    pub(crate) num_rows: u64,
+}
+
+impl ShardDirectory {
+    /// Reads the manifest and the footers; no row is decoded.
+    pub fn open(path: &Path) -> Result<Self> {
+        let manifest_path = path.join(MANIFEST_FILE);
+        let manifest = Manifest::from_json(&fs::read(&manifest_path).at_path(&manifest_path)?).at_path(&manifest_path)?;
+        let mut directory = Self { path: path.to_owned(), manifest, shards: Vec::new(), row_groups: Vec::new(), num_rows: 0 };
+        for index in 0..directory.manifest.shards.len() {
+            directory.add_shard(index)?;
+        }
+        if directory.num_rows == 0 {
+            return Err(Error::BadFile { path: manifest_path, expected: "at least one row".into(), found: "none".into(), remedy: REBUILD });
+        }
+        Ok(directory)
+    }
+
+    fn add_shard(&mut self, shard: usize) -> Result<()> {
+        let info = &self.manifest.shards[shard];
+        let path = self.path.join(&info.file);
+        let file = File::open(&path).at_path(&path)?;
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).at_path(&path)?;
+        let bad = |expected: String, found: String| Error::BadFile { path: path.clone(), expected, found, remedy: REBUILD };
+        for expected in &shard::schema(shard::TokenWidth::of_vocabulary(self.manifest.tokenizer.vocab_size)).fields {
+            let found = metadata.schema().field_with_name(expected.name()).map(|field| field.data_type().clone()).unwrap_or(DataType::Null);
+            if item_type(&found) != item_type(expected.data_type()) {
+                return Err(bad(format!("column {} of {}", expected.name(), expected.data_type()), found.to_string()));
+            }
+        }
+        let first_row = self.num_rows;
+        for (index_in_shard, group) in metadata.metadata().row_groups().iter().enumerate() {
+            let num_rows = group.num_rows() as u64;
+            self.row_groups.push(RowGroupLocation { shard, index_in_shard, first_row: self.num_rows, num_rows });
+            self.num_rows += num_rows;
+        }
+        if self.num_rows - first_row != info.rows {
+            return Err(bad(format!("{} rows, as the manifest says", info.rows), (self.num_rows - first_row).to_string()));
+        }
+        self.shards.push(Shard { path, metadata });
+        Ok(())
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub fn tokenizer_dir(&self) -> PathBuf {
+        self.path.join(TOKENIZER_DIR)
+    }
+
+    pub fn num_rows(&self) -> u64 {
+        self.num_rows
+    }
+
+    pub fn num_tokens(&self) -> u64 {
+        self.manifest.shards.iter().map(|shard| shard.tokens).sum()
+    }
+
+    pub(crate) fn row_groups(&self) -> &[RowGroupLocation] {
+        &self.row_groups
+    }
+
+    /// Decodes one row group and checks what the rest relies on: lengths that add up, and ids of the vocabulary.
+    pub(crate) fn read_row_group(&self, group: usize) -> Result<RowGroup> {
+        let location = self.row_groups[group];
+        let Shard { path, metadata } = &self.shards[location.shard];
+        let mask = ProjectionMask::columns(metadata.metadata().file_metadata().schema_descr(), [shard::INPUT_IDS, shard::SEGMENT_LENGTHS]);
+        let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(File::open(path).at_path(path)?, metadata.clone())
+            .with_row_groups(vec![location.index_in_shard])
+            .with_projection(mask)
+            .with_batch_size(location.num_rows as usize)
+            .build()
+            .at_path(path)?;
+        let bad = |expected: &str, found: String| Error::BadFile {
+            path: path.clone(),
+            expected: format!("{expected} in row group {}", location.index_in_shard),
+            found,
+            remedy: REBUILD,
+        };
+        let batch = match batches.next() {
+            Some(batch) => batch.map_err(|error| bad("readable rows", error.to_string()))?,
+            None => return Err(bad("rows", "none".into())),
+        };
+        let list = |name: &str| batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>());
+        let (Some(ids), Some(lengths)) = (list(shard::INPUT_IDS), list(shard::SEGMENT_LENGTHS)) else {
+            return Err(bad("two list columns", format!("{:?}", batch.schema())));
+        };
+        let rows = RowGroup {
+            tokens: Tokens::of(ids).ok_or_else(|| bad("ids of 16 or 32 bits", ids.data_type().to_string()))?,
+            token_offsets: ids.offsets().inner().clone(),
+            segment_lengths: lengths.values().as_primitive::<UInt16Type>().values().clone(),
+            segment_offsets: lengths.offsets().inner().clone(),
+        };
+        rows.check(self.manifest.tokenizer.vocab_size, self.manifest.max_seq_len).map_err(|(expected, found)| bad(expected, found))?;
+        Ok(rows)
+    }
+}
+
+/// The type of a list's elements, whatever their field is called.
+fn item_type(list: &DataType) -> Option<&DataType> {
+    if let DataType::List(field) = list { Some(field.data_type()) } else { None }
+}
+
+/// A decoded row group.
+pub(crate) struct RowGroup {
+    tokens: Tokens,
+    token_offsets: ScalarBuffer<i32>,
+    segment_lengths: ScalarBuffer<u16>,
+    segment_offsets: ScalarBuffer<i32>,
+}
+
+enum Tokens {
+    U16(ScalarBuffer<u16>),
+    U32(ScalarBuffer<u32>),
+}
+
+impl Tokens {
+    fn of(ids: &ListArray) -> Option<Self> {
+        let values = ids.values();
+        values
+            .as_primitive_opt::<UInt16Type>()
+            .map(|values| Self::U16(values.values().clone()))
+            .or_else(|| values.as_primitive_opt::<UInt32Type>().map(|values| Self::U32(values.values().clone())))
+    }
+}
+
+impl RowGroup {
+    fn num_rows(&self) -> usize {
+        self.token_offsets.len() - 1
+    }
+
+    /// The lengths of the segments of row `row`; their sum is the row's length.
+    pub(crate) fn segment_lengths(&self, row: usize) -> &[u16] {
+        &self.segment_lengths[self.segment_offsets[row] as usize..self.segment_offsets[row + 1] as usize]
+    }
+
+    /// Appends the ids of row `row`.
+    pub(crate) fn append_tokens(&self, row: usize, input_ids: &mut Vec<i32>) {
+        let range = self.token_offsets[row] as usize..self.token_offsets[row + 1] as usize;
+        match &self.tokens {
+            Tokens::U16(ids) => input_ids.extend(ids[range].iter().map(|&id| i32::from(id))),
+            Tokens::U32(ids) => input_ids.extend(ids[range].iter().map(|&id| id as i32)),
+        }
+    }
+
+    fn check(&self, vocab_size: usize, max_seq_len: usize) -> Result<(), (&'static str, String)> {
+        let largest = match &self.tokens {
+            Tokens::U16(ids) => ids.iter().max().map_or(0, |&id| id as usize),
+            Tokens::U32(ids) => ids.iter().max().map_or(0, |&id| id as usize),
+        };
+        if largest >= vocab_size {
+            return Err(("ids below the vocabulary's size", largest.to_string()));
+        }
+        for row in 0..self.num_rows() {
+            let length = (self.token_offsets[row + 1] - self.token_offsets[row]) as usize;
+            let segments = self.segment_lengths(row);
+            let sum: usize = segments.iter().map(|&length| usize::from(length)).sum();
+            if length == 0 || length > max_seq_len || sum != length || segments.contains(&0) {
+                return Err((
+                    "rows of 1 to max_seq_len ids whose segments add up",
+                    format!("row {row} of {length} ids in segments of {segments:?}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! Rows joined end to end in host memory: what one forward pass consumes, without padding.
+
+use serde::{Deserialize, Serialize};
+
+use super::masking::Masking;
+use crate::random::CounterRng;
+
+/// How far attention reaches, and with it where positions restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum AttentionScope {
+    /// Within a document's piece of a row.
+    #[default]
+    Document,
+    /// Within a row, across the documents in it.
+    Sequence,
+}
+
+/// Rows joined end to end. Flat positions count from 0 over all tokens of the micro-batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MicroBatch {
+    /// Number of the micro-batch's first row in the stream of samples.
+    pub first_sample: u64,
+    /// [tokens] after masking.
+    pub input_ids: Vec<i32>,
+    /// [tokens] restart at every segment, from `pad_token_id + 1` as Roberta counts.
+    pub position_ids: Vec<i32>,
+    /// [segments] attention stays within each; their sum is the number of tokens.
+    pub segment_lengths: Vec<i64>,
+    /// [masked] flat positions to predict, ascending.
+    pub masked_positions: Vec<i32>,
+    /// [masked] the original ids there.
+    pub labels: Vec<i64>,
+}
+
+/// What turns rows into micro-batches; the same for all of a run.
+#[derive(Debug)]
+pub(crate) struct BatchRules {
+    pub(crate) masking: Masking,
+    pub(crate) scope: AttentionScope,
+    pub(crate) first_position_id: i32,
+}
+
+impl MicroBatch {
+    pub(crate) fn starting_at(first_sample: u64) -> Self {
+        Self { first_sample, ..Self::default() }
+    }
+
+    /// Masks the row whose ids were appended from `start` on, and adds its segments.
+    pub(crate) fn finish_row(&mut self, start: usize, segment_lengths: &[u16], rules: &BatchRules, rng: CounterRng) {
+        let mut chosen = Vec::new();
+        let row = &mut self.input_ids[start..];
+        let row_length = row.len() as i64;
+        rules.masking.apply(row, segment_lengths, rng, &mut chosen);
+        self.masked_positions.extend(chosen.iter().map(|&(position, _)| start as i32 + position as i32));
+        self.labels.extend(chosen.iter().map(|&(_, label)| i64::from(label)));
+        match rules.scope {
+            AttentionScope::Document => segment_lengths.iter().for_each(|&length| self.add_segment(i64::from(length), rules)),
+            AttentionScope::Sequence => self.add_segment(row_length, rules),
+        }
+    }
+
+    fn add_segment(&mut self, length: i64, rules: &BatchRules) {
+        self.segment_lengths.push(length);
+        self.position_ids.extend((0..length as i32).map(|position| rules.first_position_id + position));
+    }
+
+    pub fn num_tokens(&self) -> usize {
+        self.input_ids.len()
+    }
+
+    pub fn num_masked(&self) -> usize {
+        self.labels.len()
+    }
+}

@@ -1,0 +1,178 @@
+//! Numbered micro-batches: the endless training stream, and the fixed rows of an evaluation. Each is a function of its number.
+
+use std::sync::Arc;
+
+use schemas::manifest::Manifest;
+
+use super::{
+    dataset::ShardDirectory,
+    masking::Masking,
+    micro_batch::{AttentionScope, BatchRules, MicroBatch},
+    order::{EpochOrder, HeldOut, ROW_GROUPS_PER_WINDOW, RowInWindow, RowRange, TrainingOrder},
+    window::{NewestTwo, Window},
+};
+use crate::{
+    error::Result,
+    random::{CounterRng, Purpose},
+};
+
+/// Evaluations always mask this share, whatever the training does, so that their figures can be compared.
+pub const EVALUATION_MASKING_PROBABILITY: f64 = 0.15;
+const EVALUATION_SEED: u64 = 0;
+
+/// Micro-batches by number.
+pub trait Samples: Send + Sync {
+    fn micro_batch(&self, number: u64) -> Result<MicroBatch>;
+
+    /// Decodes what later micro-batches will need; called after `number` was delivered.
+    fn read_ahead(&self, number: u64) -> Result<()>;
+}
+
+/// What shapes the training stream besides the directory.
+#[derive(Clone, Debug)]
+pub struct TrainingOptions {
+    pub seed: u64,
+    pub held_out_rows: u64,
+    pub micro_batch_size: u64,
+    pub masking_probability: f64,
+    /// For every id whether it starts a word, if whole words are masked.
+    pub starts_word: Option<Vec<bool>>,
+    pub scope: AttentionScope,
+}
+
+/// The endless stream of training micro-batches: epoch after epoch, across their ends, nothing dropped.
+pub struct TrainingSamples {
+    directory: Arc<ShardDirectory>,
+    options: TrainingOptions,
+    rules: BatchRules,
+    order: TrainingOrder,
+    epochs: NewestTwo<EpochOrder>,
+    windows: NewestTwo<Window<RowInWindow>>,
+}
+
+impl TrainingSamples {
+    pub fn new(directory: Arc<ShardDirectory>, mut options: TrainingOptions) -> Self {
+        let rules = batch_rules(directory.manifest(), options.masking_probability, options.starts_word.take(), options.scope);
+        let groups = directory.row_groups().iter().map(|group| RowRange { first_row: group.first_row, num_rows: group.num_rows }).collect();
+        let order = TrainingOrder::new(options.seed, HeldOut::new(options.held_out_rows, directory.num_rows()), groups);
+        Self { directory, options, rules, order, epochs: NewestTwo::new(), windows: NewestTwo::new() }
+    }
+
+    pub fn rows_per_epoch(&self) -> u64 {
+        self.order.rows_per_epoch()
+    }
+
+    fn epoch(&self, epoch: u64) -> Arc<EpochOrder> {
+        self.epochs.get_or_make(epoch, || self.order.epoch(epoch))
+    }
+
+    fn window(&self, epoch: &EpochOrder, window: usize) -> Arc<Window<RowInWindow>> {
+        let number = epoch.epoch() * epoch.num_windows() as u64 + window as u64;
+        self.windows.get_or_make(number, || Window::new(epoch.window_groups(window).to_vec(), self.order.window_rows(epoch, window)))
+    }
+}
+
+impl Samples for TrainingSamples {
+    fn micro_batch(&self, number: u64) -> Result<MicroBatch> {
+        let first_sample = number * self.options.micro_batch_size;
+        let mut batch = MicroBatch::starting_at(first_sample);
+        for position in first_sample..first_sample + self.options.micro_batch_size {
+            let (epoch, offset) = self.order.epoch_of(position);
+            let plan = self.epoch(epoch);
+            let (window, place) = plan.locate(offset);
+            let window = self.window(&plan, window);
+            let RowInWindow { slot, row } = window.rows[place as usize];
+            let row_number = self.directory.row_groups()[window.group(slot as usize)].first_row + u64::from(row);
+            let rng = CounterRng::new(Purpose::Masking, self.options.seed, epoch, row_number);
+            append_row(&mut batch, &window, &self.directory, (slot as usize, row as usize), &self.rules, rng)?;
+        }
+        Ok(batch)
+    }
+
+    /// A micro-batch in the n-th part of its window decodes the n-th part of the next one, so no window starts cold.
+    fn read_ahead(&self, number: u64) -> Result<()> {
+        let (epoch, offset) = self.order.epoch_of(number * self.options.micro_batch_size);
+        let plan = self.epoch(epoch);
+        let (window, place) = plan.locate(offset);
+        let num_rows = self.window(&plan, window).rows.len() as u64;
+        let (next_plan, next_window) = if window + 1 < plan.num_windows() { (plan, window + 1) } else { (self.epoch(epoch + 1), 0) };
+        let next = self.window(&next_plan, next_window);
+        let slot_at = |place: u64| ((place * next.num_groups() as u64).div_ceil(num_rows) as usize).min(next.num_groups());
+        for slot in slot_at(place)..slot_at(place + self.options.micro_batch_size) {
+            next.row_group(slot, &self.directory)?;
+        }
+        Ok(())
+    }
+}
+
+/// A fixed set of rows, evenly spaced over the directory, with a fixed mask.
+pub struct EvaluationSamples {
+    directory: Arc<ShardDirectory>,
+    rules: BatchRules,
+    rows: HeldOut,
+    micro_batch_size: u64,
+    windows: NewestTwo<Window<()>>,
+}
+
+impl EvaluationSamples {
+    /// The same `num_rows` rows that training holds out when it is told that number.
+    pub fn new(directory: Arc<ShardDirectory>, num_rows: u64, micro_batch_size: u64, scope: AttentionScope) -> Self {
+        let rules = batch_rules(directory.manifest(), EVALUATION_MASKING_PROBABILITY, None, scope);
+        let rows = HeldOut::new(num_rows, directory.num_rows());
+        Self { directory, rules, rows, micro_batch_size, windows: NewestTwo::new() }
+    }
+
+    pub fn num_rows(&self) -> u64 {
+        self.rows.len()
+    }
+
+    pub fn num_micro_batches(&self) -> u64 {
+        self.rows.len().div_ceil(self.micro_batch_size)
+    }
+
+    fn window(&self, window: usize) -> Arc<Window<()>> {
+        let first = window * ROW_GROUPS_PER_WINDOW;
+        let last = (first + ROW_GROUPS_PER_WINDOW).min(self.directory.row_groups().len());
+        self.windows.get_or_make(window as u64, || Window::new((first..last).collect(), Vec::new()))
+    }
+}
+
+impl Samples for EvaluationSamples {
+    fn micro_batch(&self, number: u64) -> Result<MicroBatch> {
+        let first_sample = number * self.micro_batch_size;
+        let mut batch = MicroBatch::starting_at(first_sample);
+        for index in first_sample..self.rows.len().min(first_sample + self.micro_batch_size) {
+            let row_number = self.rows.row(index);
+            let groups = self.directory.row_groups();
+            let group = groups.partition_point(|group| group.first_row + group.num_rows <= row_number);
+            let place = (group % ROW_GROUPS_PER_WINDOW, (row_number - groups[group].first_row) as usize);
+            let rng = CounterRng::new(Purpose::EvaluationMasking, EVALUATION_SEED, 0, row_number);
+            append_row(&mut batch, &self.window(group / ROW_GROUPS_PER_WINDOW), &self.directory, place, &self.rules, rng)?;
+        }
+        Ok(batch)
+    }
+
+    fn read_ahead(&self, _number: u64) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn batch_rules(manifest: &Manifest, probability: f64, starts_word: Option<Vec<bool>>, scope: AttentionScope) -> BatchRules {
+    let masking = Masking::new(probability, manifest.tokenizer.vocab_size, &manifest.special_tokens, starts_word);
+    BatchRules { masking, scope, first_position_id: manifest.special_tokens.pad as i32 + 1 }
+}
+
+fn append_row<R>(
+    batch: &mut MicroBatch,
+    window: &Window<R>,
+    directory: &ShardDirectory,
+    (slot, row): (usize, usize),
+    rules: &BatchRules,
+    rng: CounterRng,
+) -> Result<()> {
+    let rows = window.row_group(slot, directory)?;
+    let start = batch.input_ids.len();
+    rows.append_tokens(row, &mut batch.input_ids);
+    batch.finish_row(start, rows.segment_lengths(row), rules, rng);
+    Ok(())
+}

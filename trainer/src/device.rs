@@ -1,0 +1,142 @@
+//! Where and in what precision the model computes, and how fast that place multiplies matrices.
+
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+use serde::{Deserialize, Serialize};
+use tch::{Cuda, Device, Kind, Tensor};
+
+use crate::{
+    error::{Error, Result},
+    ffi,
+};
+
+/// `auto` (the first CUDA device, else the CPU), `cpu`, `cuda` or `cuda:N`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DeviceChoice {
+    #[default]
+    Auto,
+    Cpu,
+    Cuda(usize),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("cuda:").map(str::parse)) {
+            ("auto", _) => Ok(Self::Auto),
+            ("cpu", _) => Ok(Self::Cpu),
+            ("cuda", _) => Ok(Self::Cuda(0)),
+            (_, Some(Ok(index))) => Ok(Self::Cuda(index)),
+            _ => Err(format!("expected \"auto\", \"cpu\", \"cuda\" or \"cuda:N\", found {text:?}")),
+        }
+    }
+}
+
+impl TryFrom<String> for DeviceChoice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<DeviceChoice> for String {
+    fn from(choice: DeviceChoice) -> Self {
+        choice.to_string()
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// The device; says so if there is no such one.
+    pub fn resolve(self) -> Result<Device> {
+        let num_devices = Cuda::device_count().max(0) as usize;
+        match self {
+            Self::Auto => Ok(Device::cuda_if_available()),
+            Self::Cpu => Ok(Device::Cpu),
+            Self::Cuda(index) if index < num_devices => Ok(Device::Cuda(index)),
+            Self::Cuda(_) => Err(Error::BadSetting {
+                setting: "train.device",
+                found: self.to_string(),
+                expected: format!(
+                    "a device that libtorch sees: there are {num_devices} CUDA devices; use \"cpu\" or \"auto\", or check the driver"
+                ),
+            }),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    #[default]
+    Fp32,
+    /// Weights and activations in bf16; masters, moments and summed gradients in fp32.
+    Bf16,
+}
+
+impl Precision {
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Fp32 => Kind::Float,
+            Self::Bf16 => Kind::BFloat16,
+        }
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+/// Sets libtorch up for this process: threads per operation (0 = all processors) and, if asked for, reproducible kernels only.
+pub fn set_up(num_threads: usize, deterministic: bool) -> Result<()> {
+    if deterministic {
+        ffi::use_deterministic_algorithms()?;
+    }
+    let all = std::thread::available_parallelism().map_or(1, usize::from);
+    tch::set_num_threads(if num_threads == 0 { all } else { num_threads } as i32);
+    Ok(())
+}
+
+/// Waits until the device has done what it was given.
+pub fn synchronize(device: Device) {
+    if let Device::Cuda(index) = device {
+        Cuda::synchronize(index as i64);
+    }
+}
+
+/// The best rate (floating-point operations per second) of a large square matrix product on this device in this precision: what 100% MFU means.
+pub fn measure_matmul_rate(device: Device, precision: Precision) -> Result<f64> {
+    const MEASURED_FOR: Duration = Duration::from_millis(300);
+    let size: i64 = if device.is_cuda() { 8_192 } else { 1_024 };
+    let matrix = Tensor::f_ones([size, size], (precision.kind(), device))?;
+    let mut fastest = Duration::MAX;
+    let started = Instant::now();
+    while started.elapsed() < MEASURED_FOR {
+        let begun = Instant::now();
+        let _product = matrix.f_matmul(&matrix)?;
+        synchronize(device);
+        fastest = fastest.min(begun.elapsed());
+    }
+    Ok(2.0 * (size as f64).powi(3) / fastest.as_secs_f64())
+}

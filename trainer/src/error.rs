@@ -1,0 +1,82 @@
+//! Everything that can go wrong, each with what a person needs to put it right.
+
+use std::{io, path::PathBuf};
+
+use schemas::{manifest::ManifestError, settings::SettingsError};
+use tch::TchError;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("{setting} = {found}: expected {expected}")]
+    BadSetting { setting: &'static str, found: String, expected: String },
+    #[error("{path}: cannot be read or written")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path}: not a shard directory that this program reads")]
+    Manifest { path: PathBuf, source: ManifestError },
+    #[error("{path}: not a readable Parquet file")]
+    Parquet { path: PathBuf, source: parquet::errors::ParquetError },
+    #[error("{path}: not a readable JSON file of the expected form")]
+    Json { path: PathBuf, source: serde_json::Error },
+    #[error("{path}: not a readable safetensors file")]
+    SafeTensors { path: PathBuf, source: safetensors::SafeTensorError },
+    #[error("{path}: expected {expected}, found {found}; {remedy}")]
+    BadFile { path: PathBuf, expected: String, found: String, remedy: &'static str },
+    #[error("{path}: cannot resume from this checkpoint, because {what} differs: expected {expected}, found {found}; {remedy}")]
+    Resume { path: PathBuf, what: &'static str, expected: String, found: String, remedy: &'static str },
+    #[error("{text:?}: expected {expected}, found {found}")]
+    BadText { text: String, expected: String, found: String },
+    #[error("tokenizer: {0}")]
+    Tokenizer(String),
+    #[error("a loader thread panicked while it made batch {batch}: this is a bug, please report it")]
+    LoaderPanicked { batch: u64 },
+    #[error("libtorch: {message}{}", if message.contains("out of memory") { "; lower data.micro_batch_size" } else { "" })]
+    Torch { message: String },
+}
+
+impl Error {
+    /// The process's exit status: 2 if the command line or the configuration is wrong, else 1.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::Settings(_) | Self::BadSetting { .. }) { 2 } else { 1 }
+    }
+
+    /// Keeps the first line: libtorch appends a C++ stack.
+    pub(crate) fn torch(message: &str) -> Self {
+        Self::Torch { message: message.lines().next().unwrap_or_default().to_owned() }
+    }
+}
+
+impl From<TchError> for Error {
+    fn from(error: TchError) -> Self {
+        match error {
+            TchError::Torch(message) => Self::torch(&message),
+            other => Self::torch(&other.to_string()),
+        }
+    }
+}
+
+/// Adds the path to an error of the file system or of a file format.
+pub(crate) trait AtPath<T> {
+    fn at_path(self, path: impl Into<PathBuf>) -> Result<T>;
+}
+
+macro_rules! at_path {
+    ($($source:ty => $variant:ident),+ $(,)?) => {$(
+        impl<T> AtPath<T> for std::result::Result<T, $source> {
+            fn at_path(self, path: impl Into<PathBuf>) -> Result<T> {
+                self.map_err(|source| Error::$variant { path: path.into(), source })
+            }
+        }
+    )+};
+}
+
+at_path! {
+    io::Error => Io,
+    ManifestError => Manifest,
+    parquet::errors::ParquetError => Parquet,
+    serde_json::Error => Json,
+    safetensors::SafeTensorError => SafeTensors,
+}

@@ -1,0 +1,116 @@
+//! Loss, perplexity and accuracy of a model on fixed rows with a fixed mask of 15%.
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Reduction, Tensor};
+
+use crate::{
+    data::{batch::Batch, dataset::ShardDirectory, loader::Loader, micro_batch::AttentionScope, samples::EvaluationSamples},
+    device::{self, DeviceChoice},
+    error::{Error, Result},
+    model::{
+        roberta::{Mode, RobertaForMaskedLm},
+        weights::load_model,
+    },
+};
+
+const LOADER_THREADS: usize = 2;
+const PREFETCH: usize = 4;
+
+/// The figures of one evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    pub rows: u64,
+    pub tokens: u64,
+    pub masked_tokens: u64,
+    /// Mean cross-entropy over all masked tokens, in nats.
+    pub loss: f64,
+    /// exp(loss).
+    pub perplexity: f64,
+    /// Share of the masked tokens whose most probable prediction is right.
+    pub accuracy: f64,
+}
+
+/// What `drbert evaluate` is asked.
+#[derive(Clone, Debug)]
+pub struct EvaluateOptions {
+    pub model: PathBuf,
+    pub shards: PathBuf,
+    /// Evenly spaced over the directory; all if not given.
+    pub rows: Option<u64>,
+    pub micro_batch_size: u64,
+    pub attention: AttentionScope,
+    pub device: DeviceChoice,
+}
+
+/// Evaluates a model directory on a shard directory.
+pub fn run(options: &EvaluateOptions) -> Result<Evaluation> {
+    device::set_up(0, false)?;
+    let device = options.device.resolve()?;
+    let directory = Arc::new(ShardDirectory::open(&options.shards)?);
+    let model = load_model(&options.model, device)?;
+    let (expected, found) = (directory.manifest().tokenizer.vocab_size as i64, model.config().vocab_size);
+    if expected != found {
+        let (expected, found) = (format!("a vocabulary of {expected}, as the shards have"), found.to_string());
+        return Err(Error::BadFile {
+            path: options.model.clone(),
+            expected,
+            found,
+            remedy: "evaluate on shards built with the model's tokenizer",
+        });
+    }
+    let longest = directory.manifest().max_seq_len as i64;
+    if longest > model.config().max_segment_length() {
+        let (expected, found) = (format!("positions for rows of up to {longest} tokens"), model.config().max_segment_length().to_string());
+        return Err(Error::BadFile {
+            path: options.model.clone(),
+            expected,
+            found,
+            remedy: "evaluate on shards built with a smaller max_seq_len",
+        });
+    }
+    let num_rows = options.rows.unwrap_or(directory.num_rows());
+    if num_rows == 0 || num_rows > directory.num_rows() {
+        let expected = format!("from 1 to the directory's {} rows", directory.num_rows());
+        return Err(Error::BadSetting { setting: "--rows", found: num_rows.to_string(), expected });
+    }
+    let samples = EvaluationSamples::new(directory, num_rows, options.micro_batch_size, options.attention);
+    evaluate(&model, &Arc::new(samples), device)
+}
+
+/// Evaluates a model on prepared samples.
+pub fn evaluate(model: &RobertaForMaskedLm, samples: &Arc<EvaluationSamples>, device: Device) -> Result<Evaluation> {
+    let _no_grad = tch::no_grad_guard();
+    let loader = Loader::start(Arc::clone(samples) as _, 0..samples.num_micro_batches(), LOADER_THREADS, PREFETCH);
+    let (mut tokens, mut masked_tokens) = (0, 0);
+    let mut loss_sum = Tensor::f_zeros([], (Kind::Double, device))?;
+    let mut num_right = Tensor::f_zeros([], (Kind::Int64, device))?;
+    for micro_batch in loader {
+        let micro_batch = micro_batch?;
+        tokens += micro_batch.num_tokens() as u64;
+        masked_tokens += micro_batch.num_masked() as u64;
+        let batch = Batch::to_device(&micro_batch, device)?;
+        let hidden = model.hidden(&batch.input_ids, &batch.position_ids, &batch.segment_lengths, Mode::Evaluate)?;
+        let logits = model.logits(&hidden, &batch.masked_positions)?.f_to_kind(Kind::Float)?;
+        loss_sum.f_add_(&summed_cross_entropy(&logits, &batch.labels)?).map(drop)?;
+        num_right.f_add_(&logits.f_argmax(-1, false)?.f_eq_tensor(&batch.labels)?.f_sum(Kind::Int64)?).map(drop)?;
+    }
+    let loss = f64::try_from(loss_sum)? / masked_tokens.max(1) as f64;
+    let accuracy = i64::try_from(num_right)? as f64 / masked_tokens.max(1) as f64;
+    Ok(Evaluation { rows: samples.num_rows(), tokens, masked_tokens, loss, perplexity: loss.exp(), accuracy })
+}
+
+/// The sum of the cross-entropies of fp32 logits [m, v] and labels [m].
+pub(crate) fn summed_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    const NO_LABEL_IS_IGNORED: i64 = -100;
+    Ok(logits.f_cross_entropy_loss::<&Tensor>(labels, None, Reduction::Sum, NO_LABEL_IS_IGNORED, 0.0)?)
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, masked_tokens, loss, perplexity, accuracy, .. } = self;
+        let percent = 100.0 * accuracy;
+        write!(f, "loss {loss:.4}, perplexity {perplexity:.2}, accuracy {percent:.1}% ({rows} rows, {masked_tokens} masked tokens)")
+    }
+}

@@ -1,0 +1,107 @@
+//! From a checkpoint to a model directory that Hugging Face transformers loads.
+
+use std::{fs, path::Path};
+
+use schemas::TOKENIZER_DIR;
+
+use crate::{
+    checkpoint::{self, EvaluationRecord, State},
+    error::{AtPath, Error, Result},
+    model::{config::CONFIG_FILE, weights::MODEL_FILE},
+    progress::with_thousands,
+};
+
+const MODEL_CARD_FILE: &str = "README.md";
+
+/// Writes `config.json`, `model.safetensors`, the tokenizer's files and a model card into `output`.
+pub fn run(checkpoint: &Path, output: &Path) -> Result<()> {
+    let checkpoint = checkpoint::open(checkpoint)?;
+    if output.join(CONFIG_FILE).exists() {
+        return Err(Error::BadSetting {
+            setting: "--output",
+            found: output.display().to_string(),
+            expected: "a folder that does not hold a model yet".into(),
+        });
+    }
+    fs::create_dir_all(output).at_path(output)?;
+    checkpoint::copy_tokenizer(&checkpoint.directory.join(TOKENIZER_DIR), output)?;
+    let weights = output.join(MODEL_FILE);
+    fs::copy(checkpoint.directory.join(MODEL_FILE), &weights).at_path(&weights)?;
+    let card = output.join(MODEL_CARD_FILE);
+    fs::write(&card, model_card(&checkpoint.state)?).at_path(&card)?;
+    let config = output.join(CONFIG_FILE);
+    fs::write(&config, checkpoint.state.model.to_json().at_path(&config)?).at_path(&config)
+}
+
+fn model_card(state: &State) -> Result<String> {
+    let State { program_version, step, config, model, data, last_evaluation, .. } = state;
+    let (manifest_hash, tokenizer_hash) = (data.manifest_hash, data.tokenizer_hash);
+    let (rows, tokens) = (with_thousands(data.num_rows), with_thousands(data.num_tokens));
+    let shape = format!("{} × {}", model.num_hidden_layers, model.hidden_size);
+    let batch = config.data.global_batch_size;
+    let config = serde_json::to_string_pretty(config).at_path(MODEL_CARD_FILE)?;
+    let (evaluation_en, evaluation_fr) = match last_evaluation {
+        None => ("no evaluation was made".to_owned(), "aucune évaluation n'a été faite".to_owned()),
+        Some(EvaluationRecord { step, result }) => (
+            format!(
+                "loss {:.4}, perplexity {:.2}, accuracy {:.1}% on {} held-out rows with 15% masked (step {step})",
+                result.loss,
+                result.perplexity,
+                100.0 * result.accuracy,
+                result.rows
+            ),
+            format!(
+                "perte {:.4}, perplexité {:.2}, exactitude {:.1} % sur {} lignes réservées, 15 % masqués (étape {step})",
+                result.loss,
+                result.perplexity,
+                100.0 * result.accuracy,
+                result.rows
+            ),
+        ),
+    };
+    Ok(format!(
+        "---
+language: fr
+library_name: transformers
+pipeline_tag: fill-mask
+---
+
+# RoBERTa {shape}, masked language model
+
+| | |
+|---|---|
+| Architecture | `RobertaForMaskedLM`, {shape}, {} attention heads, vocabulary {} |
+| Training | {step} steps of {batch} rows, drbert {program_version} |
+| Data | {rows} rows, {tokens} tokens; manifest hash `{manifest_hash}` |
+| Tokenizer | hash `{tokenizer_hash}` |
+| Last evaluation | {evaluation_en} |
+
+```python
+from transformers import pipeline
+fill_mask = pipeline(\"fill-mask\", model=\"path/to/this/folder\")
+fill_mask(\"La patiente est atteinte d'une <mask>.\")
+```
+
+A language model repeats what its corpus says, errors and prejudices included, and may repeat passages of it. It is not a medical device.
+
+## En français
+
+| | |
+|---|---|
+| Architecture | `RobertaForMaskedLM`, {shape}, {} têtes d'attention, vocabulaire de {} entrées |
+| Entraînement | {step} étapes de {batch} lignes, drbert {program_version} |
+| Données | {rows} lignes, {tokens} jetons ; empreinte du manifeste `{manifest_hash}` |
+| Segmenteur | empreinte `{tokenizer_hash}` |
+| Dernière évaluation | {evaluation_fr} |
+
+Un modèle de langue répète ce que dit son corpus, erreurs et préjugés compris, et peut en répéter des passages. Ce n'est pas un dispositif médical.
+
+## Configuration
+
+```json
+{config}
+```
+",
+        model.num_attention_heads, model.vocab_size, model.num_attention_heads, model.vocab_size,
+    ))
+}

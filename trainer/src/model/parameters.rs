@@ -1,0 +1,152 @@
+//! The parameters of the model in their order, and their names and shapes in Hugging Face's files.
+//!
+//! In memory query, key and value of a layer are one parameter, [3 × hidden, hidden], so that one matrix product serves all three;
+//! in files they are three. The decoder's weight is that of the word embeddings and is stored once.
+
+use std::collections::BTreeMap;
+
+use tch::{Kind, Tensor};
+
+use super::config::RobertaConfig;
+use crate::error::{Error, Result};
+
+/// One parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterSpec {
+    pub name: String,
+    pub shape: Vec<i64>,
+    pub role: Role,
+}
+
+/// What a parameter is, which decides how it starts and whether it decays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Starts normal; decays.
+    Weight,
+    /// A [`Role::Weight`] whose row for padding starts as zero.
+    PaddedEmbedding,
+    /// Starts at zero; does not decay.
+    Bias,
+    /// Starts at one; does not decay.
+    LayerNormWeight,
+}
+
+impl Role {
+    pub fn decays(self) -> bool {
+        matches!(self, Self::Weight | Self::PaddedEmbedding)
+    }
+}
+
+const QKV: &str = "self.qkv.";
+const QKV_PARTS: [&str; 3] = ["self.query.", "self.key.", "self.value."];
+/// Names under which some files store the tied weights a second time.
+const TIED_COPIES: [&str; 2] = ["lm_head.decoder.weight", "lm_head.decoder.bias"];
+
+/// All parameters in the order in which [`super::roberta::RobertaForMaskedLm`] takes them.
+pub fn parameter_specs(config: &RobertaConfig) -> Vec<ParameterSpec> {
+    let (hidden, intermediate) = (config.hidden_size, config.intermediate_size);
+    let mut specs = Specs(Vec::new());
+    specs.add("roberta.embeddings.word_embeddings.weight", &[config.vocab_size, hidden], Role::PaddedEmbedding);
+    specs.add("roberta.embeddings.position_embeddings.weight", &[config.max_position_embeddings, hidden], Role::PaddedEmbedding);
+    specs.add("roberta.embeddings.token_type_embeddings.weight", &[config.type_vocab_size, hidden], Role::Weight);
+    specs.add_layer_norm("roberta.embeddings.LayerNorm", hidden);
+    for layer in 0..config.num_hidden_layers {
+        let prefix = format!("roberta.encoder.layer.{layer}");
+        specs.add_linear(&format!("{prefix}.attention.{}", QKV.trim_end_matches('.')), hidden, 3 * hidden);
+        specs.add_linear(&format!("{prefix}.attention.output.dense"), hidden, hidden);
+        specs.add_layer_norm(&format!("{prefix}.attention.output.LayerNorm"), hidden);
+        specs.add_linear(&format!("{prefix}.intermediate.dense"), hidden, intermediate);
+        specs.add_linear(&format!("{prefix}.output.dense"), intermediate, hidden);
+        specs.add_layer_norm(&format!("{prefix}.output.LayerNorm"), hidden);
+    }
+    specs.add_linear("lm_head.dense", hidden, hidden);
+    specs.add_layer_norm("lm_head.layer_norm", hidden);
+    specs.add("lm_head.bias", &[config.vocab_size], Role::Bias);
+    specs.0
+}
+
+struct Specs(Vec<ParameterSpec>);
+
+impl Specs {
+    fn add(&mut self, name: &str, shape: &[i64], role: Role) {
+        self.0.push(ParameterSpec { name: name.to_owned(), shape: shape.to_vec(), role });
+    }
+
+    fn add_linear(&mut self, name: &str, inputs: i64, outputs: i64) {
+        self.add(&format!("{name}.weight"), &[outputs, inputs], Role::Weight);
+        self.add(&format!("{name}.bias"), &[outputs], Role::Bias);
+    }
+
+    fn add_layer_norm(&mut self, name: &str, size: i64) {
+        self.add(&format!("{name}.weight"), &[size], Role::LayerNormWeight);
+        self.add(&format!("{name}.bias"), &[size], Role::Bias);
+    }
+}
+
+/// Fresh parameters, as Hugging Face starts them: weights normal(0, `initializer_range`), biases 0, layer norms 1, padding rows 0.
+pub fn initial_parameters(config: &RobertaConfig, seed: u64) -> Result<Vec<Tensor>> {
+    tch::manual_seed(seed as i64);
+    let options = (Kind::Float, tch::Device::Cpu);
+    let start = |spec: &ParameterSpec| -> Result<Tensor> {
+        Ok(match spec.role {
+            Role::Bias => Tensor::f_zeros(&spec.shape, options)?,
+            Role::LayerNormWeight => Tensor::f_ones(&spec.shape, options)?,
+            Role::Weight => Tensor::f_empty(&spec.shape, options)?.f_normal_(0.0, config.initializer_range)?,
+            Role::PaddedEmbedding => {
+                let table = Tensor::f_empty(&spec.shape, options)?.f_normal_(0.0, config.initializer_range)?;
+                table.f_select(0, config.pad_token_id)?.f_zero_().map(drop)?;
+                table
+            }
+        })
+    };
+    parameter_specs(config).iter().map(start).collect()
+}
+
+/// Parameters under their names in Hugging Face's files; the tensors share their memory with those given.
+pub fn to_hugging_face(specs: &[ParameterSpec], parameters: &[Tensor]) -> Result<Vec<(String, Tensor)>> {
+    let mut named = Vec::with_capacity(parameters.len());
+    for (spec, parameter) in specs.iter().zip(parameters) {
+        if spec.name.contains(QKV) {
+            let parts = parameter.f_chunk(QKV_PARTS.len() as i64, 0)?;
+            named.extend(QKV_PARTS.iter().zip(parts).map(|(part, tensor)| (spec.name.replace(QKV, part), tensor)));
+        } else {
+            named.push((spec.name.clone(), parameter.shallow_clone()));
+        }
+    }
+    Ok(named)
+}
+
+/// Parameters in the order of `specs` from tensors under Hugging Face's names. Says what is missing, left over or of another shape.
+pub fn from_hugging_face(specs: &[ParameterSpec], mut named: BTreeMap<String, Tensor>) -> Result<Vec<Tensor>, ParameterMismatch> {
+    let mut parameters = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let mut take = |name: String| named.remove(&name).ok_or(ParameterMismatch::Missing { name });
+        let parameter = if spec.name.contains(QKV) {
+            let parts: Vec<Tensor> = QKV_PARTS.iter().map(|part| take(spec.name.replace(QKV, part))).collect::<Result<_, _>>()?;
+            Tensor::f_cat(&parts, 0).map_err(|error| ParameterMismatch::Torch(error.into()))?
+        } else {
+            take(spec.name.clone())?
+        };
+        if parameter.size() != spec.shape {
+            return Err(ParameterMismatch::Shape { name: spec.name.clone(), expected: spec.shape.clone(), found: parameter.size() });
+        }
+        parameters.push(parameter);
+    }
+    match named.into_keys().find(|name| !TIED_COPIES.contains(&name.as_str())) {
+        Some(name) => Err(ParameterMismatch::Unexpected { name }),
+        None => Ok(parameters),
+    }
+}
+
+/// How a file's tensors differ from those of the model.
+#[derive(Debug, thiserror::Error)]
+pub enum ParameterMismatch {
+    #[error("tensor {name} is missing")]
+    Missing { name: String },
+    #[error("tensor {name} is no part of the model")]
+    Unexpected { name: String },
+    #[error("tensor {name} has shape {found:?} instead of {expected:?}")]
+    Shape { name: String, expected: Vec<i64>, found: Vec<i64> },
+    #[error(transparent)]
+    Torch(Error),
+}

@@ -1,0 +1,184 @@
+//! `RobertaForMaskedLM` on packed tokens: no padding, attention within segments, the head on chosen positions only.
+//!
+//! The model is that of RoBERTa (Liu et al., 2019) with BERT's post-norm blocks (Devlin et al., 2018).
+//!
+//! Shape suffixes: t tokens of the micro-batch, m masked positions, v vocabulary, d hidden size, f intermediate size,
+//! g segments of one length, s that length, h heads, k head size.
+
+use tch::Tensor;
+
+use super::{config::RobertaConfig, parameters::parameter_specs};
+use crate::error::Result;
+
+/// The model's parameters and what is done with them.
+#[derive(Debug)]
+pub struct RobertaForMaskedLm {
+    config: RobertaConfig,
+    word_embeddings_vd: Tensor,
+    position_embeddings: Tensor,
+    token_type_embeddings: Tensor,
+    embedding_norm: LayerNorm,
+    layers: Vec<Layer>,
+    head_dense: Linear,
+    head_norm: LayerNorm,
+    head_bias_v: Tensor,
+}
+
+#[derive(Debug)]
+struct Layer {
+    qkv: Linear,
+    attention_output: Linear,
+    attention_norm: LayerNorm,
+    intermediate: Linear,
+    output: Linear,
+    output_norm: LayerNorm,
+}
+
+/// Whether dropout is active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Train,
+    Evaluate,
+}
+
+/// Segments of one length that follow each other: attention treats them in one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SegmentGroup {
+    count: i64,
+    length: i64,
+}
+
+impl RobertaForMaskedLm {
+    /// Takes the parameters in the order of [`parameter_specs`]; they stay shared with the caller.
+    ///
+    /// # Panics
+    /// If their number or a shape is not that of [`parameter_specs`].
+    pub fn new(config: RobertaConfig, parameters: &[Tensor]) -> Self {
+        let specs = parameter_specs(&config);
+        assert_eq!(specs.len(), parameters.len(), "number of parameters");
+        let mut rest = specs.iter().zip(parameters).map(|(spec, parameter)| {
+            assert_eq!(parameter.size(), spec.shape, "shape of {}", spec.name);
+            parameter.shallow_clone()
+        });
+        let mut next = || rest.next().expect("the count was checked");
+        let eps = config.layer_norm_eps;
+        let (word_embeddings_vd, position_embeddings, token_type_embeddings) = (next(), next(), next());
+        let embedding_norm = LayerNorm { weight: next(), bias: next(), eps };
+        let layers = (0..config.num_hidden_layers)
+            .map(|_| Layer {
+                qkv: Linear { weight: next(), bias: next() },
+                attention_output: Linear { weight: next(), bias: next() },
+                attention_norm: LayerNorm { weight: next(), bias: next(), eps },
+                intermediate: Linear { weight: next(), bias: next() },
+                output: Linear { weight: next(), bias: next() },
+                output_norm: LayerNorm { weight: next(), bias: next(), eps },
+            })
+            .collect();
+        let head_dense = Linear { weight: next(), bias: next() };
+        let head_norm = LayerNorm { weight: next(), bias: next(), eps };
+        let head_bias_v = next();
+        Self {
+            config,
+            word_embeddings_vd,
+            position_embeddings,
+            token_type_embeddings,
+            embedding_norm,
+            layers,
+            head_dense,
+            head_norm,
+            head_bias_v,
+        }
+    }
+
+    pub fn config(&self) -> &RobertaConfig {
+        &self.config
+    }
+
+    /// The last hidden state [t, d] of tokens laid end to end, whose segments have these lengths.
+    pub fn hidden(&self, input_ids_t: &Tensor, position_ids_t: &Tensor, segment_lengths: &[i64], mode: Mode) -> Result<Tensor> {
+        let words_td = Tensor::f_embedding(&self.word_embeddings_vd, input_ids_t, -1, false, false)?;
+        let positions_td = Tensor::f_embedding(&self.position_embeddings, position_ids_t, -1, false, false)?;
+        let token_type_d = self.token_type_embeddings.f_select(0, 0)?;
+        let embeddings_td = words_td.f_add(&token_type_d)?.f_add(&positions_td)?;
+        let mut hidden_td = self.dropout(self.embedding_norm.forward(&embeddings_td)?, mode)?;
+        let groups = group_equal_lengths(segment_lengths);
+        for layer in &self.layers {
+            hidden_td = self.block(layer, &hidden_td, &groups, mode)?;
+        }
+        Ok(hidden_td)
+    }
+
+    /// Logits [m, v] at the chosen positions of a hidden state.
+    pub fn logits(&self, hidden_td: &Tensor, positions_m: &Tensor) -> Result<Tensor> {
+        let hidden_md = hidden_td.f_index_select(0, positions_m)?;
+        let hidden_md = self.head_norm.forward(&self.head_dense.forward(&hidden_md)?.f_gelu("none")?)?;
+        Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&self.head_bias_v))?)
+    }
+
+    fn block(&self, layer: &Layer, hidden_td: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
+        let attended_td = self.attention(&layer.qkv.forward(hidden_td)?, groups, mode)?;
+        let attended_td = self.dropout(layer.attention_output.forward(&attended_td)?, mode)?;
+        let attended_td = layer.attention_norm.forward(&attended_td.f_add(hidden_td)?)?;
+        let intermediate_tf = layer.intermediate.forward(&attended_td)?.f_gelu("none")?;
+        let output_td = self.dropout(layer.output.forward(&intermediate_tf)?, mode)?;
+        layer.output_norm.forward(&output_td.f_add(&attended_td)?)
+    }
+
+    /// Each segment attends to itself alone. Splitting, not slicing, keeps the backward pass linear in the number of tokens.
+    fn attention(&self, qkv_t3d: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
+        let (heads, head_size) = (self.config.num_attention_heads, self.config.head_size());
+        let dropout = if mode == Mode::Train { self.config.attention_probs_dropout_prob } else { 0.0 };
+        let lengths: Vec<i64> = groups.iter().map(|group| group.count * group.length).collect();
+        let mut attended = Vec::with_capacity(groups.len());
+        for (qkv, group) in qkv_t3d.f_split_with_sizes(&lengths, 0)?.iter().zip(groups) {
+            let qkv_3ghsk = qkv.f_view([group.count, group.length, 3, heads, head_size])?.f_permute([2, 0, 3, 1, 4])?;
+            let [query_ghsk, key_ghsk, value_ghsk] = [0, 1, 2].map(|part| qkv_3ghsk.f_select(0, part));
+            let attended_ghsk = Tensor::f_scaled_dot_product_attention::<&Tensor>(
+                &query_ghsk?,
+                &key_ghsk?,
+                &value_ghsk?,
+                None,
+                dropout,
+                false,
+                None,
+                false,
+            )?;
+            attended.push(attended_ghsk.f_transpose(1, 2)?.f_reshape([group.count * group.length, self.config.hidden_size])?);
+        }
+        Ok(Tensor::f_cat(&attended, 0)?)
+    }
+
+    fn dropout(&self, input: Tensor, mode: Mode) -> Result<Tensor> {
+        let probability = self.config.hidden_dropout_prob;
+        if mode == Mode::Evaluate || probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
+    }
+}
+
+#[derive(Debug)]
+struct Linear {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Linear {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        Ok(input.f_linear(&self.weight, Some(&self.bias))?)
+    }
+}
+
+#[derive(Debug)]
+struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        Ok(input.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)?)
+    }
+}
+
+fn group_equal_lengths(segment_lengths: &[i64]) -> Vec<SegmentGroup> {
+    segment_lengths.chunk_by(|left, right| left == right).map(|run| SegmentGroup { count: run.len() as i64, length: run[0] }).collect()
+}

@@ -1,0 +1,101 @@
+//! safetensors files: named tensors in, named tensors out.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+};
+
+use safetensors::{Dtype, SafeTensors, View};
+use tch::{Device, Kind, Tensor};
+
+use super::{
+    config::RobertaConfig,
+    parameters::{ParameterMismatch, from_hugging_face, parameter_specs},
+    roberta::RobertaForMaskedLm,
+};
+use crate::error::{AtPath, Error, Result};
+
+/// The weights' file in a model directory or a checkpoint.
+pub const MODEL_FILE: &str = "model.safetensors";
+
+/// Writes fp32 tensors in the given order. The metadata is what transformers asks for.
+pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
+    let views: Vec<(&str, HostTensor)> =
+        tensors.iter().map(|(name, tensor)| Ok((name.as_str(), HostTensor::new(tensor)?))).collect::<Result<_>>()?;
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::serialize_to_file(views, Some(metadata), path).at_path(path)
+}
+
+/// Reads the parameters of a model, in the order of [`parameter_specs`], from the tensors of a file whose names are
+/// `prefix` and then Hugging Face's.
+pub fn read_parameters(path: &Path, config: &RobertaConfig, prefix: &str) -> Result<Vec<Tensor>> {
+    from_hugging_face(&parameter_specs(config), read_safetensors(path, prefix)?).map_err(|mismatch| match mismatch {
+        ParameterMismatch::Torch(error) => error,
+        mismatch => Error::BadFile {
+            path: path.to_owned(),
+            expected: "the tensors of the model".into(),
+            found: mismatch.to_string(),
+            remedy: "check that the file belongs to this model configuration",
+        },
+    })
+}
+
+fn read_safetensors(path: &Path, prefix: &str) -> Result<BTreeMap<String, Tensor>> {
+    let bytes = fs::read(path).at_path(path)?;
+    let file = SafeTensors::deserialize(&bytes).at_path(path)?;
+    let mut named = BTreeMap::new();
+    for (full_name, view) in file.tensors() {
+        let Some(name) = full_name.strip_prefix(prefix) else { continue };
+        if view.dtype() != Dtype::F32 {
+            let (expected, found) = (format!("32-bit floats in {full_name}"), view.dtype().to_string());
+            return Err(Error::BadFile { path: path.to_owned(), expected, found, remedy: "convert the file to float32" });
+        }
+        let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
+        named.insert(name.to_owned(), Tensor::f_from_data_size(view.data(), &shape, Kind::Float)?);
+    }
+    Ok(named)
+}
+
+/// Loads a Hugging Face model directory.
+pub fn load_model(directory: &Path, device: Device) -> Result<RobertaForMaskedLm> {
+    let config = RobertaConfig::from_directory(directory)?;
+    let parameters = read_parameters(&directory.join(MODEL_FILE), &config, "")?;
+    let on_device: Vec<Tensor> = parameters.iter().map(|tensor| Ok(tensor.f_to_device(device)?)).collect::<Result<_>>()?;
+    Ok(RobertaForMaskedLm::new(config, &on_device))
+}
+
+/// A contiguous fp32 tensor in host memory.
+struct HostTensor {
+    tensor: Tensor,
+    shape: Vec<usize>,
+}
+
+impl HostTensor {
+    fn new(tensor: &Tensor) -> Result<Self> {
+        let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+        let shape = tensor.size().iter().map(|&size| size as usize).collect();
+        Ok(Self { tensor, shape })
+    }
+}
+
+impl View for HostTensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = vec![0; self.data_len()];
+        self.tensor.copy_data_u8(&mut bytes, self.tensor.numel());
+        bytes.into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.tensor.numel() * size_of::<f32>()
+    }
+}

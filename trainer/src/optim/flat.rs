@@ -1,0 +1,161 @@
+//! Parameters and gradients as views into a few flat buffers, so that zeroing, norm, clipping and AdamW are few, large operations.
+//!
+//! A buffer has two ranges: parameters that decay, then those that do not. In bf16 the model reads bf16 weights and writes
+//! bf16 gradients, while the optimizer works on fp32 masters and on gradients summed in fp32; in fp32 both are the same memory.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::{error::Result, ffi};
+
+/// Every parameter starts at a multiple of this many elements, as vector instructions and tensor cores like it.
+const ALIGNMENT: i64 = 64;
+
+/// Where each parameter lies in a flat buffer.
+#[derive(Clone, Debug)]
+pub struct FlatLayout {
+    places: Vec<Place>,
+    decaying_len: i64,
+    len: i64,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    offset: i64,
+    shape: Vec<i64>,
+}
+
+impl Place {
+    fn num_elements(&self) -> i64 {
+        self.shape.iter().product()
+    }
+}
+
+impl FlatLayout {
+    /// Lays out parameters of these shapes; the flag says whether one decays.
+    pub fn new<'a>(parameters: impl Iterator<Item = (&'a [i64], bool)> + Clone) -> Self {
+        let mut places: Vec<Place> = parameters.clone().map(|(shape, _)| Place { offset: 0, shape: shape.to_vec() }).collect();
+        let mut len = 0;
+        let mut decaying_len = 0;
+        for decaying in [true, false] {
+            for (place, _) in places.iter_mut().zip(parameters.clone()).filter(|(_, (_, decays))| *decays == decaying) {
+                place.offset = len;
+                len += (place.num_elements() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            }
+            if decaying {
+                decaying_len = len;
+            }
+        }
+        Self { places, decaying_len, len }
+    }
+
+    pub fn num_parameters(&self) -> i64 {
+        self.places.iter().map(Place::num_elements).sum()
+    }
+
+    /// A zeroed buffer.
+    pub fn allocate(&self, kind: Kind, device: Device) -> Result<Tensor> {
+        Ok(Tensor::f_zeros([self.len], (kind, device))?)
+    }
+
+    /// The parameters in a buffer, in their order and shapes, sharing its memory.
+    pub fn views(&self, buffer: &Tensor) -> Result<Vec<Tensor>> {
+        let view = |place: &Place| Ok(buffer.f_narrow(0, place.offset, place.num_elements())?.f_view(place.shape.as_slice())?);
+        self.places.iter().map(view).collect()
+    }
+
+    /// The decaying and the other range of a buffer.
+    pub(super) fn ranges(&self, buffer: &Tensor) -> Result<[Tensor; 2]> {
+        Ok([buffer.f_narrow(0, 0, self.decaying_len)?, buffer.f_narrow(0, self.decaying_len, self.len - self.decaying_len)?])
+    }
+}
+
+/// The parameters of a model in training.
+#[derive(Debug)]
+pub struct FlatParameters {
+    layout: FlatLayout,
+    /// fp32, what the optimizer changes.
+    masters: Tensor,
+    /// What the model reads: the masters' memory in fp32, else a copy of lower precision.
+    weights: Tensor,
+    /// fp32, summed over the micro-batches of a step.
+    gradients: Tensor,
+    /// What a backward pass adds to: the memory of `gradients` in fp32.
+    weight_gradients: Tensor,
+    /// The model's parameters: leaves of the autograd graph, views of `weights`.
+    parameters: Vec<Tensor>,
+}
+
+impl FlatParameters {
+    /// Copies `values` into flat buffers on `device`; the model computes in `kind`.
+    pub fn new(layout: FlatLayout, values: &[Tensor], device: Device, kind: Kind) -> Result<Self> {
+        let masters = layout.allocate(Kind::Float, device)?;
+        for (mut view, value) in layout.views(&masters)?.into_iter().zip(values) {
+            view.f_copy_(value)?;
+        }
+        let gradients = layout.allocate(Kind::Float, device)?;
+        // In fp32 these share the memory of what they are converted from.
+        let weights = masters.f_to_kind(kind)?;
+        let weight_gradients = gradients.f_to_kind(kind)?;
+        let mut parameters = layout.views(&weights)?;
+        for (parameter, gradient) in parameters.iter_mut().zip(layout.views(&weight_gradients)?) {
+            *parameter = parameter.f_detach()?.f_set_requires_grad(true)?;
+            ffi::set_gradient(parameter, &gradient)?;
+        }
+        Ok(Self { layout, masters, weights, gradients, weight_gradients, parameters })
+    }
+
+    pub fn layout(&self) -> &FlatLayout {
+        &self.layout
+    }
+
+    /// What the model computes with.
+    pub fn parameters(&self) -> &[Tensor] {
+        &self.parameters
+    }
+
+    /// The fp32 buffer that the optimizer changes.
+    pub fn masters(&self) -> &Tensor {
+        &self.masters
+    }
+
+    /// The fp32 gradients of the step.
+    pub fn gradients(&self) -> &Tensor {
+        &self.gradients
+    }
+
+    fn is_mixed(&self) -> bool {
+        self.weights.kind() != Kind::Float
+    }
+
+    pub fn zero_gradients(&mut self) -> Result<()> {
+        self.gradients.f_zero_().map(drop)?;
+        Ok(())
+    }
+
+    /// Adds the gradients of the backward pass just done to the step's. In fp32 that pass has done so itself.
+    pub fn accumulate_gradients(&mut self) -> Result<()> {
+        if self.is_mixed() {
+            self.gradients.f_add_(&self.weight_gradients).map(drop)?;
+            self.weight_gradients.f_zero_().map(drop)?;
+        }
+        Ok(())
+    }
+
+    /// Scales the gradients down to a global norm of at most `max_norm` (not at all if that is 0) and returns the norm before, still on the device.
+    pub fn clip_gradients(&mut self, max_norm: f64) -> Result<Tensor> {
+        let norm = self.gradients.f_norm()?;
+        if max_norm > 0.0 {
+            let factor = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(max_norm)?.f_clamp_max(1.0)?;
+            self.gradients.f_mul_(&factor).map(drop)?;
+        }
+        Ok(norm)
+    }
+
+    /// Hands the masters that the optimizer changed to the model.
+    pub fn publish(&mut self) -> Result<()> {
+        if self.is_mixed() {
+            self.weights.f_copy_(&self.masters)?;
+        }
+        Ok(())
+    }
+}

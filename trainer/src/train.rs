@@ -1,0 +1,191 @@
+//! The training run: set up, then the loop, with what is done every so many steps.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, State},
+    config::Config,
+    data::{
+        dataset::ShardDirectory,
+        loader::Loader,
+        micro_batch::MicroBatch,
+        samples::{EvaluationSamples, Samples, TrainingOptions, TrainingSamples},
+    },
+    device,
+    error::{Error, Result},
+    evaluate::evaluate,
+    metrics::{Metrics, StepRecord},
+    progress::{Progress, with_thousands},
+    throughput::Throughput,
+    tokenizer,
+    trainer::Trainer,
+};
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub last_checkpoint: PathBuf,
+    pub steps: u64,
+    /// Stopped by a signal before the last step.
+    pub interrupted: bool,
+}
+
+/// Trains as the configuration says, from the beginning or from the newest sound checkpoint. `stop` ends the run after the step in hand.
+pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> {
+    device::set_up(config.train.threads, config.train.deterministic)?;
+    let device = config.train.device.resolve()?;
+    let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
+    config.check_held_out_rows(directory.num_rows())?;
+    let mut state = State::new(config, config.roberta(directory.manifest())?, fingerprint(&directory));
+    let checkpoint = checkpoint_to_resume(&state, resume)?;
+    let training_samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
+    let held_out = EvaluationSamples::new(Arc::clone(&directory), config.eval.rows, config.data.micro_batch_size, config.attention);
+    let held_out = Arc::new(held_out);
+
+    let mut trainer = match &checkpoint {
+        Some(checkpoint) => Trainer::resume(config, checkpoint, device)?,
+        None => Trainer::new(config, &state.model, device)?,
+    };
+    let rows_per_epoch = training_samples.rows_per_epoch();
+    let mut loader = start_loader(config, training_samples, trainer.step());
+    let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
+    let mut throughput = Throughput::start(matmul_rate);
+    let mut metrics = Metrics::open(&config.train.output, trainer.step())?;
+    let mut progress = Progress::start(trainer.step(), config.train.steps);
+    progress.message(&describe(config, &trainer, &directory, matmul_rate));
+    let mut saved = None;
+    if let Some(checkpoint) = checkpoint {
+        progress.message(&format!("resuming from {}", checkpoint.directory.display()));
+        state.last_evaluation = checkpoint.state.last_evaluation;
+        saved = Some((checkpoint.state.step, checkpoint.directory));
+    }
+
+    while trainer.step() < config.train.steps && !stop.load(Ordering::Relaxed) {
+        let micro_batches: Vec<MicroBatch> = loader.by_ref().take(config.gradient_accumulation_steps() as usize).collect::<Result<_>>()?;
+        let result = trainer.train_step(&micro_batches)?;
+        throughput.add(&micro_batches, trainer.model().config());
+        state.step = trainer.step();
+        let is_due = |interval: u64| state.step == config.train.steps || (interval > 0 && state.step.is_multiple_of(interval));
+
+        if is_due(config.log.interval_steps) {
+            let record = StepRecord {
+                step: state.step,
+                epoch: (state.step * config.data.global_batch_size) as f64 / rows_per_epoch as f64,
+                loss: f64::try_from(&result.loss)?,
+                gradient_norm: f64::try_from(&result.gradient_norm)?,
+                learning_rate: result.learning_rate,
+                masked_tokens: result.masked_tokens as u64,
+                rates: throughput.take(),
+            };
+            metrics.write_step(&record)?;
+            progress.show(&record);
+        }
+        progress.advance(state.step);
+        if config.eval.rows > 0 && is_due(config.eval.interval_steps) {
+            let result = throughput.without(|| evaluate(trainer.model(), &held_out, device))?;
+            let record = EvaluationRecord { step: state.step, result };
+            metrics.write_evaluation(&record)?;
+            progress.message(&format!("step {}: held-out {}", record.step, record.result));
+            state.last_evaluation = Some(record);
+        }
+        if is_due(config.checkpoint.interval_steps) {
+            saved = Some((state.step, throughput.without(|| save(&state, &trainer, &directory))?));
+        }
+    }
+
+    let last_checkpoint = match saved {
+        Some((step, path)) if step == trainer.step() => path,
+        _ => save(&state, &trainer, &directory)?,
+    };
+    progress.finish();
+    Ok(Outcome { last_checkpoint, steps: trainer.step(), interrupted: trainer.step() < config.train.steps })
+}
+
+/// A loader of everything that is left to train on after `step` steps.
+pub(crate) fn start_loader(config: &Config, samples: Arc<dyn Samples>, step: u64) -> Loader {
+    let accumulation = config.gradient_accumulation_steps();
+    let first = step * accumulation;
+    let end = (config.train.steps * accumulation).max(first);
+    Loader::start(samples, first..end, config.data.loader_threads, config.data.prefetch_batches)
+}
+
+pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> Result<TrainingOptions> {
+    let vocab_size = directory.manifest().tokenizer.vocab_size;
+    Ok(TrainingOptions {
+        seed: config.train.seed,
+        held_out_rows: config.eval.rows,
+        micro_batch_size: config.data.micro_batch_size,
+        masking_probability: config.masking.probability,
+        starts_word: config.masking.whole_word.then(|| tokenizer::starts_word(&directory.tokenizer_dir(), vocab_size)).transpose()?,
+        scope: config.attention,
+    })
+}
+
+fn fingerprint(directory: &ShardDirectory) -> DataFingerprint {
+    let manifest = directory.manifest();
+    DataFingerprint {
+        manifest_hash: manifest.manifest_hash,
+        tokenizer_hash: manifest.tokenizer.hash,
+        num_rows: directory.num_rows(),
+        num_tokens: directory.num_tokens(),
+    }
+}
+
+/// The checkpoint to go on from. A new run does not mix with one that is there already; a resumed one must be the same run.
+fn checkpoint_to_resume(state: &State, resume: bool) -> Result<Option<Checkpoint>> {
+    let output = &state.config.train.output;
+    if !resume {
+        return match checkpoint::any(output)? {
+            false => Ok(None),
+            true => Err(Error::BadSetting {
+                setting: "train.output",
+                found: output.display().to_string(),
+                expected: "a folder without checkpoints; continue that run with --resume".into(),
+            }),
+        };
+    }
+    let checkpoint = checkpoint::newest(output)?;
+    if let Some(checkpoint) = &checkpoint {
+        checkpoint.check_resumable(state)?;
+    }
+    Ok(checkpoint)
+}
+
+fn save(state: &State, trainer: &Trainer, directory: &ShardDirectory) -> Result<PathBuf> {
+    let tensors = trainer.tensors_to_save()?;
+    let Config { train, checkpoint, .. } = &state.config;
+    checkpoint::save(&train.output, state.clone(), &tensors, &directory.tokenizer_dir(), checkpoint.keep)
+}
+
+fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matmul_rate: f64) -> String {
+    let tokens_per_row = directory.num_tokens() as f64 / directory.num_rows() as f64;
+    [
+        format!("device        {:?}, {}, matrix products at {:.2} TFLOP/s", trainer.device(), config.train.precision, matmul_rate / 1e12),
+        format!(
+            "data          {}: {} rows, {} tokens; {} rows held out",
+            directory.path().display(),
+            with_thousands(directory.num_rows()),
+            with_thousands(directory.num_tokens()),
+            with_thousands(config.eval.rows)
+        ),
+        format!(
+            "step          {} rows in micro-batches of {}, about {} tokens",
+            config.data.global_batch_size,
+            config.data.micro_batch_size,
+            with_thousands((tokens_per_row * config.data.global_batch_size as f64).round() as u64)
+        ),
+        format!("model         {} parameters", with_thousands(trainer.num_parameters() as u64)),
+        format!("output        {}", absolute(&config.train.output).display()),
+    ]
+    .join("\n")
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
