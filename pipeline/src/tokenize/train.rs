@@ -104,7 +104,8 @@ fn train_bpe(num_pieces: usize, stretches: Stretches) -> tokenizers::Result<Mode
         .show_progress(false)
         .vocab_size(FIRST_ENTRIES.len() + num_pieces)
         .special_tokens(FIRST_ENTRIES.map(|entry| AddedToken::from(entry, true)).to_vec())
-        .max_token_length(Some(MAX_PIECE_LENGTH))
+        // The library takes it for the first length that is too long.
+        .max_token_length(Some(MAX_PIECE_LENGTH + 1))
         .build();
     let mut model = BPE::builder().unk_token(UNK.into()).fuse_unk(true).build()?;
     trainer.do_train(&counts, &mut model)?;
