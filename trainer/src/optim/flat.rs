@@ -1,4 +1,4 @@
-//! Parameters and gradients as views into a few flat buffers, so that zeroing, norm, clipping and AdamW are few, large operations.
+//! Parameters and gradients as views into a few flat buffers, so that zeroing, norm, clipping and `AdamW` are few, large operations.
 //!
 //! A buffer has two ranges: parameters that decay, then those that do not. In bf16 the model reads bf16 weights and writes
 //! bf16 gradients, while the optimizer works on fp32 masters and on gradients summed in fp32; in fp32 both are the same memory.
@@ -32,12 +32,12 @@ impl Place {
 
 impl FlatLayout {
     /// Lays out parameters of these shapes; the flag says whether one decays.
-    pub fn new<'a>(parameters: impl Iterator<Item = (&'a [i64], bool)> + Clone) -> Self {
-        let mut places: Vec<Place> = parameters.clone().map(|(shape, _)| Place { offset: 0, shape: shape.to_vec() }).collect();
+    pub fn new(parameters: &[(&[i64], bool)]) -> Self {
+        let mut places: Vec<Place> = parameters.iter().map(|(shape, _)| Place { offset: 0, shape: shape.to_vec() }).collect();
         let mut len = 0;
         let mut decaying_len = 0;
         for decaying in [true, false] {
-            for (place, _) in places.iter_mut().zip(parameters.clone()).filter(|(_, (_, decays))| *decays == decaying) {
+            for (place, _) in places.iter_mut().zip(parameters).filter(|(_, (_, decays))| *decays == decaying) {
                 place.offset = len;
                 len += (place.num_elements() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
             }
