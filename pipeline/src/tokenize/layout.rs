@@ -1,0 +1,84 @@
+//! DrBERT's tokenizer around a trained model: ids, normalisation, framing.
+//!
+//! Normalisation is SentencePiece's `nmt_nfkc` with extra white space removed and a dummy prefix, spelled with the library's normalizers. Over
+//! single code points it differs from SentencePiece 0.2.3 in what Unicode 15 and later added, and in three more: U+FF5E FULLWIDTH TILDE (here `~`),
+//! U+0344 (decomposed twice here) and the invisible U+061C and U+200D, which cleaning removes anyway.
+
+use schemas::TOKENIZER_FILES;
+use serde_json::{Value, json};
+use tokenizers::{
+    AddedToken, ModelWrapper, Tokenizer,
+    decoders::DecoderWrapper,
+    normalizers::{NFKC, NormalizerWrapper, Replace, Sequence, replace::ReplacePattern, unicode::Nmt},
+    pre_tokenizers::metaspace::{Metaspace, PrependScheme},
+    processors::template::TemplateProcessing,
+};
+
+pub(super) const UNK: &str = "<unk>";
+pub(super) const MASK: &str = "<mask>";
+const BOS: &str = "<s>";
+const EOS: &str = "</s>";
+const PAD: &str = "<pad>";
+/// The longest input of the models that these tokenizers are made for.
+const MODEL_MAX_LENGTH: usize = 512;
+
+/// The entries before the pieces, in the order of their ids; `<mask>` follows the pieces.
+pub(super) const FIRST_ENTRIES: [&str; 7] = ["<s>NOTUSED", PAD, "</s>NOTUSED", UNK, "<unk>NOTUSED", BOS, EOS];
+/// What SentencePiece counts in a vocabulary beside its pieces: `<unk>`, `<s>` and `</s>`.
+const SENTENCEPIECE_CONTROLS: usize = 3;
+
+/// Stands for the space before a word.
+pub(super) const SPACE: char = '▁';
+
+/// How many pieces a vocabulary of the asked size has.
+pub(super) fn num_pieces(vocab_size: usize) -> usize {
+    vocab_size.saturating_sub(SENTENCEPIECE_CONTROLS)
+}
+
+/// The complete tokenizer around `model`, whose vocabulary begins with [`FIRST_ENTRIES`].
+pub(super) fn tokenizer(model: impl Into<ModelWrapper>) -> tokenizers::Result<Tokenizer> {
+    let mut tokenizer = Tokenizer::new(model);
+    tokenizer.with_normalizer(Some(normalizer()?))?;
+    tokenizer.with_pre_tokenizer(Some(metaspace()));
+    tokenizer.with_decoder(Some(DecoderWrapper::from(metaspace())));
+    let special = |content: &str| AddedToken::from(content, true).normalized(false);
+    tokenizer.add_special_tokens(FIRST_ENTRIES.map(special))?;
+    tokenizer.add_special_tokens([special(MASK).lstrip(true)])?;
+    let ids = [BOS, EOS].map(|token| (token, tokenizer.token_to_id(token).unwrap_or_default()));
+    let framing = TemplateProcessing::builder()
+        .try_single(format!("{BOS} $A {EOS}"))?
+        .try_pair(format!("{BOS} $A {EOS} {EOS} $B {EOS}"))?
+        .special_tokens(ids.to_vec())
+        .build()?;
+    tokenizer.with_post_processor(Some(framing));
+    Ok(tokenizer)
+}
+
+pub(super) fn normalizer() -> tokenizers::Result<NormalizerWrapper> {
+    let replace = |pattern: &str, with: &str| Replace::new(ReplacePattern::Regex(pattern.into()), with);
+    let steps: Vec<NormalizerWrapper> = vec![Nmt.into(), NFKC.into(), replace(" {2,}", " ")?.into(), replace(r"\A | \z", "")?.into()];
+    Ok(Sequence::new(steps).into())
+}
+
+pub(super) fn metaspace() -> Metaspace {
+    Metaspace::new(SPACE, PrependScheme::Always, true)
+}
+
+/// The files beside `tokenizer.json`, in the order of [`TOKENIZER_FILES`], that tell transformers what the special tokens are for.
+pub(super) fn companion_files() -> [(&'static str, Value); 2] {
+    let mask = json!({"content": MASK, "lstrip": true, "normalized": false, "rstrip": false, "single_word": false});
+    let mut special_tokens = json!({
+        "bos_token": BOS, "eos_token": EOS, "cls_token": BOS, "sep_token": EOS, "pad_token": PAD, "unk_token": UNK, "mask_token": mask,
+    });
+    let map = special_tokens.clone();
+    special_tokens["mask_token"]["__type"] = json!("AddedToken");
+    for (key, value) in [
+        ("tokenizer_class", json!("PreTrainedTokenizerFast")),
+        ("model_max_length", json!(MODEL_MAX_LENGTH)),
+        ("model_input_names", json!(["input_ids", "attention_mask"])),
+        ("clean_up_tokenization_spaces", json!(false)),
+    ] {
+        special_tokens[key] = value;
+    }
+    [(TOKENIZER_FILES[1], special_tokens), (TOKENIZER_FILES[2], map)]
+}
