@@ -10,7 +10,10 @@ Documents are separated by a blank line. A few are exact copies, a few are long,
 import argparse
 import random
 import re
+import sys
 import unicodedata
+
+sys.dont_write_bytecode = True  # nothing but the corpus is written
 
 from sample_lexicon import ASPIRATED_H, DISEASES, DRUGS, FEMININE, GLOSSARY, LATE, MASCULINE, OPERATIONS, SINGULAR_IN_S, TOWNSPEOPLE
 from sample_templates import KINDS, POOLS, TOPICS

@@ -154,7 +154,7 @@ fn train_tokenizer(arguments: &TrainTokenizer, screen: &MultiProgress) -> anyhow
     let start = Instant::now();
     let trained = run::train_tokenizer(&inputs, algorithm, arguments.vocab_size, &config.input, &session)?;
     trained.save(&arguments.output)?;
-    say(&format!("{}: {} entries, {:.1} s", arguments.output.display(), trained.len(), start.elapsed().as_secs_f64()));
+    say(&format!("{}: {} entries, {:.1} s", arguments.output.display(), trained.vocab_size(), start.elapsed().as_secs_f64()));
     Ok(())
 }
 

@@ -35,9 +35,15 @@ fn check_absent(folder: &str, words: &[&str], except: &[&str]) {
             continue;
         }
         for word in words {
-            assert!(!content.contains(word), "{} names {word:?}", path.display());
+            assert!(!names(&content, word), "{} names {word:?}", path.display());
         }
     }
+}
+
+/// Whether `word` begins somewhere that no longer word ends with it.
+fn names(content: &str, word: &str) -> bool {
+    let begins_there = |at: usize| !content[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+    content.match_indices(word).any(|(at, _)| begins_there(at))
 }
 
 #[test]
@@ -72,7 +78,7 @@ fn stages_know_neither_threads_nor_the_stages_beside_them() {
 
 #[test]
 fn tensors_and_unsafe_code_stay_where_they_belong() {
-    check_absent("trainer/src/data", &["tch::", "use tch"], &["batch.rs"]);
+    check_absent("trainer/src/data", &["tch::"], &["data/batch.rs"]);
     check_absent("trainer/src/model", &["crate::data", "crate::distributed"], &[]);
     let opts_out = |content: &str| content.contains("unsafe_code");
     for package in ["schemas/src", "pipeline/src", "trainer/src"] {

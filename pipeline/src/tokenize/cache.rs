@@ -136,7 +136,9 @@ mod tests {
     fn lookup(cache: &mut WordCache, word: &str) -> Option<Vec<u32>> {
         let mut ids = vec![7];
         let is_known = match next(word.as_bytes()) {
-            Next::Short(short, length) if length == word.len() => cache.append_short(short, &mut ids) || cache.append_long(word.as_bytes(), &mut ids),
+            Next::Short(short, length) if length == word.len() => {
+                cache.append_short(short, &mut ids) || cache.append_long(word.as_bytes(), &mut ids)
+            }
             Next::Long(length) if length == word.len() => cache.append_long(word.as_bytes(), &mut ids),
             Next::Separator | Next::Short(..) | Next::Long(_) => panic!("{word:?} is not one word"),
         };
@@ -151,7 +153,18 @@ mod tests {
 
     #[test]
     fn words_are_told_apart_to_the_last_byte() {
-        let words = ["a", "a\0", "aa", "é", "insuffisance", "fifteen_bytes_a", "fifteen_bytes_b", "sixteen_bytes_ab", "sixteen_bytes_ac", "a\u{1}b"];
+        let words = [
+            "a",
+            "a\0",
+            "aa",
+            "é",
+            "insuffisance",
+            "fifteen_bytes_a",
+            "fifteen_bytes_b",
+            "sixteen_bytes_ab",
+            "sixteen_bytes_ac",
+            "a\u{1}b",
+        ];
         let mut cache = WordCache::new();
         for (index, word) in words.iter().enumerate() {
             assert_eq!(lookup(&mut cache, word), None, "{word:?}");
@@ -170,7 +183,9 @@ mod tests {
             insert(&mut cache, &format!("a long word number {number}").replace(' ', "_"), &[number]);
         }
         assert!(cache.long.len() <= MAX_LONG_WORDS && cache.sets.len() == NUM_SETS);
-        let kept = (0..300_000).filter(|number| lookup(&mut cache, &number.to_string()).inspect(|ids| assert_eq!(ids, &[*number])).is_some()).count();
+        let kept = (0..300_000)
+            .filter(|number| lookup(&mut cache, &number.to_string()).inspect(|ids| assert_eq!(ids, &[*number])).is_some())
+            .count();
         assert!(kept > NUM_SETS / 2, "{kept}");
         insert(&mut cache, &"x".repeat(MAX_WORD_BYTES + 1), &[1]);
         assert_eq!(lookup(&mut cache, &"x".repeat(MAX_WORD_BYTES + 1)), None);

@@ -143,10 +143,14 @@ fn is_ours(normalizer: &NormalizerWrapper) -> bool {
 }
 
 fn special_tokens(dir: &Path, tokenizer: &Tokenizer) -> Result<SpecialTokens, TokenizeError> {
-    let named: Vec<(PathBuf, Value)> = TOKENIZER_FILES[1..].iter().filter_map(|name| read_json(&dir.join(name)).transpose()).collect::<Result<_, _>>()?;
+    let named: Vec<(PathBuf, Value)> =
+        TOKENIZER_FILES[1..].iter().filter_map(|name| read_json(&dir.join(name)).transpose()).collect::<Result<_, _>>()?;
     let find = |what: &'static str, keys: &[&str]| {
         let content = |value: &Value| value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned);
-        let mut ids = keys.iter().flat_map(|key| named.iter().filter_map(move |(_, file)| content(&file[*key]))).filter_map(|token| tokenizer.token_to_id(&token));
+        let mut ids = keys
+            .iter()
+            .flat_map(|key| named.iter().filter_map(move |(_, file)| content(&file[*key])))
+            .filter_map(|token| tokenizer.token_to_id(&token));
         ids.next().ok_or_else(|| TokenizeError::NoSpecialToken { path: dir.to_owned(), what, keys: keys.join(" or ") })
     };
     let (bos, eos) = (find("beginning", &["bos_token", "cls_token"])?, find("end", &["eos_token", "sep_token"])?);

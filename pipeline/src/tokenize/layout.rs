@@ -30,8 +30,7 @@ const SENTENCEPIECE_CONTROLS: usize = 3;
 
 /// What `nmt_nfkc` removes and what it reads as a space, beside what NFKC does.
 const REMOVED_CHARACTERS: &str = r"[\x01-\x08\x0B\x0E-\x1F\x7F\x{8F}\x{9F}]";
-const SPACE_CHARACTERS: &str =
-    r"[\t\n\x0C\r\x{61C}\x{1680}\x{200B}\x{200C}\x{200E}\x{200F}\x{2028}\x{2029}\x{2581}\x{FEFF}\x{FFFD}]";
+const SPACE_CHARACTERS: &str = r"[\t\n\x0C\r\x{61C}\x{1680}\x{200B}\x{200C}\x{200E}\x{200F}\x{2028}\x{2029}\x{2581}\x{FEFF}\x{FFFD}]";
 /// The one character that `nmt_nfkc` keeps from NFKC; in the meantime a noncharacter, which no text holds, stands for it.
 const FULLWIDTH_TILDE: char = '～';
 const NONCHARACTER: char = '\u{FDD0}';

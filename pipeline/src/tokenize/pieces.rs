@@ -95,7 +95,8 @@ mod tests {
     }
 
     fn check_alphabet(counts: &[(&str, u64)], alphabet: &str, expected: &[(&str, u64)]) {
-        let owned = |counts: &[(&str, u64)]| counts.iter().map(|(text, count)| ((*text).into(), *count)).collect::<BTreeMap<Box<str>, u64>>();
+        let owned =
+            |counts: &[(&str, u64)]| counts.iter().map(|(text, count)| ((*text).into(), *count)).collect::<BTreeMap<Box<str>, u64>>();
         let mut stretches = owned(counts);
         assert_eq!(limit_alphabet(&mut stretches), alphabet.chars().collect::<Vec<_>>());
         assert_eq!(stretches, owned(expected));

@@ -153,7 +153,8 @@ fn scaled(stretches: BTreeMap<Box<str>, u64>) -> impl Iterator<Item = (Box<str>,
 fn settle_rare_characters(pieces: &mut [(String, f64)]) {
     let least = pieces.iter().map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
     let characters = pieces.iter().filter(|(piece, _)| piece.chars().nth(1).is_none()).count();
-    let ladder: Vec<f64> = std::iter::successors(Some(0.0), |penalty| Some(penalty + 0.0001)).take(characters).map(|penalty| least + penalty).collect();
+    let ladder: Vec<f64> =
+        std::iter::successors(Some(0.0), |penalty| Some(penalty + 0.0001)).take(characters).map(|penalty| least + penalty).collect();
     let mut rare: Vec<&mut (String, f64)> =
         pieces.iter_mut().filter(|(piece, score)| piece.chars().nth(1).is_none() && ladder.contains(score)).collect();
     let mut scores: Vec<f64> = rare.iter().map(|(_, score)| *score).collect();

@@ -95,9 +95,8 @@ mod tests {
         counts.merge(other);
         let stretches = counts.into_stretches();
         let found: Vec<(&str, u64)> = stretches.iter().map(|(stretch, count)| (&**stretch, *count)).collect();
-        let mut expected = [
-            ("▁l", 1), ("’", 1), ("Artère", 1), ("▁du", 3), ("▁cœur", 1), ("▁:", 1), ("▁m", 1), ("2", 1), ("▁fléau", 1), (",", 1),
-        ];
+        let mut expected =
+            [("▁l", 1), ("’", 1), ("Artère", 1), ("▁du", 3), ("▁cœur", 1), ("▁:", 1), ("▁m", 1), ("2", 1), ("▁fléau", 1), (",", 1)];
         expected.sort_unstable();
         assert_eq!(found, expected);
     }
