@@ -174,7 +174,7 @@ pub fn train_tokenizer(
     session: &Session<'_>,
 ) -> Result<TrainedTokenizer, RunError> {
     let counts = count_words(inputs, config, session)?;
-    Ok(TrainedTokenizer::train(algorithm, vocab_size, &counts)?)
+    Ok(TrainedTokenizer::train(algorithm, vocab_size, counts)?)
 }
 
 fn count_words(inputs: &[Input], config: &InputConfig, session: &Session<'_>) -> Result<WordCounts, RunError> {

@@ -6,22 +6,24 @@ use std::{
     sync::Arc,
 };
 
-use rustc_hash::FxHashMap;
 use schemas::{TOKENIZER_FILES, hash::ContentHash, manifest::SpecialTokens};
 use serde_json::Value;
-use tokenizers::{ModelWrapper, Tokenizer};
+use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
-use super::{TokenizeError, layout, words};
+use super::{
+    TokenizeError,
+    cache::{self, Next, WordCache},
+    layout,
+};
 
-/// Words that one encoder remembers; the rest of an unusual corpus is encoded anew each time.
-const MAX_CACHED_WORDS: usize = 1 << 20;
-/// Longer words are too rare to be worth remembering.
-const MAX_CACHED_WORD_BYTES: usize = 64;
+/// A noncharacter: no text holds it, so no piece is made of it.
+const NEVER_A_PIECE: &str = "\u{FFFF}";
 
 /// Encodes text for one thread; a clone shares the tokenizer but has a cache of its own.
 pub struct Encoder {
     shared: Arc<Shared>,
-    cache: WordCache,
+    /// Only where a word's ids are the same in every text.
+    cache: Option<WordCache>,
 }
 
 struct Shared {
@@ -29,20 +31,11 @@ struct Shared {
     hash: ContentHash,
     special_tokens: SpecialTokens,
     vocab_size: usize,
-    /// Whether a word's ids are the same in every text.
-    words_are_independent: bool,
-}
-
-/// The ids of words met before: a word leads to its place in one long list.
-#[derive(Default)]
-struct WordCache {
-    places: FxHashMap<Box<str>, (u32, u32)>,
-    ids: Vec<u32>,
 }
 
 impl Clone for Encoder {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), cache: WordCache::default() }
+        Self { shared: self.shared.clone(), cache: self.cache.as_ref().map(|_| WordCache::new()) }
     }
 }
 
@@ -55,11 +48,14 @@ impl Encoder {
         let mut tokenizer = Tokenizer::from_bytes(&json).map_err(malformed)?;
         // A corpus that holds the word "<mask>" means the word.
         tokenizer.set_encode_special_tokens(true);
+        tokenizer.with_padding(None).with_truncation(None).map_err(malformed)?;
+        // Without an entry for what it does not know, the library fails when it meets some.
+        tokenizer.encode_fast(NEVER_A_PIECE, false).map_err(malformed)?;
         let vocab_size = tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
         let special_tokens = special_tokens(dir, &tokenizer)?;
-        let words_are_independent = are_words_independent(&tokenizer);
-        let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size, words_are_independent };
-        Ok(Self { shared: Arc::new(shared), cache: WordCache::default() })
+        let cache = are_words_independent(&tokenizer).then(WordCache::new);
+        let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size };
+        Ok(Self { shared: Arc::new(shared), cache })
     }
 
     pub fn special_tokens(&self) -> &SpecialTokens {
@@ -76,21 +72,38 @@ impl Encoder {
         self.shared.vocab_size
     }
 
+    /// Whether words are looked up one by one, rather than every text given to the library as a whole.
+    pub fn is_cached(&self) -> bool {
+        self.cache.is_some()
+    }
+
     /// Appends the ids of `text`, without special tokens; none but `<unk>` is ever among them.
     pub fn encode_into(&mut self, text: &str, ids: &mut Vec<u32>) {
-        if !self.shared.words_are_independent {
+        let Some(cache) = &mut self.cache else {
             self.shared.encode(text, ids);
             return;
-        }
-        for word in words::split(text) {
-            if let Some(&(start, end)) = self.cache.places.get(word) {
-                ids.extend_from_slice(&self.cache.ids[start as usize..end as usize]);
-                continue;
-            }
-            let start = ids.len();
-            self.shared.encode(word, ids);
-            if word.len() <= MAX_CACHED_WORD_BYTES && self.cache.places.len() < MAX_CACHED_WORDS {
-                self.cache.insert(word, &ids[start..]);
+        };
+        let bytes = text.as_bytes();
+        let mut start = 0;
+        while start < bytes.len() {
+            let (short, length) = match cache::next(&bytes[start..]) {
+                Next::Separator => {
+                    start += 1;
+                    continue;
+                }
+                Next::Short(short, length) if cache.append_short(short, ids) => {
+                    start += length + 1;
+                    continue;
+                }
+                Next::Short(short, length) => (Some(short), length),
+                Next::Long(length) => (None, length),
+            };
+            let word = &text[start..start + length];
+            start += length + 1;
+            if !cache.append_long(word.as_bytes(), ids) {
+                let num_ids = ids.len();
+                self.shared.encode(word, ids);
+                cache.insert(word.as_bytes(), short, &ids[num_ids..]);
             }
         }
     }
@@ -101,38 +114,32 @@ impl Encoder {
     }
 }
 
-impl WordCache {
-    fn insert(&mut self, word: &str, ids: &[u32]) {
-        let start = self.ids.len() as u32;
-        self.ids.extend_from_slice(ids);
-        self.places.insert(word.into(), (start, self.ids.len() as u32));
-    }
-}
-
 impl Shared {
     /// What the library gives. A special token that a model finds in plain text is not one.
     fn encode(&self, text: &str, ids: &mut Vec<u32>) {
-        let encoding = self.tokenizer.encode_fast(text, false).expect("no part of a loaded tokenizer refuses a text");
+        let encoding = self.tokenizer.encode_fast(text, false).expect("a tokenizer that has an entry for the unknown takes any text");
         let SpecialTokens { all, unk, .. } = &self.special_tokens;
         ids.extend(encoding.get_ids().iter().map(|id| if all.contains(id) { *unk } else { *id }));
     }
 }
 
-/// True if the tokenizer splits and normalises as ours do, and its model has no state: then words can be encoded one by one.
+/// True if what a tokenizer does with a word depends on nothing beyond white space: ours, and those that split as BERT does.
 fn are_words_independent(tokenizer: &Tokenizer) -> bool {
-    let same = |left: Option<Value>, right: Option<Value>| left.is_some() && left == right;
-    let json = |part: serde_json::Result<Value>| part.ok();
     let is_deterministic = match tokenizer.get_model() {
         ModelWrapper::BPE(bpe) => bpe.dropout.is_none_or(|dropout| dropout == 0.0),
-        ModelWrapper::Unigram(_) => true,
-        ModelWrapper::WordPiece(_) | ModelWrapper::WordLevel(_) => false,
+        ModelWrapper::Unigram(_) | ModelWrapper::WordPiece(_) | ModelWrapper::WordLevel(_) => true,
     };
-    is_deterministic
-        && same(json(serde_json::to_value(tokenizer.get_pre_tokenizer())), json(serde_json::to_value(layout::metaspace())))
-        && same(
-            json(serde_json::to_value(tokenizer.get_normalizer())),
-            layout::normalizer().ok().and_then(|own| json(serde_json::to_value(own))),
-        )
+    let splits_at_white_space = match (tokenizer.get_normalizer(), tokenizer.get_pre_tokenizer()) {
+        (Some(normalizer), Some(PreTokenizerWrapper::Metaspace(metaspace))) => *metaspace == layout::metaspace() && is_ours(normalizer),
+        (None | Some(NormalizerWrapper::BertNormalizer(_)), Some(PreTokenizerWrapper::BertPreTokenizer(_))) => true,
+        _ => false,
+    };
+    is_deterministic && splits_at_white_space && tokenizer.get_added_tokens_decoder().values().all(|token| token.special)
+}
+
+fn is_ours(normalizer: &NormalizerWrapper) -> bool {
+    let json = |normalizer| serde_json::to_value(normalizer).unwrap_or_default();
+    json(normalizer) == json(&layout::normalizer())
 }
 
 fn special_tokens(dir: &Path, tokenizer: &Tokenizer) -> Result<SpecialTokens, TokenizeError> {

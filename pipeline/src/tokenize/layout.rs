@@ -1,15 +1,16 @@
 //! DrBERT's tokenizer around a trained model: ids, normalisation, framing.
 //!
-//! Normalisation is SentencePiece's `nmt_nfkc` with extra white space removed and a dummy prefix, spelled with the library's normalizers. Over
-//! single code points it differs from SentencePiece 0.2.3 in what Unicode 15 and later added, and in three more: U+FF5E FULLWIDTH TILDE (here `~`),
-//! U+0344 (decomposed twice here) and the invisible U+061C and U+200D, which cleaning removes anyway.
+//! Normalisation is SentencePiece's `nmt_nfkc` with extra white space removed and a dummy prefix, spelled with the library's normalizers.
+//! It differs from SentencePiece 0.2.3 in two ways, which `tests/python/check_tokenizer.py` lists in full: compatibility characters added to
+//! Unicode since version 12.1 stay as they are, because the library's NFKC is older; and NFKC composes and orders combining marks in every
+//! sequence, where SentencePiece's rules know the usual ones (`U+00E2 U+0300` becomes `ầ` here and stays as it is there).
 
 use schemas::TOKENIZER_FILES;
 use serde_json::{Value, json};
 use tokenizers::{
     AddedToken, ModelWrapper, Tokenizer,
     decoders::DecoderWrapper,
-    normalizers::{NFKC, NormalizerWrapper, Replace, Sequence, replace::ReplacePattern, unicode::Nmt},
+    normalizers::{NFKC, NormalizerWrapper, Replace, Sequence, replace::ReplacePattern},
     pre_tokenizers::metaspace::{Metaspace, PrependScheme},
     processors::template::TemplateProcessing,
 };
@@ -27,6 +28,13 @@ pub(super) const FIRST_ENTRIES: [&str; 7] = ["<s>NOTUSED", PAD, "</s>NOTUSED", U
 /// What SentencePiece counts in a vocabulary beside its pieces: `<unk>`, `<s>` and `</s>`.
 const SENTENCEPIECE_CONTROLS: usize = 3;
 
+/// What `nmt_nfkc` removes and what it reads as a space, beside what NFKC does.
+const REMOVED_CHARACTERS: &str = r"[\x01-\x08\x0B\x0E-\x1F\x7F\x{8F}\x{9F}]";
+const SPACE_CHARACTERS: &str = r"[\t\n\x0C\r\x{61C}\x{1680}\x{200B}\x{200C}\x{200E}\x{200F}\x{2028}\x{2029}\x{2581}\x{FEFF}\x{FFFD}]";
+/// The one character that `nmt_nfkc` keeps from NFKC; in the meantime a noncharacter, which no text holds, stands for it.
+const FULLWIDTH_TILDE: char = '～';
+const NONCHARACTER: char = '\u{FDD0}';
+
 /// Stands for the space before a word.
 pub(super) const SPACE: char = '▁';
 
@@ -38,7 +46,7 @@ pub(super) fn num_pieces(vocab_size: usize) -> usize {
 /// The complete tokenizer around `model`, whose vocabulary begins with [`FIRST_ENTRIES`].
 pub(super) fn tokenizer(model: impl Into<ModelWrapper>) -> tokenizers::Result<Tokenizer> {
     let mut tokenizer = Tokenizer::new(model);
-    tokenizer.with_normalizer(Some(normalizer()?))?;
+    tokenizer.with_normalizer(Some(normalizer()))?;
     tokenizer.with_pre_tokenizer(Some(metaspace()));
     tokenizer.with_decoder(Some(DecoderWrapper::from(metaspace())));
     let special = |content: &str| AddedToken::from(content, true).normalized(false);
@@ -54,10 +62,25 @@ pub(super) fn tokenizer(model: impl Into<ModelWrapper>) -> tokenizers::Result<To
     Ok(tokenizer)
 }
 
-pub(super) fn normalizer() -> tokenizers::Result<NormalizerWrapper> {
-    let replace = |pattern: &str, with: &str| Replace::new(ReplacePattern::Regex(pattern.into()), with);
-    let steps: Vec<NormalizerWrapper> = vec![Nmt.into(), NFKC.into(), replace(" {2,}", " ")?.into(), replace(r"\A | \z", "")?.into()];
-    Ok(Sequence::new(steps).into())
+pub(super) fn normalizer() -> NormalizerWrapper {
+    let replace = |pattern, with: String| Replace::new(pattern, with).expect("our patterns are regular expressions").into();
+    let regex = |pattern: &str, with: &str| replace(ReplacePattern::Regex(pattern.into()), with.into());
+    let character = |from: char, to: char| replace(ReplacePattern::String(from.into()), to.into());
+    let steps = vec![
+        regex(REMOVED_CHARACTERS, ""),
+        regex(SPACE_CHARACTERS, " "),
+        character(FULLWIDTH_TILDE, NONCHARACTER),
+        NFKC.into(),
+        character(NONCHARACTER, FULLWIDTH_TILDE),
+        regex(" {2,}", " "),
+        regex(r"\A | \z", ""),
+    ];
+    Sequence::new(steps).into()
+}
+
+/// True only of words that normalisation leaves as they are: printable ASCII, Latin letters without combining marks, French punctuation.
+pub(super) fn is_normalized(word: &str) -> bool {
+    word.chars().all(|character| matches!(character, '!'..='~' | 'À'..='ÿ' | 'Œ' | 'œ' | '’' | '«' | '»' | '–' | '—' | '•' | '€' | '°'))
 }
 
 pub(super) fn metaspace() -> Metaspace {

@@ -3,6 +3,7 @@
 //! Tokenizers are Hugging Face `tokenizer.json` files. Ours have DrBERT's layout and SentencePiece's conventions ([`layout`]), under which
 //! a word's ids do not depend on its neighbours: the encoder looks words up in a cache and asks the library only once for each.
 
+mod cache;
 mod encoder;
 mod layout;
 mod pieces;

@@ -1,12 +1,14 @@
 //! Word counts → a tokenizer folder.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
 
 use ahash::AHashMap;
 use compact_str::CompactString;
+use rayon::ThreadPoolBuilder;
 use schemas::TOKENIZER_FILES;
 use tokenizers::{
     AddedToken, ModelWrapper, Tokenizer,
@@ -18,8 +20,8 @@ use tokenizers::{
 
 use super::{
     TokenizeError,
-    layout::{self, FIRST_ENTRIES, UNK},
-    pieces::Stretches,
+    layout::{self, FIRST_ENTRIES, MASK, UNK},
+    pieces,
     words::WordCounts,
 };
 
@@ -43,13 +45,13 @@ pub struct TrainedTokenizer {
 
 impl TrainedTokenizer {
     /// Learns at most `vocab_size` − 3 pieces. The same counts always give the same tokenizer.
-    pub fn train(algorithm: Algorithm, vocab_size: usize, words: &WordCounts) -> Result<Self, TokenizeError> {
-        let failed = |error: tokenizers::Error| TokenizeError::Training(error.to_string());
-        let stretches = layout::normalizer().and_then(|normalizer| Stretches::new(words, &normalizer)).map_err(failed)?;
-        if stretches.counts.is_empty() {
+    pub fn train(algorithm: Algorithm, vocab_size: usize, words: WordCounts) -> Result<Self, TokenizeError> {
+        let mut stretches = words.into_stretches();
+        let alphabet = pieces::limit_alphabet(&mut stretches);
+        if stretches.is_empty() {
             return Err(TokenizeError::NoWords);
         }
-        let (num_pieces, characters) = (layout::num_pieces(vocab_size), stretches.alphabet.len());
+        let (num_pieces, characters) = (layout::num_pieces(vocab_size), alphabet.len());
         if num_pieces <= characters {
             let least = vocab_size - num_pieces + characters + 1;
             return Err(TokenizeError::VocabularyTooSmall { asked: vocab_size, characters, least });
@@ -58,7 +60,7 @@ impl TrainedTokenizer {
             Algorithm::Bpe => train_bpe(num_pieces, stretches),
             Algorithm::Unigram => train_unigram(num_pieces, stretches),
         };
-        let tokenizer = model.and_then(layout::tokenizer).map_err(failed)?;
+        let tokenizer = model.and_then(layout::tokenizer).map_err(|error| TokenizeError::Training(error.to_string()))?;
         let trained = Self { tokenizer };
         let wanted = num_pieces + FIRST_ENTRIES.len() + 1;
         if trained.vocab_size() < wanted {
@@ -98,13 +100,13 @@ impl TrainedTokenizer {
     }
 }
 
-fn train_bpe(num_pieces: usize, stretches: Stretches) -> tokenizers::Result<ModelWrapper> {
-    let counts: AHashMap<CompactString, u64> = stretches.counts.into_iter().map(|(stretch, count)| (stretch.into(), count)).collect();
+fn train_bpe(num_pieces: usize, stretches: BTreeMap<Box<str>, u64>) -> tokenizers::Result<ModelWrapper> {
+    let counts: AHashMap<CompactString, u64> = scaled(stretches).map(|(stretch, count)| (stretch.into(), count.into())).collect();
     let trainer = BpeTrainer::builder()
         .show_progress(false)
         .vocab_size(FIRST_ENTRIES.len() + num_pieces)
         .special_tokens(FIRST_ENTRIES.map(|entry| AddedToken::from(entry, true)).to_vec())
-        // The library takes it for the first length that is too long.
+        // To the library, the shortest length that is too long.
         .max_token_length(Some(MAX_PIECE_LENGTH + 1))
         .build();
     let mut model = BPE::builder().unk_token(UNK.into()).fuse_unk(true).build()?;
@@ -112,20 +114,38 @@ fn train_bpe(num_pieces: usize, stretches: Stretches) -> tokenizers::Result<Mode
     Ok(model.into())
 }
 
-fn train_unigram(num_pieces: usize, stretches: Stretches) -> tokenizers::Result<ModelWrapper> {
-    // Sums of floating-point numbers must not depend on the number of threads.
-    tokenizers::utils::parallelism::set_parallelism(false);
-    let counts = stretches.counts.into_iter().map(|(stretch, count)| (stretch, u32::try_from(count).unwrap_or(u32::MAX))).collect();
-    let trainer =
-        UnigramTrainer::builder().show_progress(false).vocab_size(num_pieces as u32).max_piece_length(MAX_PIECE_LENGTH).build()?;
+fn train_unigram(num_pieces: usize, stretches: BTreeMap<Box<str>, u64>) -> tokenizers::Result<ModelWrapper> {
+    // The model finds special tokens in text as well, but never while every character of theirs is a likelier piece.
+    let required = FIRST_ENTRIES.iter().chain([&MASK]).flat_map(|entry| entry.chars()).collect();
+    let trainer = UnigramTrainer::builder()
+        .show_progress(false)
+        .vocab_size(num_pieces as u32)
+        .max_piece_length(MAX_PIECE_LENGTH)
+        .initial_alphabet(required)
+        .build()?;
+    let counts = scaled(stretches).map(|(stretch, count)| (stretch.into(), count)).collect();
     let mut learned = Unigram::default();
-    trainer.do_train(counts, &mut learned)?;
+    // The library adds up floating-point numbers by thread: only one thread adds them up in the same order everywhere.
+    ThreadPoolBuilder::new().num_threads(1).build()?.install(|| trainer.do_train(counts, &mut learned))?;
     let mut pieces: Vec<(String, f64)> = learned.iter().cloned().collect();
     settle_rare_characters(&mut pieces);
     pieces.sort_by(|(left, left_score), (right, right_score)| right_score.total_cmp(left_score).then_with(|| left.cmp(right)));
     let unknown = FIRST_ENTRIES.iter().position(|entry| *entry == UNK);
-    let entries = FIRST_ENTRIES.map(|entry| (entry.to_owned(), UNREACHABLE_SCORE)).into_iter().chain(pieces).collect();
+    let special = |entry: &str| (entry.to_owned(), UNREACHABLE_SCORE);
+    let entries = FIRST_ENTRIES.into_iter().map(special).chain(pieces).chain([special(MASK)]).collect();
     Ok(Unigram::from(entries, unknown, false)?.into())
+}
+
+/// The library adds up counts in 32 bits: beyond some 15 GB of text they are divided by a small number, so that no sum overflows.
+fn scaled(stretches: BTreeMap<Box<str>, u64>) -> impl Iterator<Item = (Box<str>, u32)> {
+    let mut characters: BTreeMap<char, u64> = BTreeMap::new();
+    for (stretch, count) in &stretches {
+        for character in stretch.chars() {
+            *characters.entry(character).or_default() += count;
+        }
+    }
+    let divisor = characters.into_values().max().unwrap_or_default().div_ceil(i32::MAX as u64).max(1);
+    stretches.into_iter().map(move |(stretch, count)| (stretch, (count / divisor).max(1) as u32))
 }
 
 /// The library gives characters that no piece is left for the scores next to the least one, in the order of a hash table;

@@ -1,37 +1,103 @@
-//! Words, as far as white space tells them apart.
+//! Words, and counts of what pieces are learned from.
+
+use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper};
 
-/// The parts of a text between ASCII white space. Normalisation maps all of it to a space and reaches across none of it,
-/// so a text's ids are its words' ids one after another.
-pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
-    text.split([' ', '\n', '\t', '\r', '\x0c']).filter(|word| !word.is_empty())
+use super::{
+    layout::{self, SPACE},
+    pieces,
+};
+
+/// Distinct words that wait to be normalised and split, so that a frequent word is looked at once in a million.
+const MAX_WAITING_WORDS: usize = 1 << 20;
+
+/// What ends a word. Normalisation maps each of these to a space and reaches across none of them.
+pub(super) fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\t' | b'\r')
 }
 
-/// How often each word occurs. Grows with the number of distinct words only.
-#[derive(Default)]
+/// Counts of the stretches of text that pieces are learned within; see [`pieces`]. Grows with the number of distinct ones only.
 pub struct WordCounts {
-    counts: FxHashMap<Box<str>, u64>,
+    waiting: FxHashMap<Box<str>, u64>,
+    stretches: FxHashMap<Box<str>, u64>,
+    normalizer: NormalizerWrapper,
+}
+
+impl Default for WordCounts {
+    fn default() -> Self {
+        Self { waiting: FxHashMap::default(), stretches: FxHashMap::default(), normalizer: layout::normalizer() }
+    }
 }
 
 impl WordCounts {
     pub fn add(&mut self, text: &str) {
-        for word in split(text) {
-            if let Some(count) = self.counts.get_mut(word) {
-                *count += 1;
-            } else {
-                self.counts.insert(word.into(), 1);
+        for word in text.split(|character: char| character.is_ascii() && is_separator(character as u8)) {
+            add_to(&mut self.waiting, word, 1);
+        }
+        if self.waiting.len() >= MAX_WAITING_WORDS {
+            self.settle();
+        }
+    }
+
+    pub fn merge(&mut self, mut other: Self) {
+        self.settle();
+        other.settle();
+        for (stretch, count) in other.stretches {
+            *self.stretches.entry(stretch).or_default() += count;
+        }
+    }
+
+    /// The counts in an order that depends on nothing else.
+    pub(super) fn into_stretches(mut self) -> BTreeMap<Box<str>, u64> {
+        self.settle();
+        self.stretches.into_iter().collect()
+    }
+
+    fn settle(&mut self) {
+        let mut spaced = String::new();
+        for (word, count) in self.waiting.drain() {
+            let mut text = NormalizedString::from(&*word);
+            if !layout::is_normalized(&word) {
+                self.normalizer.normalize(&mut text).expect("no step of our normalizer refuses a text");
+            }
+            for word in text.get().split(' ').filter(|word| !word.is_empty()) {
+                spaced.clear();
+                spaced.extend([SPACE]);
+                spaced.push_str(word);
+                for stretch in pieces::split_by_script(&spaced) {
+                    add_to(&mut self.stretches, stretch, count);
+                }
             }
         }
     }
+}
 
-    pub fn merge(&mut self, other: Self) {
-        for (word, count) in other.counts {
-            *self.counts.entry(word).or_default() += count;
-        }
+fn add_to(counts: &mut FxHashMap<Box<str>, u64>, text: &str, count: u64) {
+    if let Some(total) = counts.get_mut(text) {
+        *total += count;
+    } else {
+        counts.insert(text.into(), count);
     }
+}
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.counts.iter().map(|(word, count)| (&**word, *count))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_normalised_and_counted_by_stretch_however_it_is_spread_over_counters() {
+        let mut counts = WordCounts::default();
+        counts.add("l’Artère\tdu cœur\u{a0}: du\u{200b} m²\n");
+        let mut other = WordCounts::default();
+        other.add("du fle\u{301}au, \u{7f}\u{200b}");
+        counts.merge(other);
+        let stretches = counts.into_stretches();
+        let found: Vec<(&str, u64)> = stretches.iter().map(|(stretch, count)| (&**stretch, *count)).collect();
+        let mut expected =
+            [("▁l", 1), ("’", 1), ("Artère", 1), ("▁du", 3), ("▁cœur", 1), ("▁:", 1), ("▁m", 1), ("2", 1), ("▁fléau", 1), (",", 1)];
+        expected.sort_unstable();
+        assert_eq!(found, expected);
     }
 }
