@@ -278,8 +278,7 @@ impl Config {
         let norm = optimizer.max_gradient_norm;
         require("optimizer.max_gradient_norm", norm >= 0.0, norm, "a number of at least 0 (0 = no clipping)")?;
         require("train.output", !self.train.output.as_os_str().is_empty(), self.train.output.display(), "a folder for the run")?;
-        at_least_one("checkpoint.keep", self.checkpoint.keep as u64)?;
-        at_least_one("log.interval_steps", self.log.interval_steps)
+        at_least_one("checkpoint.keep", self.checkpoint.keep as u64)
     }
 
     /// The model, with what the manifest knows; says which setting disagrees with it.

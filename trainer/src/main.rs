@@ -14,8 +14,8 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let causes: String = error.chain().skip(1).map(|cause| format!("  because: {cause}\n")).collect();
-            let text = format!("error: {error}\n{causes}");
+            let lines: Vec<String> = error.chain().map(ToString::to_string).collect();
+            let text = format!("error: {}\n", lines.join("\n  because: "));
             // With standard error closed there is no one left to tell.
             drop(io::stderr().write_all(text.as_bytes()));
             ExitCode::from(error.downcast_ref::<trainer::error::Error>().map_or(1, trainer::error::Error::exit_code))
