@@ -502,7 +502,7 @@ Imputabilité : [vraisemblable|possible|douteuse|très vraisemblable].
 {glossary}
 """),
     (2, "enseignement", """
-[Question à choix multiples|Cas clinique et question|Entraînement aux examens]
+[Question à choix multiples|Cas clinique et question|Exercice d'examen]
 /
 {unp.cap} de {age} ans consulte pour {s1.un}, {s2.un} et {s3.un}.
 L'examen retrouve {f1.un}.
