@@ -8,6 +8,7 @@
 # or a folder, is left as it is.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true} # hospitals' networks often have a certificate authority of their own
 
 say() { printf 'setup: %s\n' "$*"; }
 die() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }

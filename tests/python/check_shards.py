@@ -26,7 +26,7 @@ import polars
 import pyarrow
 import pyarrow.parquet
 import xxhash
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, logging
 
 ROOT = Path(__file__).resolve().parents[2]
 NACHOS = Path(os.environ.get("NACHOS_BIN", ROOT / "target/release/nachos"))
@@ -34,6 +34,7 @@ CORPUS = Path(os.environ.get("DRBERT_CORPUS", ROOT / "../shared/corpus"))
 BOS, EOS = 5, 6
 MAX_SEQ_LEN = 128
 
+logging.set_verbosity_error()  # documents longer than the model are what packing is for
 failures = []
 
 
