@@ -6,12 +6,7 @@ use serde::Serialize;
 
 use crate::{
     config::Config,
-    data::{
-        dataset::ShardDirectory,
-        loader::Loader,
-        micro_batch::MicroBatch,
-        samples::{Samples, TrainingSamples},
-    },
+    data::{dataset::ShardDirectory, loader::Loader, micro_batch::MicroBatch, samples::TrainingSamples},
     device,
     error::Result,
     throughput::Throughput,
@@ -53,10 +48,10 @@ pub fn loader(config: &Config) -> Result<Vec<LoaderBench>> {
 }
 
 fn bench_loader(config: &Config, directory: &Arc<ShardDirectory>, threads: usize) -> Result<LoaderBench> {
-    let samples: Arc<dyn Samples> = Arc::new(TrainingSamples::new(Arc::clone(directory), training_options(config, directory)?));
+    let samples = Arc::new(TrainingSamples::new(Arc::clone(directory), training_options(config, directory)?));
     let (mut micro_batches, mut tokens) = (0, 0);
     let begun = Instant::now();
-    for micro_batch in Loader::start(samples, 0..u64::MAX, threads, config.data.prefetch_batches) {
+    for micro_batch in Loader::start(&samples, 0..u64::MAX, threads, config.data.prefetch_batches) {
         tokens += micro_batch?.num_tokens() as u64;
         micro_batches += 1;
         if begun.elapsed().as_secs_f64() >= LOADER_SECONDS {
@@ -76,11 +71,9 @@ pub fn step(config: &Config) -> Result<StepBench> {
     let mut trainer = Trainer::new(config, &config.roberta(directory.manifest())?, device)?;
     let samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
-    let warmed_up = Config {
-        train: crate::config::TrainConfig { steps: config.train.steps + WARMUP_STEPS as u64, ..config.train.clone() },
-        ..config.clone()
-    };
-    let mut loader = start_loader(&warmed_up, samples, 0);
+    let mut with_warmup = config.clone();
+    with_warmup.train.steps += WARMUP_STEPS as u64;
+    let mut loader = start_loader(&with_warmup, &samples, 0);
     let mut run = |num_steps: usize, throughput: &mut Throughput| -> Result<()> {
         for _ in 0..num_steps {
             let micro_batches: Vec<MicroBatch> =

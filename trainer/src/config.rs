@@ -1,6 +1,7 @@
 //! The settings of a run: a typed TOML file with overrides, checked once. `README.md` explains every key.
 
 use std::{
+    fmt::Display,
     fs,
     path::{Path, PathBuf},
 };
@@ -249,7 +250,7 @@ impl Config {
 
     fn check(&self) -> Result<()> {
         let (data, model, optimizer) = (&self.data, &self.model, &self.optimizer);
-        require("data.shards", !data.shards.as_os_str().is_empty(), &data.shards.display(), "the folder that `nachos build` wrote")?;
+        require("data.shards", !data.shards.as_os_str().is_empty(), data.shards.display(), "the folder that `nachos build` wrote")?;
         at_least_one("data.micro_batch_size", data.micro_batch_size)?;
         let multiple = data.global_batch_size > 0 && data.global_batch_size.is_multiple_of(data.micro_batch_size);
         require("data.global_batch_size", multiple, data.global_batch_size, "a multiple of data.micro_batch_size")?;
@@ -276,9 +277,8 @@ impl Config {
         require("optimizer.weight_decay", optimizer.weight_decay >= 0.0, optimizer.weight_decay, "a number of at least 0")?;
         let norm = optimizer.max_gradient_norm;
         require("optimizer.max_gradient_norm", norm >= 0.0, norm, "a number of at least 0 (0 = no clipping)")?;
-        require("train.output", !self.train.output.as_os_str().is_empty(), &self.train.output.display(), "a folder for the run")?;
-        at_least_one("checkpoint.keep", self.checkpoint.keep as u64)?;
-        at_least_one("log.interval_steps", self.log.interval_steps)
+        require("train.output", !self.train.output.as_os_str().is_empty(), self.train.output.display(), "a folder for the run")?;
+        at_least_one("checkpoint.keep", self.checkpoint.keep as u64)
     }
 
     /// The model, with what the manifest knows; says which setting disagrees with it.
@@ -321,7 +321,7 @@ impl Config {
     }
 }
 
-fn require(setting: &'static str, holds: bool, found: impl ToString, expected: &str) -> Result<()> {
+fn require(setting: &'static str, holds: bool, found: impl Display, expected: &str) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::BadSetting { setting, found: found.to_string(), expected: expected.to_owned() }) }
 }
 

@@ -51,10 +51,7 @@ impl Error {
 
 impl From<TchError> for Error {
     fn from(error: TchError) -> Self {
-        match error {
-            TchError::Torch(message) => Self::torch(&message),
-            other => Self::torch(&other.to_string()),
-        }
+        Self::torch(error.to_string().trim_start_matches("Internal torch error: "))
     }
 }
 

@@ -82,7 +82,7 @@ pub fn run(options: &EvaluateOptions) -> Result<Evaluation> {
 /// Evaluates a model on prepared samples.
 pub fn evaluate(model: &RobertaForMaskedLm, samples: &Arc<EvaluationSamples>, device: Device) -> Result<Evaluation> {
     let _no_grad = tch::no_grad_guard();
-    let loader = Loader::start(Arc::clone(samples) as _, 0..samples.num_micro_batches(), LOADER_THREADS, PREFETCH);
+    let loader = Loader::start(samples, 0..samples.num_micro_batches(), LOADER_THREADS, PREFETCH);
     let (mut tokens, mut masked_tokens) = (0, 0);
     let mut loss_sum = Tensor::f_zeros([], (Kind::Double, device))?;
     let mut num_right = Tensor::f_zeros([], (Kind::Int64, device))?;

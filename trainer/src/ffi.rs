@@ -36,7 +36,7 @@ pub(crate) fn set_gradient(parameter: &mut Tensor, gradient: &Tensor) -> Result<
     check(unsafe { drbert_set_gradient(parameter.as_mut_ptr().cast(), gradient.as_ptr().cast()) })
 }
 
-/// The numbers of one AdamW step.
+/// The numbers of one `AdamW` step.
 #[derive(Clone, Copy)]
 pub(crate) struct AdamWStep {
     pub(crate) learning_rate: f64,
@@ -46,7 +46,7 @@ pub(crate) struct AdamWStep {
     pub(crate) weight_decay: f64,
 }
 
-/// Runs libtorch's fused AdamW on one tensor in place. `step` is a float tensor with the number of this step, from 1 on.
+/// Runs libtorch's fused `AdamW` on one tensor in place. `step` is a float tensor with the number of this step, from 1 on.
 pub(crate) fn fused_adamw(
     parameters: &mut Tensor,
     gradients: &Tensor,

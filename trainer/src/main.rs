@@ -14,10 +14,8 @@ fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut text = format!("error: {error}\n");
-            for cause in error.chain().skip(1) {
-                text.push_str(&format!("  because: {cause}\n"));
-            }
+            let lines: Vec<String> = error.chain().map(ToString::to_string).collect();
+            let text = format!("error: {}\n", lines.join("\n  because: "));
             // With standard error closed there is no one left to tell.
             drop(io::stderr().write_all(text.as_bytes()));
             ExitCode::from(error.downcast_ref::<trainer::error::Error>().map_or(1, trainer::error::Error::exit_code))

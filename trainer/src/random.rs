@@ -1,6 +1,6 @@
 //! Counter-based random numbers: a function of what they are for, never of a thread's state.
 //!
-//! The generator is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), started at a
+//! The generator is `SplitMix64` (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014), started at a
 //! key mixed from (purpose, seed, epoch, index). `README.md` gives the arithmetic, so that another program can redo it.
 
 const GOLDEN_GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -15,7 +15,7 @@ pub(crate) enum Purpose {
     Dropout = 5,
 }
 
-/// A SplitMix64 sequence.
+/// A `SplitMix64` sequence.
 #[derive(Clone, Debug)]
 pub(crate) struct CounterRng {
     state: u64,
@@ -47,7 +47,7 @@ impl CounterRng {
     }
 }
 
-/// The finaliser of SplitMix64: every bit of the input changes about half of the output's.
+/// The finaliser of `SplitMix64`: every bit of the input changes about half of the output's.
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

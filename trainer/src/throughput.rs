@@ -50,7 +50,7 @@ impl Throughput {
 
     /// The rates since the last call.
     pub fn take(&mut self) -> Rates {
-        let seconds = (self.since.elapsed() - self.excluded).as_secs_f64();
+        let seconds = self.since.elapsed().saturating_sub(self.excluded).as_secs_f64();
         let rates = Rates { tokens_per_second: self.tokens as f64 / seconds, mfu: self.flops / seconds / self.matmul_rate };
         *self = Self::start(self.matmul_rate);
         rates

@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
+use schemas::TOKENIZER_FILES;
 use tokenizers::Tokenizer;
 
 use crate::error::{Error, Result};
 
-const TOKENIZER_FILE: &str = "tokenizer.json";
 /// How SentencePiece marks the start of a word.
 const WORD_START: char = '▁';
 
 /// Loads `tokenizer.json` of a folder.
 pub(crate) fn load(directory: &Path) -> Result<Tokenizer> {
-    let path = directory.join(TOKENIZER_FILE);
+    let path = directory.join(TOKENIZER_FILES[0]);
     Tokenizer::from_file(&path).map_err(|error| Error::Tokenizer(format!("{}: {error}", path.display())))
 }
 

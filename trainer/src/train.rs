@@ -15,7 +15,7 @@ use crate::{
         dataset::ShardDirectory,
         loader::Loader,
         micro_batch::MicroBatch,
-        samples::{EvaluationSamples, Samples, TrainingOptions, TrainingSamples},
+        samples::{EvaluationSamples, TrainingOptions, TrainingSamples},
     },
     device,
     error::{Error, Result},
@@ -52,8 +52,7 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
         Some(checkpoint) => Trainer::resume(config, checkpoint, device)?,
         None => Trainer::new(config, &state.model, device)?,
     };
-    let rows_per_epoch = training_samples.rows_per_epoch();
-    let mut loader = start_loader(config, training_samples, trainer.step());
+    let mut loader = start_loader(config, &training_samples, trainer.step());
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
     let mut throughput = Throughput::start(matmul_rate);
     let mut metrics = Metrics::open(&config.train.output, trainer.step())?;
@@ -76,7 +75,7 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
         if is_due(config.log.interval_steps) {
             let record = StepRecord {
                 step: state.step,
-                epoch: (state.step * config.data.global_batch_size) as f64 / rows_per_epoch as f64,
+                epoch: (state.step * config.data.global_batch_size) as f64 / training_samples.rows_per_epoch() as f64,
                 loss: f64::try_from(&result.loss)?,
                 gradient_norm: f64::try_from(&result.gradient_norm)?,
                 learning_rate: result.learning_rate,
@@ -108,7 +107,7 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
 }
 
 /// A loader of everything that is left to train on after `step` steps.
-pub(crate) fn start_loader(config: &Config, samples: Arc<dyn Samples>, step: u64) -> Loader {
+pub(crate) fn start_loader(config: &Config, samples: &Arc<TrainingSamples>, step: u64) -> Loader {
     let accumulation = config.gradient_accumulation_steps();
     let first = step * accumulation;
     let end = (config.train.steps * accumulation).max(first);
@@ -141,14 +140,9 @@ fn fingerprint(directory: &ShardDirectory) -> DataFingerprint {
 fn checkpoint_to_resume(state: &State, resume: bool) -> Result<Option<Checkpoint>> {
     let output = &state.config.train.output;
     if !resume {
-        return match checkpoint::any(output)? {
-            false => Ok(None),
-            true => Err(Error::BadSetting {
-                setting: "train.output",
-                found: output.display().to_string(),
-                expected: "a folder without checkpoints; continue that run with --resume".into(),
-            }),
-        };
+        let (found, expected) = (output.display().to_string(), "a folder without checkpoints; continue that run with --resume".into());
+        let taken = checkpoint::any(output)?;
+        return if taken { Err(Error::BadSetting { setting: "train.output", found, expected }) } else { Ok(None) };
     }
     let checkpoint = checkpoint::newest(output)?;
     if let Some(checkpoint) = &checkpoint {

@@ -1,4 +1,4 @@
-//! One training step: forward and backward over the micro-batches of a global batch, clip, AdamW.
+//! One training step: forward and backward over the micro-batches of a global batch, clip, `AdamW`.
 
 use tch::{Device, Kind, Tensor};
 
@@ -62,7 +62,8 @@ impl Trainer {
 
     fn with_parameters(config: &Config, model: &RobertaConfig, values: &[Tensor], device: Device) -> Result<Self> {
         let specs = parameter_specs(model);
-        let layout = FlatLayout::new(specs.iter().map(|spec| (spec.shape.as_slice(), spec.role.decays())));
+        let shapes: Vec<(&[i64], bool)> = specs.iter().map(|spec| (spec.shape.as_slice(), spec.role.decays())).collect();
+        let layout = FlatLayout::new(&shapes);
         let parameters = FlatParameters::new(layout, values, device, config.train.precision.kind())?;
         Ok(Self {
             device,

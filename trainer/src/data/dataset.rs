@@ -14,7 +14,7 @@ use parquet::arrow::{
     ProjectionMask,
     arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
 };
-use schemas::{MANIFEST_FILE, TOKENIZER_DIR, manifest::Manifest, shard};
+use schemas::{MANIFEST_FILE, TOKENIZER_DIR, TOKENIZER_FILES, hash::ContentHash, manifest::Manifest, shard};
 
 use crate::error::{AtPath, Error, Result};
 
@@ -45,11 +45,12 @@ pub(crate) struct RowGroupLocation {
 }
 
 impl ShardDirectory {
-    /// Reads the manifest and the footers; no row is decoded.
+    /// Reads the manifest, the tokenizer and the footers; no row is decoded.
     pub fn open(path: &Path) -> Result<Self> {
         let manifest_path = path.join(MANIFEST_FILE);
         let manifest = Manifest::from_json(&fs::read(&manifest_path).at_path(&manifest_path)?).at_path(&manifest_path)?;
         let mut directory = Self { path: path.to_owned(), manifest, shards: Vec::new(), row_groups: Vec::new(), num_rows: 0 };
+        directory.check_tokenizer()?;
         for index in 0..directory.manifest.shards.len() {
             directory.add_shard(index)?;
         }
@@ -59,6 +60,15 @@ impl ShardDirectory {
         Ok(directory)
     }
 
+    fn check_tokenizer(&self) -> Result<()> {
+        let path = self.tokenizer_dir().join(TOKENIZER_FILES[0]);
+        let (expected, found) = (self.manifest.tokenizer.hash, ContentHash::of(&fs::read(&path).at_path(&path)?));
+        if expected == found {
+            return Ok(());
+        }
+        Err(Error::BadFile { path, expected: format!("hash {expected}"), found: found.to_string(), remedy: REBUILD })
+    }
+
     fn add_shard(&mut self, shard: usize) -> Result<()> {
         let info = &self.manifest.shards[shard];
         let path = self.path.join(&info.file);
@@ -66,8 +76,8 @@ impl ShardDirectory {
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).at_path(&path)?;
         let bad = |expected: String, found: String| Error::BadFile { path: path.clone(), expected, found, remedy: REBUILD };
         for expected in &shard::schema(shard::TokenWidth::of_vocabulary(self.manifest.tokenizer.vocab_size)).fields {
-            let found = metadata.schema().field_with_name(expected.name()).map(|field| field.data_type().clone()).unwrap_or(DataType::Null);
-            if item_type(&found) != item_type(expected.data_type()) {
+            let found = metadata.schema().field_with_name(expected.name()).map_or(&DataType::Null, |field| field.data_type());
+            if item_type(found) != item_type(expected.data_type()) {
                 return Err(bad(format!("column {} of {}", expected.name(), expected.data_type()), found.to_string()));
             }
         }

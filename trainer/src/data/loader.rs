@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::JoinHandle,
@@ -28,12 +29,12 @@ pub struct Loader {
 
 impl Loader {
     /// Prepares the micro-batches `numbers`, at most `prefetch` of them ahead.
-    pub fn start(samples: Arc<dyn Samples>, numbers: std::ops::Range<u64>, num_threads: usize, prefetch: usize) -> Self {
+    pub fn start<S: Samples + 'static>(samples: &Arc<S>, numbers: Range<u64>, num_threads: usize, prefetch: usize) -> Self {
         let (tickets, ticket_queue) = bounded(prefetch);
         let (result_queue, results) = bounded(prefetch);
         let threads = (0..num_threads)
             .map(|_| {
-                let (samples, tickets, results) = (Arc::clone(&samples), ticket_queue.clone(), result_queue.clone());
+                let (samples, tickets, results) = (Arc::clone(samples), ticket_queue.clone(), result_queue.clone());
                 std::thread::spawn(move || work(&*samples, &tickets, &results))
             })
             .collect();

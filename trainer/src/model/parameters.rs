@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use super::config::RobertaConfig;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// One parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,19 +118,23 @@ pub fn to_hugging_face(specs: &[ParameterSpec], parameters: &[Tensor]) -> Result
 
 /// Parameters in the order of `specs` from tensors under Hugging Face's names. Says what is missing, left over or of another shape.
 pub fn from_hugging_face(specs: &[ParameterSpec], mut named: BTreeMap<String, Tensor>) -> Result<Vec<Tensor>, ParameterMismatch> {
-    let mut parameters = Vec::with_capacity(specs.len());
-    for spec in specs {
-        let mut take = |name: String| named.remove(&name).ok_or(ParameterMismatch::Missing { name });
-        let parameter = if spec.name.contains(QKV) {
-            let parts: Vec<Tensor> = QKV_PARTS.iter().map(|part| take(spec.name.replace(QKV, part))).collect::<Result<_, _>>()?;
-            Tensor::f_cat(&parts, 0).map_err(|error| ParameterMismatch::Torch(error.into()))?
-        } else {
-            take(spec.name.clone())?
-        };
-        if parameter.size() != spec.shape {
-            return Err(ParameterMismatch::Shape { name: spec.name.clone(), expected: spec.shape.clone(), found: parameter.size() });
+    let mut take = |name: String, expected: &[i64]| match named.remove(&name) {
+        None => Err(ParameterMismatch::Missing { name }),
+        Some(tensor) if tensor.size() != expected => {
+            Err(ParameterMismatch::Shape { name, expected: expected.to_vec(), found: tensor.size() })
         }
-        parameters.push(parameter);
+        Some(tensor) => Ok(tensor),
+    };
+    let mut parameters = Vec::with_capacity(specs.len());
+    for ParameterSpec { name, shape, .. } in specs {
+        parameters.push(if name.contains(QKV) {
+            let mut part_shape = shape.clone();
+            part_shape[0] /= QKV_PARTS.len() as i64;
+            let parts: Vec<Tensor> = QKV_PARTS.iter().map(|part| take(name.replace(QKV, part), &part_shape)).collect::<Result<_, _>>()?;
+            Tensor::cat(&parts, 0)
+        } else {
+            take(name.clone(), shape)?
+        });
     }
     match named.into_keys().find(|name| !TIED_COPIES.contains(&name.as_str())) {
         Some(name) => Err(ParameterMismatch::Unexpected { name }),
@@ -139,7 +143,7 @@ pub fn from_hugging_face(specs: &[ParameterSpec], mut named: BTreeMap<String, Te
 }
 
 /// How a file's tensors differ from those of the model.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParameterMismatch {
     #[error("tensor {name} is missing")]
     Missing { name: String },
@@ -147,6 +151,4 @@ pub enum ParameterMismatch {
     Unexpected { name: String },
     #[error("tensor {name} has shape {found:?} instead of {expected:?}")]
     Shape { name: String, expected: Vec<i64>, found: Vec<i64> },
-    #[error(transparent)]
-    Torch(Error),
 }

@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{
     config::RobertaConfig,
-    parameters::{ParameterMismatch, from_hugging_face, parameter_specs},
+    parameters::{from_hugging_face, parameter_specs},
     roberta::RobertaForMaskedLm,
 };
 use crate::error::{AtPath, Error, Result};
@@ -31,14 +31,11 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()
 /// Reads the parameters of a model, in the order of [`parameter_specs`], from the tensors of a file whose names are
 /// `prefix` and then Hugging Face's.
 pub fn read_parameters(path: &Path, config: &RobertaConfig, prefix: &str) -> Result<Vec<Tensor>> {
-    from_hugging_face(&parameter_specs(config), read_safetensors(path, prefix)?).map_err(|mismatch| match mismatch {
-        ParameterMismatch::Torch(error) => error,
-        mismatch => Error::BadFile {
-            path: path.to_owned(),
-            expected: "the tensors of the model".into(),
-            found: mismatch.to_string(),
-            remedy: "check that the file belongs to this model configuration",
-        },
+    from_hugging_face(&parameter_specs(config), read_safetensors(path, prefix)?).map_err(|mismatch| Error::BadFile {
+        path: path.to_owned(),
+        expected: "the tensors of the model".into(),
+        found: mismatch.to_string(),
+        remedy: "check that the file belongs to this model configuration",
     })
 }
 

@@ -1,4 +1,4 @@
-//! AdamW (Loshchilov and Hutter, 2017) over flat buffers, by libtorch's fused kernel.
+//! `AdamW` (Loshchilov and Hutter, 2017) over flat buffers, by libtorch's fused kernel.
 
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -9,7 +9,7 @@ use crate::{
     ffi::{self, AdamWStep},
 };
 
-/// What AdamW is told besides the learning rate.
+/// What `AdamW` is told besides the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AdamWOptions {
     pub beta1: f64,

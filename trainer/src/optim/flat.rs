@@ -1,4 +1,4 @@
-//! Parameters and gradients as views into a few flat buffers, so that zeroing, norm, clipping and AdamW are few, large operations.
+//! Parameters and gradients as views into a few flat buffers, so that zeroing, norm, clipping and `AdamW` are few, large operations.
 //!
 //! A buffer has two ranges: parameters that decay, then those that do not. In bf16 the model reads bf16 weights and writes
 //! bf16 gradients, while the optimizer works on fp32 masters and on gradients summed in fp32; in fp32 both are the same memory.
@@ -9,6 +9,9 @@ use crate::{error::Result, ffi};
 
 /// Every parameter starts at a multiple of this many elements, as vector instructions and tensor cores like it.
 const ALIGNMENT: i64 = 64;
+/// A buffer is a whole number of blocks of this many elements. The norm is taken of each block and then of the blocks' norms:
+/// libtorch's CPU kernel adds a whole buffer up in one fp32 sum, which is wrong in the fourth digit for ten million elements.
+const NORM_BLOCK: i64 = 4_096;
 
 /// Where each parameter lies in a flat buffer.
 #[derive(Clone, Debug)]
@@ -32,20 +35,20 @@ impl Place {
 
 impl FlatLayout {
     /// Lays out parameters of these shapes; the flag says whether one decays.
-    pub fn new<'a>(parameters: impl Iterator<Item = (&'a [i64], bool)> + Clone) -> Self {
-        let mut places: Vec<Place> = parameters.clone().map(|(shape, _)| Place { offset: 0, shape: shape.to_vec() }).collect();
+    pub fn new(parameters: &[(&[i64], bool)]) -> Self {
+        let mut places: Vec<Place> = parameters.iter().map(|(shape, _)| Place { offset: 0, shape: shape.to_vec() }).collect();
         let mut len = 0;
         let mut decaying_len = 0;
         for decaying in [true, false] {
-            for (place, _) in places.iter_mut().zip(parameters.clone()).filter(|(_, (_, decays))| *decays == decaying) {
+            for (place, _) in places.iter_mut().zip(parameters).filter(|(_, (_, decays))| *decays == decaying) {
                 place.offset = len;
-                len += (place.num_elements() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+                len = round_up(len + place.num_elements(), ALIGNMENT);
             }
             if decaying {
                 decaying_len = len;
             }
         }
-        Self { places, decaying_len, len }
+        Self { places, decaying_len, len: round_up(len, NORM_BLOCK) }
     }
 
     pub fn num_parameters(&self) -> i64 {
@@ -67,6 +70,10 @@ impl FlatLayout {
     pub(super) fn ranges(&self, buffer: &Tensor) -> Result<[Tensor; 2]> {
         Ok([buffer.f_narrow(0, 0, self.decaying_len)?, buffer.f_narrow(0, self.decaying_len, self.len - self.decaying_len)?])
     }
+}
+
+fn round_up(length: i64, multiple: i64) -> i64 {
+    (length + multiple - 1) / multiple * multiple
 }
 
 /// The parameters of a model in training.
@@ -143,7 +150,7 @@ impl FlatParameters {
 
     /// Scales the gradients down to a global norm of at most `max_norm` (not at all if that is 0) and returns the norm before, still on the device.
     pub fn clip_gradients(&mut self, max_norm: f64) -> Result<Tensor> {
-        let norm = self.gradients.f_norm()?;
+        let norm = self.gradients.f_view([-1, NORM_BLOCK])?.f_norm_scalaropt_dim(2, [1_i64].as_slice(), false)?.f_norm()?;
         if max_norm > 0.0 {
             let factor = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(max_norm)?.f_clamp_max(1.0)?;
             self.gradients.f_mul_(&factor).map(drop)?;
@@ -157,5 +164,62 @@ impl FlatParameters {
             self.weights.f_copy_(&self.masters)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(values: &[Tensor], kind: Kind) -> FlatParameters {
+        let shapes: Vec<Vec<i64>> = values.iter().map(Tensor::size).collect();
+        let described: Vec<(&[i64], bool)> = shapes.iter().map(|shape| (shape.as_slice(), shape.len() > 1)).collect();
+        FlatParameters::new(FlatLayout::new(&described), values, Device::Cpu, kind).expect("flat parameters")
+    }
+
+    fn ramp(shape: &[i64]) -> Tensor {
+        Tensor::arange(shape.iter().product::<i64>(), (Kind::Float, Device::Cpu)).reshape(shape) / 7.0
+    }
+
+    #[test]
+    fn backward_passes_add_to_the_flat_gradients_in_either_precision() {
+        let values = [ramp(&[3]), ramp(&[5, 2]), ramp(&[70])];
+        for kind in [Kind::Float, Kind::BFloat16] {
+            let mut flat = parameters(&values, kind);
+            for _ in 0..2 {
+                let loss: Tensor = flat.parameters().iter().map(|parameter| (parameter * 2.0).sum(Kind::Float)).sum();
+                loss.backward();
+                flat.accumulate_gradients().expect("sums");
+            }
+            let gradients = flat.layout().views(flat.gradients()).expect("views");
+            for (gradient, value) in gradients.iter().zip(&values) {
+                assert!(gradient.equal(&(value.zeros_like() + 4.0)), "{kind:?}");
+            }
+            let norm = flat.clip_gradients(1.0).expect("a norm").double_value(&[]);
+            assert!((norm - (83.0_f64 * 16.0).sqrt()).abs() < 1e-5);
+            assert!((flat.gradients().norm().double_value(&[]) - 1.0).abs() < 1e-5);
+            flat.zero_gradients().expect("zeroed");
+            assert!(!flat.gradients().any().double_value(&[]).is_normal());
+        }
+    }
+
+    #[test]
+    fn the_model_sees_changed_masters_after_they_are_published() {
+        for kind in [Kind::Float, Kind::BFloat16] {
+            let mut flat = parameters(&[ramp(&[4]), ramp(&[2, 2])], kind);
+            assert!(flat.masters().shallow_clone().fill_(0.5).defined());
+            flat.publish().expect("published");
+            assert!(flat.parameters().iter().all(|parameter| parameter.kind() == kind && parameter.eq(0.5).all().double_value(&[]) > 0.0));
+        }
+    }
+
+    #[test]
+    fn the_norm_of_a_large_buffer_is_exact_to_rounding() {
+        tch::manual_seed(1);
+        let mut flat = parameters(&[Tensor::zeros([3_000_000], (Kind::Float, Device::Cpu))], Kind::Float);
+        let gradients = flat.gradients().shallow_clone().normal_(0.0, 1e-3);
+        let expected = gradients.to_kind(Kind::Double).norm().double_value(&[]);
+        let found = flat.clip_gradients(0.0).expect("a norm").double_value(&[]);
+        assert!((found - expected).abs() < 1e-6 * expected, "{found} and {expected}");
     }
 }

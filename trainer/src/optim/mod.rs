@@ -1,4 +1,4 @@
-//! Flat parameter memory, AdamW over it, and the learning rate.
+//! Flat parameter memory, `AdamW` over it, and the learning rate.
 
 pub mod adamw;
 pub mod flat;

@@ -1,0 +1,8 @@
+//! The trainer from outside: shards in, batches, losses, checkpoints and error messages out.
+
+mod checkpoints;
+mod command_line;
+mod samples;
+mod settings;
+mod shards;
+mod training;
