@@ -8,7 +8,7 @@ import json
 import sys
 
 NUM_POINTS = 10
-CLEARLY = 0.7  # of the first loss
+CLEARLY = 0.75  # of the first loss
 
 
 def main(path):

@@ -4,17 +4,21 @@
 #   scripts/quickstart.sh
 #
 # Run again, it does only what is missing. Everything lies in quickstart/, or in the folder that QUICKSTART_DIR names.
+# QUICKSTART_STEPS trains for another number of steps than scripts/quickstart.toml says.
 set -euo pipefail
 trap report_failure EXIT
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=${QUICKSTART_DIR:-$root/quickstart}
 settings=$root/scripts/quickstart.toml
+steps=${QUICKSTART_STEPS:-$(sed -n 's/^steps = //p' "$settings")}
 sentence="La patiente est atteinte d'une <mask>."
 nachos=$root/target/release/nachos
 drbert=$root/target/release/drbert
 stage="start"
 number=0
+# libtorch's threads wait for each other asleep: while another program wants the same cores, spinning costs nine tenths of the speed.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 report_failure() {
     local status=$?
@@ -31,10 +35,6 @@ already() { # already FILE: is the product of this stage there?
     [ -e "$1" ] && printf 'done before: %s\n' "$1"
 }
 
-setting() { # setting KEY: a number in quickstart.toml
-    sed -n "s/^$1 = //p" "$settings"
-}
-
 mkdir -p "$work"
 work=$(cd "$work" && pwd)
 cd "$root"
@@ -48,7 +48,7 @@ cargo build --release --package pipeline --package trainer
 begin "sample corpus"
 for part in train heldout; do
     already "$work/$part.txt" && continue
-    if [ $part = train ]; then size=6 seed=0; else size=0.2 seed=1; fi
+    if [ "$part" = train ]; then size=6 seed=0; else size=0.2 seed=1; fi
     python3 scripts/sample_corpus.py --output "$work/$part.unfinished" --megabytes $size --seed $seed
     mv "$work/$part.unfinished" "$work/$part.txt"
     printf '%s: %s documents, %s bytes\n' "$work/$part.txt" "$(grep -c '^$' "$work/$part.txt")" "$(wc -c <"$work/$part.txt")"
@@ -65,7 +65,7 @@ begin "shards"
 for part in train heldout; do
     already "$work/$part/manifest.json" && continue
     rm -rf "${work:?}/$part"
-    "$nachos" build --input "$work/$part.txt" --tokenizer "$work/tokenizer" --output "$work/$part" --set pack.max_seq_len=128
+    "$nachos" build --input "$work/$part.txt" --tokenizer "$work/tokenizer" --output "$work/$part" --set pack.max_seq_len=64
 done
 
 begin "verify"
@@ -73,10 +73,11 @@ begin "verify"
 "$nachos" inspect "$work/train" --rows 1
 
 begin "train"
-steps=$(setting steps)
 checkpoint=$work/run/checkpoints/step-$(printf '%08d' "$steps")
 already "$checkpoint/state.json" ||
-    "$drbert" train --config "$settings" --set "data.shards=$work/train" --set "train.output=$work/run" --resume
+    "$drbert" train --config "$settings" --resume \
+        --set "data.shards=$work/train" --set "train.output=$work/run" --set "train.steps=$steps"
+[ -e "$checkpoint/state.json" ] || { echo "training was stopped early: run this again to go on" >&2 && exit 1; }
 python3 scripts/loss_fell.py "$work/run/metrics.jsonl"
 
 begin "export"
