@@ -24,7 +24,7 @@ const TAKES_ANY_TEXT: &str = "a tokenizer that has an entry for the unknown take
 /// Encodes text for one thread; a clone shares the tokenizer but has a cache of its own.
 pub struct Encoder {
     shared: Arc<Shared>,
-    /// Only where a word's ids are the same in every text.
+    /// Made for the first text, where it is of use.
     cache: Option<WordCache>,
 }
 
@@ -49,7 +49,7 @@ enum Independence {
 
 impl Clone for Encoder {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), cache: self.cache.as_ref().map(|_| WordCache::new()) }
+        Self { shared: self.shared.clone(), cache: None }
     }
 }
 
@@ -68,9 +68,8 @@ impl Encoder {
         let vocab_size = tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
         let special_tokens = special_tokens(dir, &tokenizer)?;
         let independence = independence(&tokenizer);
-        let cache = (independence != Independence::None).then(WordCache::new);
         let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size, independence };
-        Ok(Self { shared: Arc::new(shared), cache })
+        Ok(Self { shared: Arc::new(shared), cache: None })
     }
 
     pub fn special_tokens(&self) -> &SpecialTokens {
@@ -89,15 +88,16 @@ impl Encoder {
 
     /// Whether words are looked up one by one, rather than every text given to the library as a whole.
     pub fn is_cached(&self) -> bool {
-        self.cache.is_some()
+        self.shared.independence != Independence::None
     }
 
     /// Appends the ids of `text`, without special tokens; none but `<unk>` is ever among them.
     pub fn encode_into(&mut self, text: &str, ids: &mut Vec<u32>) {
-        let Some(cache) = &mut self.cache else {
+        if !self.is_cached() {
             self.shared.encode(text, ids);
             return;
-        };
+        }
+        let cache = self.cache.get_or_insert_with(WordCache::new);
         let bytes = text.as_bytes();
         let mut start = 0;
         while start < bytes.len() {

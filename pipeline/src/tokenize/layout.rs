@@ -5,10 +5,12 @@
 //! Unicode since version 12.1 stay as they are, because the library's NFKC is older; and NFKC composes and orders combining marks in every
 //! sequence, where SentencePiece's rules know the usual ones (`U+00E2 U+0300` becomes `ầ` here and stays as it is there).
 
+use std::borrow::Cow;
+
 use schemas::TOKENIZER_FILES;
 use serde_json::{Value, json};
 use tokenizers::{
-    AddedToken, ModelWrapper, Tokenizer,
+    AddedToken, ModelWrapper, NormalizedString, Normalizer, Tokenizer,
     decoders::DecoderWrapper,
     normalizers::{NFKC, NormalizerWrapper, Replace, Sequence, replace::ReplacePattern},
     pre_tokenizers::metaspace::{Metaspace, PrependScheme},
@@ -76,6 +78,16 @@ pub(super) fn normalizer() -> NormalizerWrapper {
         regex(r"\A | \z", ""),
     ];
     Sequence::new(steps).into()
+}
+
+/// The text that [`normalizer`] makes of another.
+pub(super) fn normalize<'text>(normalizer: &NormalizerWrapper, text: &'text str) -> Cow<'text, str> {
+    if is_normalized(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut normalized = NormalizedString::from(text);
+    normalizer.normalize(&mut normalized).expect("none of our steps refuses a text");
+    Cow::Owned(normalized.get().to_owned())
 }
 
 /// True only of words that normalisation leaves as they are: printable ASCII, Latin letters without combining marks, French punctuation.
