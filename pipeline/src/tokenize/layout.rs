@@ -1,9 +1,11 @@
 //! DrBERT's tokenizer around a trained model: ids, normalisation, framing.
 //!
 //! Normalisation is SentencePiece's `nmt_nfkc` with extra white space removed and a dummy prefix, spelled with the library's normalizers.
-//! It differs from SentencePiece 0.2.3 in two ways, which `tests/python/check_tokenizer.py` lists in full: compatibility characters added to
-//! Unicode since version 12.1 stay as they are, because the library's NFKC is older; and NFKC composes and orders combining marks in every
-//! sequence, where SentencePiece's rules know the usual ones (`U+00E2 U+0300` becomes `ầ` here and stays as it is there).
+//! It differs from SentencePiece 0.2.3 as follows; `tests/python/check_tokenizer.py` lists every code point concerned:
+//! - compatibility characters that Unicode added since version 12 stay as they are, because the library's NFKC is older;
+//! - NFKC composes and orders combining marks in every sequence, where SentencePiece's rules know the usual ones
+//!   (U+00E2 U+0300 becomes `ầ` here and stays as it is there; U+0344 composes with the letter before it);
+//! - the noncharacter U+FDD0, which no text holds, becomes `～`.
 
 use std::borrow::Cow;
 
