@@ -9,6 +9,7 @@ check and exits with 1 if one fails. The program is $DRBERT_BIN, or target/relea
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -303,7 +304,7 @@ def drbert(*arguments):
     return run.stdout
 
 
-def train(shards, output, **settings):
+def train(shards, output, *flags, **settings):
     values = {
         "data.shards": shards, "data.micro_batch_size": MICRO_BATCH, "data.global_batch_size": GLOBAL_BATCH,
         "model.hidden_size": 64, "model.num_hidden_layers": 3, "model.num_attention_heads": 4, "model.intermediate_size": 128,
@@ -314,7 +315,7 @@ def train(shards, output, **settings):
         "eval.rows": HELD_OUT, "log.interval_steps": 1,
         **{key.replace("__", "."): value for key, value in settings.items()},
     }
-    drbert("train", *(part for key, value in values.items() for part in ("--set", f"{key}={json.dumps(value) if isinstance(value, bool) else value}")))
+    drbert("train", *flags, *(part for key, value in values.items() for part in ("--set", f"{key}={json.dumps(value) if isinstance(value, bool) else value}")))
 
 
 def load(folder):
@@ -418,6 +419,20 @@ def check_reports(work):
     check("TensorBoard reads every scalar", set(events.Tags()["scalars"]) == expected)
 
 
+def check_resumed_reports(shards, work):
+    output = work / "resumed"
+    train(shards, output, checkpoint__interval_steps=4, checkpoint__keep=9)
+    first = step_records(output)
+    for step in (8, STEPS):
+        shutil.rmtree(output / f"checkpoints/step-{step:08}")
+    train(shards, output, "--resume", checkpoint__interval_steps=4, checkpoint__keep=9)
+    losses = [record["loss"] for record in step_records(output)]
+    check("a resumed run repeats no step and gives the same losses to the bit", losses == [record["loss"] for record in first])
+    events = EventAccumulator(str(output / "tensorboard"))
+    events.Reload()
+    check("TensorBoard shows every step of a resumed run once", [scalar.step for scalar in events.Scalars("train/loss")] == list(range(1, STEPS + 1)))
+
+
 def main():
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
@@ -426,6 +441,7 @@ def main():
         check_steps(rows, groups, work / "shards", work)
         check_export(rows, work / "shards", work)
         check_reports(work)
+        check_resumed_reports(work / "shards", work)
     if failures:
         sys.exit(f"{len(failures)} checks failed")
 

@@ -91,7 +91,7 @@ pub fn step(config: &Config) -> Result<StepBench> {
     let step_ms = 1e3 * begun.elapsed().as_secs_f64() / config.train.steps.max(1) as f64;
     let rates = throughput.take();
     Ok(StepBench {
-        device: format!("{device:?}"),
+        device: device::name(device),
         precision: config.train.precision.to_string(),
         steps: config.train.steps as usize,
         step_ms,

@@ -118,6 +118,14 @@ pub fn set_up(num_threads: usize, deterministic: bool) -> Result<()> {
     Ok(())
 }
 
+/// The name that `train.device` has for a device.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => DeviceChoice::Cuda(index).to_string(),
+        Device::Cpu | Device::Mps | Device::Vulkan => DeviceChoice::Cpu.to_string(),
+    }
+}
+
 /// Waits until the device has done what it was given.
 pub fn synchronize(device: Device) {
     if let Device::Cuda(index) = device {
@@ -129,7 +137,7 @@ pub fn synchronize(device: Device) {
 pub fn measure_matmul_rate(device: Device, precision: Precision) -> Result<f64> {
     const MEASURED_FOR: Duration = Duration::from_millis(300);
     let size: i64 = if device.is_cuda() { 8_192 } else { 1_024 };
-    let matrix = Tensor::f_ones([size, size], (precision.kind(), device))?;
+    let matrix = Tensor::f_randn([size, size], (precision.kind(), device))?;
     let mut fastest = Duration::MAX;
     let started = Instant::now();
     while started.elapsed() < MEASURED_FOR {

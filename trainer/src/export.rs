@@ -6,6 +6,7 @@ use schemas::TOKENIZER_DIR;
 
 use crate::{
     checkpoint::{self, EvaluationRecord, State},
+    config::Config,
     error::{AtPath, Error, Result},
     model::{config::CONFIG_FILE, weights::MODEL_FILE},
     progress::with_thousands,
@@ -33,13 +34,21 @@ pub fn run(checkpoint: &Path, output: &Path) -> Result<()> {
     fs::write(&config, checkpoint.state.model.to_json().at_path(&config)?).at_path(&config)
 }
 
+/// A model card is for everyone; the paths of the machine that trained are not.
+fn without_paths(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.data.shards.clear();
+    config.train.output.clear();
+    config
+}
+
 fn model_card(state: &State) -> Result<String> {
     let State { program_version, step, config, model, data, last_evaluation, .. } = state;
     let (manifest_hash, tokenizer_hash) = (data.manifest_hash, data.tokenizer_hash);
     let (rows, tokens) = (with_thousands(data.num_rows), with_thousands(data.num_tokens));
     let shape = format!("{} × {}", model.num_hidden_layers, model.hidden_size);
     let batch = config.data.global_batch_size;
-    let config = serde_json::to_string_pretty(config).at_path(MODEL_CARD_FILE)?;
+    let config = serde_json::to_string_pretty(&without_paths(config)).at_path(MODEL_CARD_FILE)?;
     let (evaluation_en, evaluation_fr) = match last_evaluation {
         None => ("no evaluation was made".to_owned(), "aucune évaluation n'a été faite".to_owned()),
         Some(EvaluationRecord { step, result }) => (

@@ -160,7 +160,12 @@ fn save(state: &State, trainer: &Trainer, directory: &ShardDirectory) -> Result<
 fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matmul_rate: f64) -> String {
     let tokens_per_row = directory.num_tokens() as f64 / directory.num_rows() as f64;
     [
-        format!("device        {:?}, {}, matrix products at {:.2} TFLOP/s", trainer.device(), config.train.precision, matmul_rate / 1e12),
+        format!(
+            "device        {}, {}, matrix products at {:.2} TFLOP/s",
+            device::name(trainer.device()),
+            config.train.precision,
+            matmul_rate / 1e12
+        ),
         format!(
             "data          {}: {} rows, {} tokens; {} rows held out",
             directory.path().display(),

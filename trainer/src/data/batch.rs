@@ -8,14 +8,14 @@ use crate::error::Result;
 /// The tensors of a [`MicroBatch`]; the segment lengths stay on the host, where attention is laid out.
 #[derive(Debug)]
 pub struct Batch {
-    /// int32 [tokens].
+    /// int32 `[tokens]`.
     pub input_ids: Tensor,
-    /// int32 [tokens].
+    /// int32 `[tokens]`.
     pub position_ids: Tensor,
     pub segment_lengths: Vec<i64>,
-    /// int32 [masked].
+    /// int32 `[masked]`.
     pub masked_positions: Tensor,
-    /// int64 [masked].
+    /// int64 `[masked]`.
     pub labels: Tensor,
 }
 

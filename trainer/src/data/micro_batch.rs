@@ -21,15 +21,15 @@ pub enum AttentionScope {
 pub struct MicroBatch {
     /// Number of the micro-batch's first row in the stream of samples.
     pub first_sample: u64,
-    /// [tokens] after masking.
+    /// `[tokens]`: after masking.
     pub input_ids: Vec<i32>,
-    /// [tokens] restart at every segment, from `pad_token_id + 1` as Roberta counts.
+    /// `[tokens]`: restart at every segment, from `pad_token_id + 1` as Roberta counts.
     pub position_ids: Vec<i32>,
-    /// [segments] attention stays within each; their sum is the number of tokens.
+    /// `[segments]`: attention stays within each; their sum is the number of tokens.
     pub segment_lengths: Vec<i64>,
-    /// [masked] flat positions to predict, ascending.
+    /// `[masked]`: flat positions to predict, ascending.
     pub masked_positions: Vec<i32>,
-    /// [masked] the original ids there.
+    /// `[masked]`: the original ids there.
     pub labels: Vec<i64>,
 }
 

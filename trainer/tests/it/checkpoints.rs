@@ -196,6 +196,8 @@ fn an_exported_model_evaluates_as_in_training_and_fills_masks() {
         card.contains(&state.data.manifest_hash.to_string()) && card.contains("9 steps of 8 rows") && card.contains("9 étapes de 8 lignes")
     );
 
+    assert!(!card.contains(&bench.shards.path().display().to_string()), "a model card does not tell paths");
+
     let fill = |texts: &[&str], top_k: usize| {
         let texts = texts.iter().map(ToString::to_string).collect();
         fill_mask::run(&FillMaskOptions { model: model.clone(), texts, top_k, device: DeviceChoice::Cpu })
