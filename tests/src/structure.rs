@@ -67,7 +67,8 @@ fn stages_know_neither_threads_nor_the_stages_beside_them() {
         ("pack", ["read", "clean", "dedup", "tokenize", "write"]),
     ] {
         let folder = format!("pipeline/src/{stage}");
-        check_absent(&folder, &threads, &[]);
+        // The library's trainer uses the threads it finds: training holds it to one, and a test runs it on several.
+        check_absent(&folder, &threads, &["tokenize/train.rs", "tokenize/tests.rs"]);
         let neighbours = others.map(|other| format!("crate::{other}"));
         check_absent(&folder, &neighbours.each_ref().map(String::as_str), &[]);
     }

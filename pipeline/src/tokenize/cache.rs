@@ -1,15 +1,16 @@
 //! The ids of words met before: exact, in bounded memory, without allocation for the words that text is mostly made of.
 //!
-//! Words of up to 15 bytes with up to three ids, which are nearly all, live in a table of two-way sets: a set is one cache line, a
-//! word's bytes and length are its key, and a word met once cannot drive out one met twice. The others live in a hash table.
+//! Words of up to 15 bytes with up to seven ids below 65,536, which are nearly all, live in a table of small sets, where a word's
+//! bytes and length are its key and the words met most often come first. The others live in a hash table.
 
 use rustc_hash::FxHashMap;
 
 use super::words::is_separator;
 
-/// 64 bytes each: 4 MiB.
-const NUM_SETS: usize = 1 << 16;
-const MAX_INLINE_IDS: usize = 3;
+/// 128 bytes each: 16 MiB.
+const NUM_SETS: usize = 1 << 17;
+const WORDS_PER_SET: usize = 4;
+const MAX_INLINE_IDS: usize = 7;
 /// When there are more, all are forgotten.
 const MAX_LONG_WORDS: usize = 1 << 16;
 /// Longer words are too rare to be worth remembering.
@@ -34,13 +35,13 @@ pub(super) enum Next {
 struct Entry {
     /// Zero where there is none.
     key: u128,
-    ids: [u32; MAX_INLINE_IDS],
-    num_ids: u32,
+    ids: [u16; MAX_INLINE_IDS],
+    num_ids: u16,
 }
 
 #[derive(Clone, Copy, Default)]
-#[repr(align(64))]
-struct Set([Entry; 2]);
+#[repr(align(128))]
+struct Set([Entry; WORDS_PER_SET]);
 
 pub(super) struct WordCache {
     sets: Vec<Set>,
@@ -56,17 +57,15 @@ impl WordCache {
     #[inline]
     pub(super) fn append_short(&mut self, word: ShortWord, ids: &mut Vec<u32>) -> bool {
         let Set(entries) = &mut self.sets[word.set()];
-        if entries[0].key != word.0 {
-            if entries[1].key != word.0 {
-                return false;
-            }
-            entries.swap(0, 1);
+        let Some(place) = entries.iter().position(|entry| entry.key == word.0) else { return false };
+        if place > 0 {
+            entries.swap(place - 1, place);
         }
-        let entry = &entries[0];
-        if entry.num_ids == 1 {
-            ids.push(entry.ids[0]);
+        let Entry { ids: known, num_ids, .. } = &entries[place.saturating_sub(1)];
+        if *num_ids == 1 {
+            ids.push(known[0].into());
         } else {
-            ids.extend_from_slice(&entry.ids[..entry.num_ids as usize]);
+            ids.extend(known[..usize::from(*num_ids)].iter().map(|id| u32::from(*id)));
         }
         true
     }
@@ -79,21 +78,30 @@ impl WordCache {
 
     /// `short` is the word's short form, if it has one.
     pub(super) fn insert(&mut self, word: &[u8], short: Option<ShortWord>, ids: &[u32]) {
-        match short {
-            Some(short) if ids.len() <= MAX_INLINE_IDS => {
-                let mut entry = Entry { key: short.0, num_ids: ids.len() as u32, ..Entry::default() };
-                entry.ids[..ids.len()].copy_from_slice(ids);
+        match short.zip(Entry::holding(ids)) {
+            Some((short, entry)) => {
                 let Set(entries) = &mut self.sets[short.set()];
-                entries[1] = entry;
+                let place = entries.iter().position(|entry| entry.key == 0).unwrap_or(WORDS_PER_SET - 1);
+                entries[place] = Entry { key: short.0, ..entry };
             }
-            _ if word.len() > MAX_WORD_BYTES => {}
-            _ => {
+            None if word.len() > MAX_WORD_BYTES => {}
+            None => {
                 if self.long.len() == MAX_LONG_WORDS {
                     self.long.clear();
                 }
                 self.long.insert(word.into(), ids.into());
             }
         }
+    }
+}
+
+impl Entry {
+    fn holding(ids: &[u32]) -> Option<Self> {
+        let mut entry = Self { num_ids: ids.len() as u16, ..Self::default() };
+        for (held, id) in entry.ids.get_mut(..ids.len())?.iter_mut().zip(ids) {
+            *held = u16::try_from(*id).ok()?;
+        }
+        Some(entry)
     }
 }
 
@@ -176,17 +184,27 @@ mod tests {
     }
 
     #[test]
+    fn large_ids_and_many_ids_are_kept_whole() {
+        let mut cache = WordCache::new();
+        for ids in [&[][..], &[65_535], &[65_536], &[1, 2, 3, 4, 5, 6, 7], &[1, 2, 3, 4, 5, 6, 7, 8], &[1, u32::MAX]] {
+            let word = format!("{ids:?}").replace([' ', ','], "");
+            insert(&mut cache, &word, ids);
+            assert_eq!(lookup(&mut cache, &word).as_deref(), Some(ids));
+        }
+    }
+
+    #[test]
     fn memory_stays_bounded_and_what_is_kept_is_right() {
         let mut cache = WordCache::new();
-        for number in 0..300_000_u32 {
-            insert(&mut cache, &number.to_string(), &[number]);
+        for number in 0..1_000_000_u32 {
+            insert(&mut cache, &number.to_string(), &[number % 60_000]);
             insert(&mut cache, &format!("a long word number {number}").replace(' ', "_"), &[number]);
         }
         assert!(cache.long.len() <= MAX_LONG_WORDS && cache.sets.len() == NUM_SETS);
-        let kept = (0..300_000)
-            .filter(|number| lookup(&mut cache, &number.to_string()).inspect(|ids| assert_eq!(ids, &[*number])).is_some())
+        let kept = (0..1_000_000)
+            .filter(|number| lookup(&mut cache, &number.to_string()).inspect(|ids| assert_eq!(ids, &[number % 60_000])).is_some())
             .count();
-        assert!(kept > NUM_SETS / 2, "{kept}");
+        assert!(kept > NUM_SETS * WORDS_PER_SET / 2, "{kept}");
         insert(&mut cache, &"x".repeat(MAX_WORD_BYTES + 1), &[1]);
         assert_eq!(lookup(&mut cache, &"x".repeat(MAX_WORD_BYTES + 1)), None);
     }
@@ -196,8 +214,8 @@ mod tests {
         let mut cache = WordCache::new();
         insert(&mut cache, "le", &[1]);
         assert!(lookup(&mut cache, "le").is_some());
-        for number in 0..300_000_u32 {
-            insert(&mut cache, &number.to_string(), &[number]);
+        for number in 0..1_000_000_u32 {
+            insert(&mut cache, &number.to_string(), &[0]);
         }
         assert_eq!(lookup(&mut cache, "le"), Some(vec![1]));
     }

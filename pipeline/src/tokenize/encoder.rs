@@ -8,21 +8,23 @@ use std::{
 
 use schemas::{TOKENIZER_FILES, hash::ContentHash, manifest::SpecialTokens};
 use serde_json::Value;
-use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
+use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
 
 use super::{
     TokenizeError,
     cache::{self, Next, WordCache},
-    layout,
+    layout::{self, SPACE},
 };
 
 /// A noncharacter: no text holds it, so no piece is made of it.
 const NEVER_A_PIECE: &str = "\u{FFFF}";
+/// Why encoding cannot fail once [`NEVER_A_PIECE`] was encoded.
+const TAKES_ANY_TEXT: &str = "a tokenizer that has an entry for the unknown takes any text";
 
 /// Encodes text for one thread; a clone shares the tokenizer but has a cache of its own.
 pub struct Encoder {
     shared: Arc<Shared>,
-    /// Only where a word's ids are the same in every text.
+    /// Made for the first text, where it is of use.
     cache: Option<WordCache>,
 }
 
@@ -31,11 +33,23 @@ struct Shared {
     hash: ContentHash,
     special_tokens: SpecialTokens,
     vocab_size: usize,
+    independence: Independence,
+}
+
+/// What a tokenizer makes the ids of a word depend on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Independence {
+    /// The word alone, which ours takes as it is if [`layout::is_normalized`].
+    Ours,
+    /// The word alone.
+    OfWords,
+    /// More than that, for all that is known.
+    None,
 }
 
 impl Clone for Encoder {
     fn clone(&self) -> Self {
-        Self { shared: self.shared.clone(), cache: self.cache.as_ref().map(|_| WordCache::new()) }
+        Self { shared: self.shared.clone(), cache: None }
     }
 }
 
@@ -53,9 +67,9 @@ impl Encoder {
         tokenizer.encode_fast(NEVER_A_PIECE, false).map_err(malformed)?;
         let vocab_size = tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
         let special_tokens = special_tokens(dir, &tokenizer)?;
-        let cache = are_words_independent(&tokenizer).then(WordCache::new);
-        let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size };
-        Ok(Self { shared: Arc::new(shared), cache })
+        let independence = independence(&tokenizer);
+        let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size, independence };
+        Ok(Self { shared: Arc::new(shared), cache: None })
     }
 
     pub fn special_tokens(&self) -> &SpecialTokens {
@@ -74,15 +88,16 @@ impl Encoder {
 
     /// Whether words are looked up one by one, rather than every text given to the library as a whole.
     pub fn is_cached(&self) -> bool {
-        self.cache.is_some()
+        self.shared.independence != Independence::None
     }
 
     /// Appends the ids of `text`, without special tokens; none but `<unk>` is ever among them.
     pub fn encode_into(&mut self, text: &str, ids: &mut Vec<u32>) {
-        let Some(cache) = &mut self.cache else {
+        if !self.is_cached() {
             self.shared.encode(text, ids);
             return;
-        };
+        }
+        let cache = self.cache.get_or_insert_with(WordCache::new);
         let bytes = text.as_bytes();
         let mut start = 0;
         while start < bytes.len() {
@@ -102,7 +117,7 @@ impl Encoder {
             start += length + 1;
             if !cache.append_long(word.as_bytes(), ids) {
                 let num_ids = ids.len();
-                self.shared.encode(word, ids);
+                self.shared.encode_word(word, ids);
                 cache.insert(word.as_bytes(), short, &ids[num_ids..]);
             }
         }
@@ -115,26 +130,42 @@ impl Encoder {
 }
 
 impl Shared {
-    /// What the library gives. A special token that a model finds in plain text is not one.
+    /// What the library gives.
     fn encode(&self, text: &str, ids: &mut Vec<u32>) {
-        let encoding = self.tokenizer.encode_fast(text, false).expect("a tokenizer that has an entry for the unknown takes any text");
-        let SpecialTokens { all, unk, .. } = &self.special_tokens;
-        ids.extend(encoding.get_ids().iter().map(|id| if all.contains(id) { *unk } else { *id }));
+        let encoding = self.tokenizer.encode_fast(text, false).expect(TAKES_ANY_TEXT);
+        ids.extend(encoding.get_ids().iter().map(|id| self.as_text(*id)));
+    }
+
+    /// The same, by a shorter way for most words.
+    fn encode_word(&self, word: &str, ids: &mut Vec<u32>) {
+        if self.independence == Independence::Ours && layout::is_normalized(word) {
+            let tokens = self.tokenizer.get_model().tokenize(&format!("{SPACE}{word}")).expect(TAKES_ANY_TEXT);
+            ids.extend(tokens.iter().map(|token| self.as_text(token.id)));
+        } else {
+            self.encode(word, ids);
+        }
+    }
+
+    /// A special token that a model finds in plain text is not one.
+    fn as_text(&self, id: u32) -> u32 {
+        if self.special_tokens.all.contains(&id) { self.special_tokens.unk } else { id }
     }
 }
 
-/// True if what a tokenizer does with a word depends on nothing beyond white space: ours, and those that split as BERT does.
-fn are_words_independent(tokenizer: &Tokenizer) -> bool {
-    let is_deterministic = match tokenizer.get_model() {
-        ModelWrapper::BPE(bpe) => bpe.dropout.is_none_or(|dropout| dropout == 0.0),
-        ModelWrapper::Unigram(_) | ModelWrapper::WordPiece(_) | ModelWrapper::WordLevel(_) => true,
-    };
-    let splits_at_white_space = match (tokenizer.get_normalizer(), tokenizer.get_pre_tokenizer()) {
-        (Some(normalizer), Some(PreTokenizerWrapper::Metaspace(metaspace))) => *metaspace == layout::metaspace() && is_ours(normalizer),
-        (None | Some(NormalizerWrapper::BertNormalizer(_)), Some(PreTokenizerWrapper::BertPreTokenizer(_))) => true,
-        _ => false,
-    };
-    is_deterministic && splits_at_white_space && tokenizer.get_added_tokens_decoder().values().all(|token| token.special)
+/// Words are independent in tokenizers that normalise and split as ours or as BERT's, whatever their model.
+fn independence(tokenizer: &Tokenizer) -> Independence {
+    let is_random = matches!(tokenizer.get_model(), ModelWrapper::BPE(bpe) if bpe.dropout.is_some_and(|dropout| dropout > 0.0));
+    let added_tokens = tokenizer.get_added_tokens_decoder();
+    if is_random || added_tokens.values().any(|token| !token.special) {
+        return Independence::None;
+    }
+    match (tokenizer.get_normalizer(), tokenizer.get_pre_tokenizer()) {
+        (Some(normalizer), Some(PreTokenizerWrapper::Metaspace(metaspace))) if *metaspace == layout::metaspace() && is_ours(normalizer) => {
+            Independence::Ours
+        }
+        (None | Some(NormalizerWrapper::BertNormalizer(_)), Some(PreTokenizerWrapper::BertPreTokenizer(_))) => Independence::OfWords,
+        _ => Independence::None,
+    }
 }
 
 fn is_ours(normalizer: &NormalizerWrapper) -> bool {

@@ -1,14 +1,18 @@
 //! DrBERT's tokenizer around a trained model: ids, normalisation, framing.
 //!
 //! Normalisation is SentencePiece's `nmt_nfkc` with extra white space removed and a dummy prefix, spelled with the library's normalizers.
-//! It differs from SentencePiece 0.2.3 in two ways, which `tests/python/check_tokenizer.py` lists in full: compatibility characters added to
-//! Unicode since version 12.1 stay as they are, because the library's NFKC is older; and NFKC composes and orders combining marks in every
-//! sequence, where SentencePiece's rules know the usual ones (`U+00E2 U+0300` becomes `ầ` here and stays as it is there).
+//! It differs from SentencePiece 0.2.3 as follows; `tests/python/check_tokenizer.py` lists every code point concerned:
+//! - compatibility characters that Unicode added since version 12 stay as they are, because the library's NFKC is older;
+//! - NFKC composes and orders combining marks in every sequence, where SentencePiece's rules know the usual ones
+//!   (U+00E2 U+0300 becomes `ầ` here and stays as it is there; U+0344 composes with the letter before it);
+//! - the noncharacter U+FDD0, which no text holds, becomes `～`.
+
+use std::borrow::Cow;
 
 use schemas::TOKENIZER_FILES;
 use serde_json::{Value, json};
 use tokenizers::{
-    AddedToken, ModelWrapper, Tokenizer,
+    AddedToken, ModelWrapper, NormalizedString, Normalizer, Tokenizer,
     decoders::DecoderWrapper,
     normalizers::{NFKC, NormalizerWrapper, Replace, Sequence, replace::ReplacePattern},
     pre_tokenizers::metaspace::{Metaspace, PrependScheme},
@@ -76,6 +80,16 @@ pub(super) fn normalizer() -> NormalizerWrapper {
         regex(r"\A | \z", ""),
     ];
     Sequence::new(steps).into()
+}
+
+/// The text that [`normalizer`] makes of another.
+pub(super) fn normalize<'text>(normalizer: &NormalizerWrapper, text: &'text str) -> Cow<'text, str> {
+    if is_normalized(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut normalized = NormalizedString::from(text);
+    normalizer.normalize(&mut normalized).expect("none of our steps refuses a text");
+    Cow::Owned(normalized.get().to_owned())
 }
 
 /// True only of words that normalisation leaves as they are: printable ASCII, Latin letters without combining marks, French punctuation.

@@ -10,6 +10,9 @@ mod pieces;
 mod train;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use encoder::Encoder;
 pub use train::{Algorithm, TrainedTokenizer};
 pub use words::WordCounts;

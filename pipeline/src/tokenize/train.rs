@@ -56,6 +56,7 @@ impl TrainedTokenizer {
             let least = vocab_size - num_pieces + characters + 1;
             return Err(TokenizeError::VocabularyTooSmall { asked: vocab_size, characters, least });
         }
+        log::info!("learning {num_pieces} pieces from {} distinct stretches of text, {characters} characters", stretches.len());
         let model = match algorithm {
             Algorithm::Bpe => train_bpe(num_pieces, stretches),
             Algorithm::Unigram => train_unigram(num_pieces, stretches),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
-use tokenizers::{NormalizedString, Normalizer, NormalizerWrapper};
+use tokenizers::NormalizerWrapper;
 
 use super::{
     layout::{self, SPACE},
@@ -58,11 +58,7 @@ impl WordCounts {
     fn settle(&mut self) {
         let mut spaced = String::new();
         for (word, count) in self.waiting.drain() {
-            let mut text = NormalizedString::from(&*word);
-            if !layout::is_normalized(&word) {
-                self.normalizer.normalize(&mut text).expect("no step of our normalizer refuses a text");
-            }
-            for word in text.get().split(' ').filter(|word| !word.is_empty()) {
+            for word in layout::normalize(&self.normalizer, &word).split(' ').filter(|word| !word.is_empty()) {
                 spaced.clear();
                 spaced.extend([SPACE]);
                 spaced.push_str(word);
