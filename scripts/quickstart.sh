@@ -18,7 +18,6 @@ drbert=$root/target/release/drbert
 stage="start"
 number=0
 # libtorch's threads wait for each other asleep: while another program wants the same cores, spinning costs nine tenths of the speed.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 report_failure() {
     local status=$?
