@@ -17,7 +17,6 @@ nachos=$root/target/release/nachos
 drbert=$root/target/release/drbert
 stage="start"
 number=0
-# libtorch's threads wait for each other asleep: while another program wants the same cores, spinning costs nine tenths of the speed.
 
 report_failure() {
     local status=$?

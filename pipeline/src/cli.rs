@@ -53,7 +53,7 @@ struct Inputs {
     /// Settings (TOML)
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Override one setting, e.g. --set pack.max_seq_len=256
+    /// Override one setting, e.g. --set `pack.max_seq_len=256`
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Worker threads of each parallel stage [default: all cores]
