@@ -37,9 +37,9 @@ check() { # check NAME COMMAND...
 
 rust_tests() {
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --release --workspace
+        cargo nextest run --release --workspace --no-fail-fast
     else
-        cargo test --release --workspace --all-targets
+        cargo test --release --workspace --all-targets --no-fail-fast
     fi
 }
 
