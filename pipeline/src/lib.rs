@@ -1,6 +1,6 @@
 //! `nachos`: raw text → packed token shards.
 //!
-//! The stages, in data order: [`read`] → [`clean`] → [`dedup`] → [`tokenize`] → [`pack`] → [`write`]. A stage knows its input, its output
+//! The stages, in data order: [`read`] → [`clean`] → [`dedup`] → [`tokenize`] → [`pack`] → [`mod@write`]. A stage knows its input, its output
 //! and its settings; only [`run`] knows their order, the threads and the channels.
 
 pub mod config;

@@ -88,6 +88,16 @@ impl Progress {
     }
 }
 
+/// Shows that `work` goes on, and for how long it has.
+pub fn spinning<T>(screen: &MultiProgress, what: &'static str, work: impl FnOnce() -> T) -> T {
+    let style = ProgressStyle::with_template("{prefix:>9} {spinner} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let spinner = screen.add(ProgressBar::new_spinner().with_style(style).with_prefix(what));
+    spinner.enable_steady_tick(REDRAW);
+    let result = work();
+    spinner.finish_and_clear();
+    result
+}
+
 /// Writes one line to standard error. Nobody listening is no reason to stop.
 pub fn say(line: &str) {
     drop(writeln!(std::io::stderr().lock(), "{line}"));

@@ -34,7 +34,7 @@ use crate::{
     config::{Config, InputConfig},
     dedup::ExactIndex,
     pack::{Frame, PackedSequence, Packer},
-    progress::{Progress, Stage},
+    progress::{Progress, Stage, spinning},
     read::{Chunk, Input, ReadError, read_chunks},
     tokenize::{Algorithm, Encoder, TokenizeError, TrainedTokenizer, WordCounts},
     write::{DocumentRow, DocumentsWriter, ShardWriter, WriteError, create_output_folder, write_file},
@@ -174,7 +174,7 @@ pub fn train_tokenizer(
     session: &Session<'_>,
 ) -> Result<TrainedTokenizer, RunError> {
     let counts = count_words(inputs, config, session)?;
-    Ok(TrainedTokenizer::train(algorithm, vocab_size, counts)?)
+    Ok(spinning(session.screen, "learn", || TrainedTokenizer::train(algorithm, vocab_size, counts))?)
 }
 
 fn count_words(inputs: &[Input], config: &InputConfig, session: &Session<'_>) -> Result<WordCounts, RunError> {

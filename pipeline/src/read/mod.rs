@@ -1,7 +1,7 @@
 //! Inputs → chunks of whole records → documents.
 //!
 //! A chunk is a piece of one input file that ends where a record ends. Cutting chunks is all that has to happen in input order, so it is
-//! the only work of the reading thread; finding the records in a chunk and decoding them ([`Chunk::records`]) is left to the workers.
+//! the only work of the reading thread; finding the records in a chunk and decoding them ([`Chunk::for_each_record`]) is left to the workers.
 
 mod chunk;
 mod cut;

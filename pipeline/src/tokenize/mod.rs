@@ -1,6 +1,6 @@
 //! Clean text → token ids, and the training of the tokenizer that does it.
 //!
-//! Tokenizers are Hugging Face `tokenizer.json` files. Ours have DrBERT's layout and SentencePiece's conventions ([`layout`]), under which
+//! Tokenizers are Hugging Face `tokenizer.json` files. Ours have DrBERT's layout and SentencePiece's conventions (`layout.rs`), under which
 //! a word's ids do not depend on its neighbours: the encoder looks words up in a cache and asks the library only once for each.
 
 mod cache;

@@ -18,7 +18,7 @@ pub(super) fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\t' | b'\r')
 }
 
-/// Counts of the stretches of text that pieces are learned within; see [`pieces`]. Grows with the number of distinct ones only.
+/// Counts of the stretches of text that pieces are learned within (`pieces.rs`). Grows with the number of distinct ones only.
 pub struct WordCounts {
     waiting: FxHashMap<Box<str>, u64>,
     stretches: FxHashMap<Box<str>, u64>,
