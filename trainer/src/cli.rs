@@ -38,7 +38,7 @@ enum Command {
     Train(TrainArgs),
     /// Loss, perplexity and accuracy of a model on shards, with a fixed mask of 15%
     Evaluate(EvaluateArgs),
-    /// The most probable pieces for every <mask> of a text
+    /// The most probable pieces for every `<mask>` of a text
     FillMask(FillMaskArgs),
     /// Turn a checkpoint into a model directory for Hugging Face transformers
     Export(ExportArgs),
@@ -101,7 +101,7 @@ struct FillMaskArgs {
     /// Model directory
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Texts, each with at least one <mask>
+    /// Texts, each with at least one `<mask>`
     #[arg(required = true)]
     text: Vec<String>,
     /// Predictions per mask
