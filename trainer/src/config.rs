@@ -277,8 +277,12 @@ impl Config {
         require("optimizer.weight_decay", optimizer.weight_decay >= 0.0, optimizer.weight_decay, "a number of at least 0")?;
         let norm = optimizer.max_gradient_norm;
         require("optimizer.max_gradient_norm", norm >= 0.0, norm, "a number of at least 0 (0 = no clipping)")?;
-        require("train.output", !self.train.output.as_os_str().is_empty(), self.train.output.display(), "a folder for the run")?;
         at_least_one("checkpoint.keep", self.checkpoint.keep as u64)
+    }
+
+    /// A run must have a folder; a measurement writes nothing and needs none.
+    pub fn check_output(&self) -> Result<()> {
+        require("train.output", !self.train.output.as_os_str().is_empty(), self.train.output.display(), "a folder for the run")
     }
 
     /// The model, with what the manifest knows; says which setting disagrees with it.

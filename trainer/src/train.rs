@@ -38,6 +38,7 @@ pub struct Outcome {
 
 /// Trains as the configuration says, from the beginning or from the newest sound checkpoint. `stop` ends the run after the step in hand.
 pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> {
+    config.check_output()?;
     device::set_up(config.train.threads, config.train.deterministic)?;
     let device = config.train.device.resolve()?;
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
