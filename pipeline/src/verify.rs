@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -73,16 +73,9 @@ fn check_file(dir: &Path, expected: &FileInfo) -> Result<(), VerifyError> {
 }
 
 fn hash_file(path: &Path) -> io::Result<(u64, ContentHash)> {
-    let (mut file, mut hash, mut bytes) = (File::open(path)?, StreamingHash::default(), 0);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            return Ok((bytes, hash.finish()));
-        }
-        hash.update(&buffer[..count]);
-        bytes += count as u64;
-    }
+    let mut hash = StreamingHash::default();
+    let bytes = io::copy(&mut File::open(path)?, &mut hash)?;
+    Ok((bytes, hash.finish()))
 }
 
 /// A reader that opens `shard-*.parquet` must not find a shard that is not one of ours.

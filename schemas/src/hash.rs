@@ -1,6 +1,6 @@
 //! 128-bit content hashes (XXH3-128, seed 0), written as 32 hexadecimal digits, most significant first.
 
-use std::fmt;
+use std::{fmt, io};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,7 +46,7 @@ impl TryFrom<String> for ContentHash {
     }
 }
 
-/// Hashes a stream of bytes piece by piece; the result equals [`ContentHash::of`] on the whole.
+/// Hashes a stream of bytes piece by piece, also as the end of an [`io::copy`]; the result equals [`ContentHash::of`] on the whole.
 #[derive(Default)]
 pub struct StreamingHash(Box<xxhash_rust::xxh3::Xxh3>);
 
@@ -57,6 +57,17 @@ impl StreamingHash {
 
     pub fn finish(&self) -> ContentHash {
         ContentHash(self.0.digest128())
+    }
+}
+
+impl io::Write for StreamingHash {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -239,14 +239,8 @@ fn file_name(path: &Path) -> &str {
 
 fn hash_file(path: &Path) -> Result<ContentHash> {
     let mut hash = StreamingHash::default();
-    let mut file = File::open(path).at_path(path)?;
-    let mut block = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut block).at_path(path)? {
-            0 => return Ok(hash.finish()),
-            length => hash.update(&block[..length]),
-        }
-    }
+    io::copy(&mut File::open(path).at_path(path)?, &mut hash).at_path(path)?;
+    Ok(hash.finish())
 }
 
 /// Makes a folder and all that is in it survive a loss of power.

@@ -58,11 +58,6 @@ impl ShardWriter {
         if self.gathered.len() == ROW_GROUP_ROWS { self.write_row_group() } else { Ok(()) }
     }
 
-    /// Bytes of the shards that are finished.
-    pub fn finished_bytes(&self) -> u64 {
-        self.finished.iter().map(|shard| shard.bytes).sum()
-    }
-
     /// Closes the last shard and lists them all.
     pub fn finish(mut self) -> Result<Vec<ShardInfo>, WriteError> {
         if !self.gathered.is_empty() {
