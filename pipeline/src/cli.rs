@@ -152,7 +152,7 @@ fn train_tokenizer(arguments: &TrainTokenizer, screen: &MultiProgress) -> anyhow
     };
     let inputs = read::resolve(&arguments.inputs.input)?;
     let start = Instant::now();
-    let trained = run::train_tokenizer(&inputs, algorithm, arguments.vocab_size, &config.input, &session)?;
+    let trained = run::train_tokenizer(&inputs, algorithm, arguments.vocab_size, &config, &session)?;
     trained.save(&arguments.output)?;
     say(&format!("{}: {} entries, {:.1} s", arguments.output.display(), trained.vocab_size(), start.elapsed().as_secs_f64()));
     Ok(())

@@ -24,13 +24,13 @@ use schemas::{
     documents::Verdict,
     hash::ContentHash,
     manifest::{
-        CleanTotals, FileInfo, Manifest, ManifestError, PackTotals, SCHEMA_MAJOR, SCHEMA_MINOR, SchemaVersion, ShardInfo, TokenizerInfo,
-        Totals, WriteTotals,
+        FileInfo, Manifest, ManifestError, PackTotals, SCHEMA_MAJOR, SCHEMA_MINOR, SchemaVersion, ShardInfo, TokenizerInfo, Totals,
+        WriteTotals,
     },
 };
 
 use crate::{
-    clean::Cleaner,
+    clean::{Change, CleanCounts, Cleaner},
     config::{Config, InputConfig},
     dedup::ExactIndex,
     pack::{Frame, PackedSequence, Packer},
@@ -74,7 +74,7 @@ struct Batch {
     /// Bytes that reading the chunk took from the file, compressed as it is.
     file_bytes: u64,
     chunk_bytes: u64,
-    clean: CleanTotals,
+    clean: CleanCounts,
     text: String,
     ids: Vec<u32>,
     documents: Vec<Document>,
@@ -131,7 +131,7 @@ pub fn build(inputs: &[Input], tokenizer: &Path, output: &Path, config: &Config,
         });
         for _ in 0..threads {
             let (chunks, to_dedup, unique, to_pack) = (chunks.clone(), to_dedup.clone(), unique.clone(), to_pack.clone());
-            scope.spawn(move || clean_all(progress, &chunks, &to_dedup));
+            scope.spawn(move || clean_all(config, progress, &chunks, &to_dedup));
             scope.spawn(move || tokenize_all(encoder.clone(), progress, &unique, &to_pack));
         }
         drop((chunks, to_dedup, unique, to_pack));
@@ -170,25 +170,25 @@ pub fn train_tokenizer(
     inputs: &[Input],
     algorithm: Algorithm,
     vocab_size: usize,
-    config: &InputConfig,
+    config: &Config,
     session: &Session<'_>,
 ) -> Result<TrainedTokenizer, RunError> {
     let counts = count_words(inputs, config, session)?;
     Ok(spinning(session.screen, "learn", || TrainedTokenizer::train(algorithm, vocab_size, counts))?)
 }
 
-fn count_words(inputs: &[Input], config: &InputConfig, session: &Session<'_>) -> Result<WordCounts, RunError> {
+fn count_words(inputs: &[Input], config: &Config, session: &Session<'_>) -> Result<WordCounts, RunError> {
     let progress = Progress::default();
     let (return_permit, permits) = permits(session.threads);
     let (to_count, chunks) = bounded(session.threads);
     let (running, finished) = bounded(0);
     thread::scope(|scope| {
         let progress = &progress;
-        let read_thread = scope.spawn(move || read_all(inputs, config, progress, session.stop, &permits, &to_count));
+        let read_thread = scope.spawn(move || read_all(inputs, &config.input, progress, session.stop, &permits, &to_count));
         let counters: Vec<_> = (0..session.threads)
             .map(|_| {
                 let (chunks, return_permit) = (chunks.clone(), return_permit.clone());
-                scope.spawn(move || count_all(progress, &chunks, &return_permit))
+                scope.spawn(move || count_all(config, progress, &chunks, &return_permit))
             })
             .collect();
         drop((chunks, return_permit));
@@ -232,10 +232,10 @@ fn read_all(
     Ok(())
 }
 
-fn clean_all(progress: &Progress, chunks: &Receiver<Numbered<ReadChunk>>, to_dedup: &Sender<Numbered<Batch>>) {
-    let cleaner = Cleaner::default();
+fn clean_all(config: &Config, progress: &Progress, chunks: &Receiver<Numbered<ReadChunk>>, to_dedup: &Sender<Numbered<Batch>>) {
+    let mut cleaner = Cleaner::new(&config.clean);
     for Numbered { number, item } in chunks {
-        let batch = clean_chunk(&cleaner, &item);
+        let batch = clean_chunk(&mut cleaner, &item);
         progress.advance(Stage::Clean, batch.file_bytes);
         if !deliver(to_dedup, Numbered { number, item: batch }) {
             return;
@@ -243,20 +243,15 @@ fn clean_all(progress: &Progress, chunks: &Receiver<Numbered<ReadChunk>>, to_ded
     }
 }
 
-fn clean_chunk(cleaner: &Cleaner, ReadChunk { chunk, file_bytes }: &ReadChunk) -> Batch {
+fn clean_chunk(cleaner: &mut Cleaner, ReadChunk { chunk, file_bytes }: &ReadChunk) -> Batch {
     let mut batch = Batch { file_bytes: *file_bytes, chunk_bytes: chunk.bytes.len() as u64, ..Batch::default() };
     chunk.for_each_record(&mut |record| {
         let start = batch.text.len();
         let verdict = match record.text {
-            Ok(text) => {
-                let counts = cleaner.clean_into(&text, &mut batch.text);
-                batch.clean.removed_characters += counts.removed_characters;
-                batch.clean.renormalized_documents += u64::from(counts.renormalized);
-                if batch.text.len() == start { Verdict::Empty } else { Verdict::Keep }
-            }
+            Ok(text) => cleaner.clean_into(&text, &mut batch.text, &mut batch.clean),
             Err(reason) => reason,
         };
-        batch.clean.invalid_utf8_sequences += record.invalid_utf8_sequences;
+        batch.clean.add(Change::InvalidUtf8, record.invalid_utf8_sequences);
         let text = start..batch.text.len();
         let row = DocumentRow {
             id: 0,
@@ -270,7 +265,6 @@ fn clean_chunk(cleaner: &Cleaner, ReadChunk { chunk, file_bytes }: &ReadChunk) -
         };
         batch.documents.push(Document { row, text, ids: 0..0 });
     });
-    batch.clean.bytes = batch.text.len() as u64;
     batch
 }
 
@@ -334,10 +328,8 @@ fn pack_all(
 fn pack_batch(packer: &mut Packer, batch: &Batch, rows: &mut Vec<PackedSequence>, totals: &mut Totals) -> Vec<DocumentRow> {
     totals.read.bytes += batch.chunk_bytes;
     totals.read.documents += batch.documents.len() as u64;
-    totals.clean.bytes += batch.clean.bytes;
-    totals.clean.invalid_utf8_sequences += batch.clean.invalid_utf8_sequences;
-    totals.clean.removed_characters += batch.clean.removed_characters;
-    totals.clean.renormalized_documents += batch.clean.renormalized_documents;
+    totals.clean.bytes += batch.text.len() as u64;
+    batch.clean.add_to(&mut totals.clean.changes);
     batch
         .documents
         .iter()
@@ -349,7 +341,7 @@ fn pack_batch(packer: &mut Packer, batch: &Batch, rows: &mut Vec<PackedSequence>
                 row.verdict = if row.tokens == 0 { Verdict::Empty } else { Verdict::Keep };
                 totals.pack.documents += u64::from(row.tokens > 0);
             }
-            *totals.verdicts.entry(row.verdict.as_str().to_owned()).or_default() += 1;
+            *totals.verdicts.entry(row.verdict.name().into_owned()).or_default() += 1;
             row
         })
         .collect()
@@ -386,14 +378,16 @@ fn write_all(
     Ok((shards.finish()?, documents.finish()?))
 }
 
-fn count_all(progress: &Progress, chunks: &Receiver<Numbered<ReadChunk>>, return_permit: &Sender<()>) -> WordCounts {
-    let (cleaner, mut counts, mut text) = (Cleaner::default(), WordCounts::default(), String::new());
+fn count_all(config: &Config, progress: &Progress, chunks: &Receiver<Numbered<ReadChunk>>, return_permit: &Sender<()>) -> WordCounts {
+    let (mut cleaner, mut changes) = (Cleaner::new(&config.clean), CleanCounts::default());
+    let (mut counts, mut text) = (WordCounts::default(), String::new());
     for Numbered { item: ReadChunk { chunk, file_bytes }, .. } in chunks {
         chunk.for_each_record(&mut |record| {
             if let Ok(raw) = record.text {
                 text.clear();
-                cleaner.clean_into(&raw, &mut text);
-                counts.add(&text);
+                if cleaner.clean_into(&raw, &mut text, &mut changes) == Verdict::Keep {
+                    counts.add(&text);
+                }
             }
         });
         for stage in [Stage::Clean, Stage::Write] {

@@ -107,7 +107,7 @@ fn check_documents(path: &Path, manifest: &Manifest) -> Result<Vec<u64>, VerifyE
             let id = tokens.len() as u64;
             ensure_equal(path, "document id", id, ids[row])?;
             let verdict = words.value(row);
-            let is_kept = verdict == Verdict::Keep.as_str();
+            let is_kept = verdict == Verdict::Keep.name();
             ensure(
                 path,
                 || format!("document {id} with verdict {verdict:?}: tokens"),
@@ -118,7 +118,7 @@ fn check_documents(path: &Path, manifest: &Manifest) -> Result<Vec<u64>, VerifyE
             let hash: [u8; 16] = own_hashes.value(row).try_into().unwrap_or_default();
             if duplicate_of.is_valid(row) {
                 let original = duplicate_of.value(row);
-                let is_copy = original < id && hashes[original as usize] == hash && verdict == Verdict::Duplicate.as_str();
+                let is_copy = original < id && hashes[original as usize] == hash && verdict == Verdict::Duplicate.name();
                 ensure(path, || format!("document {id}: duplicate_of"), is_copy, "an earlier document with the same hash", &original)?;
             }
             *verdicts.entry(verdict.to_owned()).or_default() += 1;

@@ -1,6 +1,6 @@
 //! `documents.parquet`: one row is one input document, kept or dropped, in input order.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
@@ -17,31 +17,82 @@ pub const DUPLICATE_OF: &str = "duplicate_of";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     Keep,
-    /// The cleaned text equals that of an earlier document, which `duplicate_of` names.
-    Duplicate,
-    /// Nothing was left after cleaning.
-    Empty,
     /// The line is not a JSON object.
     InvalidJson,
     /// The text field is absent, null or not a string.
     MissingText,
     /// The record is longer than `input.max_document_mib`.
     TooLong,
+    /// Nothing was left after cleaning.
+    Empty,
+    /// The text is in another language than the one asked for.
+    Language(Language),
+    /// The text is in no language that could be named.
+    LanguageUnknown,
+    /// The text equals that of an earlier document, which `duplicate_of` names.
+    Duplicate,
+    /// The text resembles that of an earlier document, which `duplicate_of` names.
+    NearDuplicate,
+    /// Every paragraph stands in earlier documents often enough.
+    RepeatedParagraphs,
+    /// The weight of its source left it out.
+    SampledOut,
 }
 
+/// An ISO 639-1 code: two lower-case letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Language([u8; 2]);
+
+impl Language {
+    /// `None` unless `code` is two lower-case letters.
+    pub fn from_code(code: &str) -> Option<Self> {
+        let code: [u8; 2] = code.as_bytes().try_into().ok()?;
+        code.iter().all(u8::is_ascii_lowercase).then_some(Self(code))
+    }
+
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+const LANGUAGE_PREFIX: &str = "language_";
+
 impl Verdict {
-    pub const ALL: [Self; 6] = [Self::Keep, Self::Duplicate, Self::Empty, Self::InvalidJson, Self::MissingText, Self::TooLong];
+    /// Every verdict that does not name a language.
+    pub const PLAIN: [Self; 10] = [
+        Self::Keep,
+        Self::InvalidJson,
+        Self::MissingText,
+        Self::TooLong,
+        Self::Empty,
+        Self::LanguageUnknown,
+        Self::Duplicate,
+        Self::NearDuplicate,
+        Self::RepeatedParagraphs,
+        Self::SampledOut,
+    ];
 
     /// The word in the `verdict` column and in the manifest's counts.
-    pub fn as_str(self) -> &'static str {
-        match self {
+    pub fn name(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Keep => "keep",
-            Self::Duplicate => "duplicate",
-            Self::Empty => "empty",
             Self::InvalidJson => "invalid_json",
             Self::MissingText => "missing_text",
             Self::TooLong => "too_long",
-        }
+            Self::Empty => "empty",
+            Self::Language(language) => return Cow::Owned(format!("{LANGUAGE_PREFIX}{}", language.code())),
+            Self::LanguageUnknown => "language_unknown",
+            Self::Duplicate => "duplicate",
+            Self::NearDuplicate => "near_duplicate",
+            Self::RepeatedParagraphs => "repeated_paragraphs",
+            Self::SampledOut => "sampled_out",
+        })
+    }
+
+    /// The verdict of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let plain = Self::PLAIN.into_iter().find(|verdict| verdict.name() == name);
+        plain.or_else(|| name.strip_prefix(LANGUAGE_PREFIX).and_then(Language::from_code).map(Self::Language))
     }
 }
 
@@ -65,4 +116,20 @@ pub fn schema() -> SchemaRef {
         Field::new(VERDICT, DataType::Utf8, false),
         Field::new(DUPLICATE_OF, DataType::UInt64, true),
     ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verdict_is_found_by_its_name() {
+        let english = Language::from_code("en").map(Verdict::Language).expect("two letters");
+        assert_eq!(english.name(), "language_en");
+        for verdict in Verdict::PLAIN.into_iter().chain([english]) {
+            assert_eq!(Verdict::from_name(&verdict.name()), Some(verdict));
+        }
+        assert_eq!(Verdict::from_name("language_english"), None);
+        assert_eq!(Verdict::from_name("kept"), None);
+    }
 }

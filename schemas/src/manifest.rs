@@ -10,7 +10,7 @@ use crate::hash::ContentHash;
 /// Raised when a reader of the former major version would misread the directory.
 pub const SCHEMA_MAJOR: u32 = 1;
 /// Raised when something was added that such a reader may ignore.
-pub const SCHEMA_MINOR: u32 = 0;
+pub const SCHEMA_MINOR: u32 = 1;
 
 /// The whole of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,12 +100,12 @@ pub struct ReadTotals {
 pub struct CleanTotals {
     /// Bytes of cleaned text, of all documents that could be decoded.
     pub bytes: u64,
-    /// Byte sequences that were not UTF-8, each replaced by U+FFFD.
-    pub invalid_utf8_sequences: u64,
-    /// Control and invisible format characters removed.
-    pub removed_characters: u64,
-    /// Documents whose text was not in NFC.
-    pub renormalized_documents: u64,
+    /// Changes made to texts, by their kind.
+    #[serde(default)]
+    pub changes: BTreeMap<String, u64>,
+    /// Identities hidden, by their kind.
+    #[serde(default)]
+    pub identities: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

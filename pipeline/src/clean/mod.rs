@@ -4,18 +4,15 @@
 //! either end. Cleaning is idempotent: what is clean stays as it is.
 
 mod character;
+mod counts;
+
+pub use counts::{Change, CleanCounts};
 
 use character::{Class, classify, may_need_composition};
 use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
+use schemas::documents::Verdict;
 
-/// What cleaning changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CleanCounts {
-    /// Control and invisible format characters removed.
-    pub removed_characters: u64,
-    /// The text was not in NFC.
-    pub renormalized: bool,
-}
+use crate::config::CleanConfig;
 
 /// The largest pause between what was written last and what comes next.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,21 +23,27 @@ enum Gap {
     Paragraph,
 }
 
+/// Cleans one document after another.
 pub struct Cleaner {
     nfc: ComposingNormalizerBorrowed<'static>,
 }
 
-impl Default for Cleaner {
-    fn default() -> Self {
+impl Cleaner {
+    pub fn new(_config: &CleanConfig) -> Self {
         Self { nfc: ComposingNormalizer::new_nfc() }
     }
-}
 
-impl Cleaner {
-    /// Appends the clean form of `text` to `out`.
-    pub fn clean_into(&self, text: &str, out: &mut String) -> CleanCounts {
+    /// Appends the clean form of `text` to `out`, adds to `counts` what was changed, and says whether the document is kept.
+    /// What is appended for a document that is dropped shows why.
+    pub fn clean_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> Verdict {
         let start = out.len();
-        let mut counts = CleanCounts::default();
+        self.mend_into(text, out, counts);
+        if out.len() == start { Verdict::Empty } else { Verdict::Keep }
+    }
+
+    /// Characters and white space.
+    fn mend_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) {
+        let start = out.len();
         let mut compose = false;
         let mut gap = Gap::None;
         let mut after_carriage_return = false;
@@ -62,16 +65,15 @@ impl Cleaner {
                 Class::Space => gap = gap.max(Gap::Space),
                 Class::LineEnd if character == '\n' && follows_carriage_return => {}
                 Class::LineEnd => gap = if gap >= Gap::Line { Gap::Paragraph } else { Gap::Line },
-                Class::Removed => counts.removed_characters += 1,
+                Class::Removed => counts.add(Change::RemovedCharacter, 1),
             }
         }
         if compose && !self.nfc.is_normalized(&out[start..]) {
             let composed = self.nfc.normalize(&out[start..]).into_owned();
             out.truncate(start);
             out.push_str(&composed);
-            counts.renormalized = true;
+            counts.add(Change::RenormalizedDocument, 1);
         }
-        counts
     }
 }
 
@@ -82,9 +84,13 @@ mod tests {
     use super::*;
 
     fn clean(text: &str) -> String {
-        let mut out = String::new();
-        Cleaner::default().clean_into(text, &mut out);
-        out
+        counted(text).0
+    }
+
+    fn counted(text: &str) -> (String, CleanCounts) {
+        let (mut out, mut counts) = (String::new(), CleanCounts::default());
+        Cleaner::new(&CleanConfig::default()).clean_into(text, &mut out, &mut counts);
+        (out, counts)
     }
 
     #[test]
@@ -99,16 +105,14 @@ mod tests {
 
     #[test]
     fn invisible_characters_go_and_are_counted() {
-        let mut out = String::from("avant ");
-        let counts = Cleaner::default().clean_into("hypo\u{ad}ten\u{200b}sion\u{1}\u{92}", &mut out);
-        assert_eq!((out.as_str(), counts), ("avant hypotension", CleanCounts { removed_characters: 4, renormalized: false }));
+        let (text, counts) = counted("hypo\u{ad}ten\u{200b}sion\u{1}\u{92}");
+        assert_eq!((text.as_str(), counts.of(Change::RemovedCharacter)), ("hypotension", 4));
     }
 
     #[test]
     fn decomposed_accents_are_composed_and_what_was_right_stays() {
-        let mut out = String::new();
-        let counts = Cleaner::default().clean_into("de\u{301}mence", &mut out);
-        assert_eq!((out.as_str(), counts.renormalized), ("démence", true));
+        let (text, counts) = counted("de\u{301}mence");
+        assert_eq!((text.as_str(), counts.of(Change::RenormalizedDocument)), ("démence", 1));
         for right in ["« L’œdème » – 5 µg/m², CO₂ ≥ 40 mmHg… β-bloquant", "ﬁèvre Ⅲ ½ 😀", "naïf\nça\n\nÀ jeun"]
         {
             assert_eq!(clean(right), right);

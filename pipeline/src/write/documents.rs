@@ -89,7 +89,7 @@ impl DocumentsWriter {
             numbers(|row| row.length),
             Arc::new(hashes.finish()),
             numbers(|row| row.tokens),
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.verdict.as_str()))),
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.verdict.name()))),
             Arc::new(rows.iter().map(|row| row.duplicate_of).collect::<UInt64Array>()),
         ];
         RecordBatch::try_new(documents::schema(), columns)

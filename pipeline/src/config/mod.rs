@@ -1,12 +1,19 @@
 //! The settings of `nachos build`: read once, checked once, trusted afterwards.
 
+mod clean;
+mod dedup;
+
+pub use clean::{CleanConfig, PrivacyConfig, PrivacyLevel, QualityConfig};
+pub use dedup::{DedupConfig, ExactDedupConfig, NearDedupConfig, ParagraphDedupConfig};
+
 use serde::{Deserialize, Serialize};
 
 /// The effective configuration, as it is recorded in `manifest.json`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub input: InputConfig,
+    pub clean: CleanConfig,
     pub dedup: DedupConfig,
     pub pack: PackConfig,
     pub write: WriteConfig,
@@ -30,18 +37,6 @@ pub enum DocumentUnit {
     Line,
     /// Lines up to the next blank line are a document.
     BlankLine,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DedupConfig {
-    pub exact: ExactDedupConfig,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ExactDedupConfig {
-    pub enabled: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,12 +67,6 @@ pub struct WriteConfig {
 impl Default for InputConfig {
     fn default() -> Self {
         Self { document: DocumentUnit::BlankLine, text_column: "text".into(), max_document_mib: 16 }
-    }
-}
-
-impl Default for ExactDedupConfig {
-    fn default() -> Self {
-        Self { enabled: true }
     }
 }
 
@@ -120,6 +109,13 @@ impl Config {
         let longest = self.input.max_document_mib;
         require((1..=1024).contains(&longest), "input.max_document_mib", longest.to_string(), "1 to 1024")?;
         require(!self.input.text_column.is_empty(), "input.text_column", "\"\"".into(), "the name of a field")?;
+        let language = self.clean.language.as_str();
+        let is_language = language == "any" || (language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_lowercase()));
+        require(is_language, "clean.language", format!("{language:?}"), "\"any\" or a code of two letters like \"fr\"")?;
+        let threshold = self.dedup.near.threshold;
+        require((0.5..=1.0).contains(&threshold), "dedup.near.threshold", threshold.to_string(), "0.5 to 1.0")?;
+        let copies = self.dedup.paragraphs.max_copies;
+        require(copies > 0, "dedup.paragraphs.max_copies", copies.to_string(), "at least 1")?;
         Ok(self)
     }
 }

@@ -1,0 +1,50 @@
+//! What cleaning did, counted.
+
+use std::collections::BTreeMap;
+
+/// A kind of change that cleaning makes to a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A byte sequence that was not UTF-8.
+    InvalidUtf8,
+    /// A control or invisible format character that was removed.
+    RemovedCharacter,
+    /// A document that was not in NFC.
+    RenormalizedDocument,
+}
+
+impl Change {
+    pub const ALL: [Self; 3] = [Self::InvalidUtf8, Self::RemovedCharacter, Self::RenormalizedDocument];
+
+    /// The name in the manifest's counts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidUtf8 => "invalid_utf8_sequences",
+            Self::RemovedCharacter => "removed_characters",
+            Self::RenormalizedDocument => "renormalized_documents",
+        }
+    }
+}
+
+/// Changes by their kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CleanCounts {
+    changes: [u64; Change::ALL.len()],
+}
+
+impl CleanCounts {
+    pub fn add(&mut self, change: Change, count: u64) {
+        self.changes[change as usize] += count;
+    }
+
+    pub fn of(&self, change: Change) -> u64 {
+        self.changes[change as usize]
+    }
+
+    /// Adds every kind to the counts under its name, those that are zero too.
+    pub fn add_to(&self, changes: &mut BTreeMap<String, u64>) {
+        for change in Change::ALL {
+            *changes.entry(change.name().to_owned()).or_default() += self.of(change);
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `[dedup]`: what counts as a copy.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DedupConfig {
+    pub exact: ExactDedupConfig,
+    pub near: NearDedupConfig,
+    pub paragraphs: ParagraphDedupConfig,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExactDedupConfig {
+    pub enabled: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NearDedupConfig {
+    pub enabled: bool,
+    /// Documents are copies from this Jaccard similarity of their 5-word shingles on.
+    pub threshold: f64,
+    /// Above this size the index goes on on the disk, in the output folder.
+    pub memory_mib: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ParagraphDedupConfig {
+    pub enabled: bool,
+    /// Copies of a paragraph that are kept, over all documents.
+    pub max_copies: u32,
+}
+
+impl Default for ExactDedupConfig {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+impl Default for NearDedupConfig {
+    fn default() -> Self {
+        Self { enabled: true, threshold: 0.8, memory_mib: 2048 }
+    }
+}
+
+impl Default for ParagraphDedupConfig {
+    fn default() -> Self {
+        Self { enabled: true, max_copies: 10 }
+    }
+}
