@@ -1,6 +1,7 @@
 //! The command line: arguments in, one of the library's functions called, its result or error told.
 
 use std::{
+    collections::BTreeMap,
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -13,13 +14,17 @@ use clap::{Args, Parser, Subcommand};
 use indicatif::{HumanBytes, HumanCount, MultiProgress};
 use pipeline::{
     config::{Config, ConfigError},
+    corpus::{Corpus, MergedParts},
     inspect,
     progress::say,
-    read, run,
+    run::{self, Task},
     tokenize::Algorithm,
     verify,
 };
-use schemas::{manifest::Manifest, settings::SettingsError};
+use schemas::{
+    manifest::{Manifest, Totals},
+    settings::SettingsError,
+};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 /// Raw French biomedical text → packed token shards for masked-language-model training.
@@ -36,6 +41,10 @@ enum Command {
     TrainTokenizer(TrainTokenizer),
     /// Read, clean, deduplicate, tokenize and pack text into a shard directory
     Build(Build),
+    /// Join the parts of a build into one shard directory
+    Merge(Merge),
+    /// Write the documents that a build would use as JSON lines
+    Clean(Clean),
     /// Check every checksum, schema and invariant of a shard directory
     Verify {
         /// The shard directory
@@ -48,7 +57,7 @@ enum Command {
 #[derive(Args)]
 struct Inputs {
     /// Files, folders, patterns, or - for standard input: .txt .jsonl (also .gz .zst .xz) .parquet
-    #[arg(long, required = true, num_args = 1.., value_name = "PATH")]
+    #[arg(long, num_args = 1.., value_name = "PATH", help = "Files, folders, patterns, or - for standard input: .txt .jsonl (also .gz .zst .xz) .parquet [default: the paths of all [[sources]]]")]
     input: Vec<String>,
     /// Settings (TOML)
     #[arg(long, value_name = "FILE")]
@@ -91,6 +100,45 @@ struct Build {
     /// A new or empty folder for the shards
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
+    /// Go on with a build that was interrupted, or begin one
+    #[arg(long)]
+    resume: bool,
+    /// Only clean part I of N equal parts of the inputs (1/N to N/N), for `nachos merge`
+    #[arg(long, value_name = "I/N", value_parser = parse_part)]
+    part: Option<(usize, usize)>,
+}
+
+fn parse_part(text: &str) -> Result<(usize, usize), String> {
+    let parsed = text.split_once('/').and_then(|(part, of)| Some((part.parse().ok()?, of.parse().ok()?)));
+    parsed.filter(|(part, of)| (1..=*of).contains(part)).ok_or_else(|| "expected I/N with I from 1 to N, for example 3/16".to_owned())
+}
+
+#[derive(Args)]
+struct Merge {
+    /// The folders of all parts
+    #[arg(required = true, value_name = "PART")]
+    parts: Vec<PathBuf>,
+    /// A new or empty folder for the shards
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+    /// Worker threads of each parallel stage [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<std::num::NonZero<usize>>,
+    /// Go on with a merge that was interrupted, or begin one
+    #[arg(long)]
+    resume: bool,
+}
+
+#[derive(Args)]
+struct Clean {
+    #[command(flatten)]
+    inputs: Inputs,
+    /// Where the documents that are kept go: .jsonl or .jsonl.zst, or - for standard output
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// Where the documents that are dropped go
+    #[arg(long, value_name = "FILE")]
+    dropped: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -112,6 +160,8 @@ enum UsageError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error("no input: give --input PATH..., or [[sources]] with paths in the settings")]
+    NoInput,
     #[error("{path}: cannot be read")]
     Unreadable { path: PathBuf, source: io::Error },
 }
@@ -126,6 +176,8 @@ impl Cli {
         let result = match self.command {
             Command::TrainTokenizer(arguments) => train_tokenizer(&arguments, &screen),
             Command::Build(arguments) => build(&arguments, &screen),
+            Command::Merge(arguments) => merge(&arguments, &screen),
+            Command::Clean(arguments) => clean(&arguments, &screen),
             Command::Verify { dir } => verify_directory(&dir),
             Command::Inspect(arguments) => inspect_directory(&arguments),
         };
@@ -143,45 +195,100 @@ impl Cli {
 }
 
 fn train_tokenizer(arguments: &TrainTokenizer, screen: &MultiProgress) -> anyhow::Result<()> {
-    let config = arguments.inputs.config()?;
-    let stop = stop_on_signal()?;
-    let session = run::Session { threads: arguments.inputs.threads(), screen, stop: &stop };
     let algorithm = match arguments.algorithm {
         AlgorithmName::Bpe => Algorithm::Bpe,
         AlgorithmName::Unigram => Algorithm::Unigram,
     };
-    let inputs = read::resolve(&arguments.inputs.input)?;
     let start = Instant::now();
-    let trained = run::train_tokenizer(&inputs, algorithm, arguments.vocab_size, &config, &session)?;
+    let (config, corpus) = arguments.inputs.corpus()?;
+    let trained = with_session(arguments.inputs.threads, screen, |session| {
+        run::train_tokenizer(Task { corpus: &corpus, config: &config, session }, algorithm, arguments.vocab_size)
+    })?;
     trained.save(&arguments.output)?;
     say(&format!("{}: {} entries, {:.1} s", arguments.output.display(), trained.vocab_size(), start.elapsed().as_secs_f64()));
     Ok(())
 }
 
 fn build(arguments: &Build, screen: &MultiProgress) -> anyhow::Result<()> {
-    let config = arguments.inputs.config()?;
-    let stop = stop_on_signal()?;
-    let session = run::Session { threads: arguments.inputs.threads(), screen, stop: &stop };
-    let inputs = read::resolve(&arguments.inputs.input)?;
+    let Build { inputs, tokenizer, output, resume, part } = arguments;
     let start = Instant::now();
-    let manifest = run::build(&inputs, &arguments.tokenizer, &arguments.output, &config, &session)?;
+    let (config, corpus) = inputs.corpus()?;
+    let Some((part, of)) = *part else {
+        let manifest = with_session(inputs.threads, screen, |session| {
+            run::build(Task { corpus: &corpus, config: &config, session }, tokenizer, output, *resume)
+        })?;
+        say(&summary(output, &manifest, start.elapsed().as_secs_f64()));
+        return Ok(());
+    };
+    let corpus = corpus.part(&config.input, part, of)?;
+    let manifest = with_session(inputs.threads, screen, |session| {
+        run::build_part(Task { corpus: &corpus, config: &config, session }, (part, of), tokenizer, output, *resume)
+    })?;
+    say(&read_summary(&manifest.totals, start.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+fn merge(arguments: &Merge, screen: &MultiProgress) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let MergedParts { corpus, config, tokenizer } = Corpus::of_parts(&arguments.parts)?;
+    let manifest = with_session(arguments.threads, screen, |session| {
+        run::build(Task { corpus: &corpus, config: &config, session }, &tokenizer, &arguments.output, arguments.resume)
+    })?;
     say(&summary(&arguments.output, &manifest, start.elapsed().as_secs_f64()));
     Ok(())
 }
 
+fn clean(arguments: &Clean, screen: &MultiProgress) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let (config, corpus) = arguments.inputs.corpus()?;
+    let totals = with_session(arguments.inputs.threads, screen, |session| {
+        run::clean(Task { corpus: &corpus, config: &config, session }, &arguments.output, arguments.dropped.as_deref())
+    })?;
+    say(&read_summary(&totals, start.elapsed().as_secs_f64()));
+    Ok(())
+}
+
+fn with_session<T>(
+    threads: Option<std::num::NonZero<usize>>,
+    screen: &MultiProgress,
+    work: impl FnOnce(&run::Session<'_>) -> Result<T, run::RunError>,
+) -> anyhow::Result<T> {
+    let stop = stop_on_signal()?;
+    let threads = threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get);
+    Ok(work(&run::Session { threads, screen, stop: &stop })?)
+}
+
+fn read_summary(totals: &Totals, seconds: f64) -> String {
+    let verdicts = |verdicts: &BTreeMap<String, u64>| {
+        verdicts.iter().map(|(verdict, count)| format!("{verdict} {}", HumanCount(*count))).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines = vec![
+        format!(
+            "read      {} files, {}, {} documents",
+            HumanCount(totals.read.files),
+            HumanBytes(totals.read.bytes),
+            HumanCount(totals.read.documents),
+        ),
+        format!("verdicts  {}", verdicts(&totals.verdicts)),
+    ];
+    if totals.sources.len() > 1 {
+        lines.extend(totals.sources.iter().map(|source| format!("  {}: {}", source.name, verdicts(&source.verdicts))));
+    }
+    let identities: u64 = totals.clean.identities.values().sum();
+    if identities > 0 {
+        lines.push(format!("hid       {} identities", HumanCount(identities)));
+    }
+    lines.push(format!("took      {seconds:.1} s, {:.1} MB/s of raw text", totals.read.bytes as f64 / 1e6 / seconds));
+    lines.join("\n")
+}
+
 fn summary(output: &Path, manifest: &Manifest, seconds: f64) -> String {
     let totals = &manifest.totals;
-    let verdicts: Vec<_> = totals.verdicts.iter().map(|(verdict, count)| format!("{verdict} {}", HumanCount(*count))).collect();
     format!(
-        "read      {} files, {}, {} documents\n\
-         verdicts  {}\n\
+        "{}\n\
          packed    {} tokens in {} rows of at most {}, efficiency {:.2} %\n\
-         wrote     {} shards, {} ({:.2} bytes a token) in {}\n\
-         took      {seconds:.1} s, {:.1} MB/s of raw text",
-        HumanCount(totals.read.files),
-        HumanBytes(totals.read.bytes),
-        HumanCount(totals.read.documents),
-        verdicts.join(", "),
+         wrote     {} shards, {} ({:.2} bytes a token) in {}",
+        read_summary(totals, seconds),
         HumanCount(totals.pack.tokens),
         HumanCount(totals.pack.rows),
         manifest.max_seq_len,
@@ -190,7 +297,6 @@ fn summary(output: &Path, manifest: &Manifest, seconds: f64) -> String {
         HumanBytes(totals.write.bytes),
         totals.write.bytes as f64 / totals.pack.tokens.max(1) as f64,
         output.display(),
-        totals.read.bytes as f64 / 1e6 / seconds,
     )
 }
 
@@ -234,8 +340,14 @@ impl Inputs {
         Ok(config.checked().map_err(UsageError::from)?)
     }
 
-    fn threads(&self) -> usize {
-        self.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get)
+    /// The settings, and the files to read.
+    fn corpus(&self) -> anyhow::Result<(Config, Corpus)> {
+        let config = self.config()?;
+        if self.input.is_empty() && config.sources.is_empty() {
+            return Err(UsageError::NoInput.into());
+        }
+        let corpus = Corpus::resolve(&self.input, &config.sources)?;
+        Ok((config, corpus))
     }
 }
 

@@ -1,7 +1,8 @@
 //! `nachos`: raw text → packed token shards.
 //!
 //! The stages, in data order: [`read`] → [`clean`] → [`dedup`] → [`tokenize`] → [`pack`] → [`mod@write`]. A stage knows its input, its output
-//! and its settings; only [`run`] knows their order, the threads and the channels.
+//! and its settings. What passes between them is a [`batch`]; only [`run`] knows their order, the threads and the channels, and [`resume`] what makes an
+//! interrupted run go on.
 
 pub mod config;
 pub mod read;
@@ -13,7 +14,10 @@ pub mod tokenize;
 pub mod pack;
 pub mod write;
 
+pub mod batch;
+pub mod corpus;
 pub mod progress;
+pub mod resume;
 pub mod run;
 
 pub mod inspect;

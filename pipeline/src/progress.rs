@@ -14,34 +14,54 @@ use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::read::ReadProgress;
 
-const STAGES: [&str; 6] = ["read", "clean", "dedup", "tokenize", "pack", "write"];
 const REDRAW: Duration = Duration::from_millis(100);
 const STATUS_LINE: Duration = Duration::from_secs(30);
 
-/// A stage of a build; its position is in bytes of the input files, so that all stages have one scale.
+/// A stage of a run; its position is in bytes of the input files, so that all stages have one scale.
 #[derive(Clone, Copy, Debug)]
 pub enum Stage {
-    Clean = 1,
+    Read,
+    Clean,
     Dedup,
     Tokenize,
+    Print,
     Pack,
     Write,
 }
 
-/// The positions of all stages. Stages advance it; [`Progress::show`] draws it.
-#[derive(Default)]
+impl Stage {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Clean => "clean",
+            Self::Dedup => "dedup",
+            Self::Tokenize => "tokenize",
+            Self::Print => "print",
+            Self::Pack => "pack",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// The positions of a run's stages. Stages advance it; [`Progress::show`] draws it.
 pub struct Progress {
     pub read: Arc<ReadProgress>,
-    passed: [AtomicU64; STAGES.len()],
+    stages: &'static [Stage],
+    passed: [AtomicU64; Stage::Write as usize + 1],
 }
 
 impl Progress {
+    /// `stages` are those that are shown.
+    pub fn of(stages: &'static [Stage]) -> Self {
+        Self { read: Arc::default(), stages, passed: Default::default() }
+    }
+
     pub fn advance(&self, stage: Stage, file_bytes: u64) {
         self.passed[stage as usize].fetch_add(file_bytes, Ordering::Relaxed);
     }
 
-    fn position(&self, stage: usize) -> u64 {
-        let counter = if stage == 0 { &self.read.file_bytes } else { &self.passed[stage] };
+    fn position(&self, stage: Stage) -> u64 {
+        let counter = if matches!(stage, Stage::Read) { &self.read.file_bytes } else { &self.passed[stage as usize] };
         counter.load(Ordering::Relaxed)
     }
 
@@ -57,16 +77,17 @@ impl Progress {
             "{prefix:>9} {spinner} {bytes:>11}  {binary_bytes_per_sec:>13}"
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bars = STAGES.map(|name| {
+        let new_bar = |stage: &Stage| {
             let bar = if total > 0 { ProgressBar::new(total) } else { ProgressBar::new_spinner() };
-            screen.add(bar.with_style(style.clone()).with_prefix(name))
-        });
+            (*stage, screen.add(bar.with_style(style.clone()).with_prefix(stage.name())))
+        };
+        let bars: Vec<_> = self.stages.iter().map(new_bar).collect();
         while finished.recv_timeout(REDRAW).is_err_and(|error| error.is_timeout()) {
-            for (stage, bar) in bars.iter().enumerate() {
-                bar.set_position(self.position(stage));
+            for (stage, bar) in &bars {
+                bar.set_position(self.position(*stage));
             }
         }
-        for bar in bars {
+        for (_, bar) in bars {
             bar.finish_and_clear();
         }
     }
@@ -74,10 +95,10 @@ impl Progress {
     fn show_lines(&self, total: u64, finished: &Receiver<()>) {
         let start = Instant::now();
         while finished.recv_timeout(STATUS_LINE).is_err_and(|error| error.is_timeout()) {
-            let done = self.position(Stage::Write as usize);
+            let done = self.position(Stage::Write);
             let rate = done as f64 / start.elapsed().as_secs_f64();
             let stages: Vec<_> =
-                STAGES.iter().enumerate().map(|(stage, name)| format!("{name} {}", HumanBytes(self.position(stage)))).collect();
+                self.stages.iter().map(|stage| format!("{} {}", stage.name(), HumanBytes(self.position(*stage)))).collect();
             let mut line = format!("{} | {}/s", stages.join(", "), HumanBytes(rate as u64));
             if total > 0 && rate > 0.0 {
                 let rest = total.saturating_sub(done) as f64 / rate;

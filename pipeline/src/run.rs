@@ -1,17 +1,19 @@
 //! The order of the stages, their threads and the channels between them: this file alone knows them.
 //!
 //! ```text
-//! read ─► clean ×N ─► dedup ─► tokenize ×N ─► pack ─► write
-//! (1)                 (1, in order)           (1, in order)  (1)
+//! build   read ─► prepare ×N ─► judge ─► tokenize ×N ─► pack ─► write
+//! part    read ─► prepare ×N ────────────────────────► write
+//! clean   read ─► prepare ×N ─► judge ─► print ×N ────► write
+//!         (1)                   (1, in order)           (1, in order)
 //! ```
 //!
 //! Chunks are numbered where they are read. Stages that depend on the order of documents put them back in that order first, so the result does not depend on
-//! the number of threads. A chunk needs a permit to be read, which it gives back once it is packed: that bounds memory, whatever a slow chunk holds up.
+//! the number of threads. A chunk needs permits to be read, one for each MiB, which it gives back once it is through: that bounds memory, whatever a slow chunk
+//! holds up. The last step of a stream that was read to its end says so: what breaks off before is never taken for the whole.
 
 use std::{
     collections::BTreeMap,
     fs,
-    ops::Range,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -24,38 +26,56 @@ use schemas::{
     documents::Verdict,
     hash::ContentHash,
     manifest::{
-        FileInfo, Manifest, ManifestError, PackTotals, SCHEMA_MAJOR, SCHEMA_MINOR, SchemaVersion, ShardInfo, TokenizerInfo, Totals,
+        FileInfo, Manifest, ManifestError, SCHEMA_MAJOR, SCHEMA_MINOR, SchemaVersion, ShardInfo, SpecialTokens, TokenizerInfo, Totals,
         WriteTotals,
     },
+    part::{PART_FILE, PartManifest},
 };
 
 use crate::{
-    clean::{Change, CleanCounts, Cleaner},
+    batch::{Batch, Judge, Position, Preparer, Tally, Tokenizer, count_rows, pack},
+    clean::{CleanCounts, Cleaner},
     config::{Config, InputConfig},
-    dedup::ExactIndex,
-    pack::{Frame, PackedSequence, Packer},
+    corpus::Corpus,
+    dedup::{DedupError, Deduplicator, Mark},
+    pack::{Frame, PackedSequence, Packer, PackerState},
     progress::{Progress, Stage, spinning},
-    read::{Chunk, Input, ReadError, read_chunks},
+    read::{Chunk, ReadError, read_chunks},
+    resume::{Checkpoint, Identity, ResumeError, Rows, Start, Unfinished},
     tokenize::{Algorithm, Encoder, TokenizeError, TrainedTokenizer, WordCounts},
-    write::{DocumentRow, DocumentsWriter, ShardWriter, WriteError, create_output_folder, write_file},
+    verify::{VerifyError, read_manifest, read_part},
+    write::{
+        DocumentRow, DocumentsLog, DocumentsWriter, JsonLinesWriter, PartWriter, ShardWriter, WriteError, append_json_line, write_file,
+    },
 };
 
-/// Chunks between reading and packing, for each worker thread.
-const CHUNKS_IN_FLIGHT: usize = 6;
+/// MiB of input between reading and the end of the pipeline, for each worker thread.
+const MIB_IN_FLIGHT: usize = 6;
+const BUILD_STAGES: [Stage; 6] = [Stage::Read, Stage::Clean, Stage::Dedup, Stage::Tokenize, Stage::Pack, Stage::Write];
+const PART_STAGES: [Stage; 3] = [Stage::Read, Stage::Clean, Stage::Write];
+const CLEAN_STAGES: [Stage; 5] = [Stage::Read, Stage::Clean, Stage::Dedup, Stage::Print, Stage::Write];
+/// The folder of deduplication, in that of the unfinished run.
+const DEDUP_DIR: &str = "dedup";
 
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(transparent)]
+    Dedup(#[from] DedupError),
+    #[error(transparent)]
     Tokenize(#[from] TokenizeError),
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
+    Resume(#[from] ResumeError),
+    #[error(transparent)]
+    Directory(#[from] VerifyError),
+    #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error("{0}: cannot be read")]
     TokenizerFile(PathBuf, #[source] std::io::Error),
-    #[error("interrupted: the result is not complete; run the same command again to start over")]
+    #[error("interrupted: nothing is lost; run the same command with --resume to go on")]
     Interrupted,
 }
 
@@ -68,83 +88,68 @@ pub struct Session<'s> {
     pub stop: &'s AtomicBool,
 }
 
-/// A chunk's documents on their way through the stages; each stage fills in what it finds out.
-#[derive(Default)]
-struct Batch {
-    /// Bytes that reading the chunk took from the file, compressed as it is.
-    file_bytes: u64,
-    chunk_bytes: u64,
-    clean: CleanCounts,
-    text: String,
-    ids: Vec<u32>,
-    documents: Vec<Document>,
+/// What a run reads, and how.
+#[derive(Clone, Copy)]
+pub struct Task<'t> {
+    pub corpus: &'t Corpus,
+    pub config: &'t Config,
+    pub session: &'t Session<'t>,
 }
 
-struct Document {
-    row: DocumentRow,
-    /// Its clean text in the batch's `text`.
-    text: Range<usize>,
-    /// Its ids in the batch's `ids`, without special tokens.
-    ids: Range<usize>,
-}
-
-struct Numbered<T> {
+/// Something on its way, in the order of the numbers. Its permits go back when it is dropped.
+struct Step<T> {
     number: u64,
-    item: T,
+    /// `None` is the end of a stream that was read to its end.
+    item: Option<T>,
+    /// Bytes that reading it took from the file, compressed as it is.
+    file_bytes: u64,
+    _permits: Permits,
+}
+
+impl<T> Step<T> {
+    fn map<U>(self, work: impl FnOnce(T) -> U) -> Step<U> {
+        Step { number: self.number, item: self.item.map(work), file_bytes: self.file_bytes, _permits: self._permits }
+    }
+}
+
+struct Permits {
+    count: usize,
+    give_back: Sender<()>,
+}
+
+impl Drop for Permits {
+    fn drop(&mut self) {
+        for _ in 0..self.count {
+            deliver(&self.give_back, ());
+        }
+    }
 }
 
 struct ReadChunk {
     chunk: Chunk,
-    file_bytes: u64,
+    file: u32,
+    next: Position,
 }
 
-enum Product {
-    Documents(Vec<DocumentRow>),
-    Rows(Vec<PackedSequence>),
-    /// So many bytes of the input files are written.
-    Passed(u64),
-}
-
-/// `nachos build`: reads the inputs and writes a shard directory at `output`.
-pub fn build(inputs: &[Input], tokenizer: &Path, output: &Path, config: &Config, session: &Session<'_>) -> Result<Manifest, RunError> {
+/// `nachos build`, and `nachos merge`, whose corpus is one of cleaned documents: a shard directory at `output`. With `resume` it goes on where it was interrupted.
+pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> Result<Manifest, RunError> {
+    let Task { corpus, config, .. } = task;
     let encoder = Encoder::from_dir(tokenizer)?;
-    create_output_folder(output)?;
-    let special_tokens = encoder.special_tokens().clone();
-    let packer = Packer::new(&config.pack, Frame { bos: special_tokens.bos, eos: special_tokens.eos });
-    let progress = Progress::default();
-    let input_failed = AtomicBool::new(false);
-    let threads = session.threads;
-
-    let (return_permit, permits) = permits(threads);
-    let (to_clean, chunks) = bounded(threads);
-    let (to_dedup, cleaned) = bounded(threads);
-    let (to_tokenize, unique) = bounded(threads);
-    let (to_pack, tokenized) = bounded(threads);
-    let (to_write, products) = bounded(threads);
-    let (running, finished) = bounded(0);
-
-    let (read, mut totals, written) = thread::scope(|scope| {
-        let (progress, encoder, input_failed) = (&progress, &encoder, &input_failed);
-        let read_thread = scope.spawn(move || {
-            read_all(inputs, &config.input, progress, session.stop, &permits, &to_clean)
-                .inspect_err(|_| input_failed.store(true, Ordering::Release))
-        });
-        for _ in 0..threads {
-            let (chunks, to_dedup, unique, to_pack) = (chunks.clone(), to_dedup.clone(), unique.clone(), to_pack.clone());
-            scope.spawn(move || clean_all(config, progress, &chunks, &to_dedup));
-            scope.spawn(move || tokenize_all(encoder.clone(), progress, &unique, &to_pack));
-        }
-        drop((chunks, to_dedup, unique, to_pack));
-        scope.spawn(move || dedup_all(config, progress, &cleaned, &to_tokenize));
-        let pack_thread = scope.spawn(move || pack_all(packer, progress, &tokenized, &return_permit, &to_write));
-        scope.spawn(move || progress.show(session.screen, total_bytes(inputs), &finished));
-        let written = write_all(output, encoder.vocab_size(), config, progress, products, input_failed);
-        drop(running);
-        (joined(read_thread), joined(pack_thread), written)
-    });
-    read?;
-    let (shards, documents) = written?;
-    totals.read.files = inputs.len() as u64;
+    let identity = identity("build", task, encoder.hash())?;
+    let (unfinished, checkpoint, rows) = match Unfinished::enter::<ShardInfo>(output, MANIFEST_FILE, &identity, resume)? {
+        Start::New(unfinished) => (unfinished, Checkpoint { totals: corpus.nothing_counted(), ..Checkpoint::default() }, Rows::default()),
+        Start::GoOn(unfinished, checkpoint, rows) => (unfinished, checkpoint, rows),
+        Start::Finished => return Ok(read_manifest(output)?),
+    };
+    let judge = new_judge(config, unfinished.folder(), &checkpoint.dedup, checkpoint.next_id)?;
+    let sink = BuildSink::new(task, &encoder, output, unfinished, &checkpoint, rows)?;
+    let finish = || {
+        let mut tokenizer = Tokenizer::new(encoder.clone());
+        move |batch| tokenizer.tokenize(batch)
+    };
+    let built = stream(task, &BUILD_STAGES, checkpoint.position, Some(judge), finish, |steps, progress| sink.run(steps, progress))?;
+    let Built { unfinished, shards, log, mut totals } = built;
+    let documents = write_documents(corpus, config, output, log)?;
     let slots = totals.pack.rows * config.pack.max_seq_len as u64;
     totals.pack.efficiency = if slots == 0 { 0.0 } else { totals.pack.tokens as f64 / slots as f64 };
     totals.write = WriteTotals { shards: shards.len() as u64, bytes: shards.iter().map(|shard| shard.bytes).sum() };
@@ -153,46 +158,148 @@ pub fn build(inputs: &[Input], tokenizer: &Path, output: &Path, config: &Config,
         program: "nachos".into(),
         program_version: env!("CARGO_PKG_VERSION").into(),
         manifest_hash: ContentHash(0),
-        config: serde_json::to_value(config).map_err(ManifestError::from)?,
+        config: identity.config,
         max_seq_len: config.pack.max_seq_len,
         tokenizer: TokenizerInfo { hash: encoder.hash(), vocab_size: encoder.vocab_size(), files: copy_tokenizer(tokenizer, output)? },
-        special_tokens,
+        special_tokens: encoder.special_tokens().clone(),
         shards,
         documents,
         totals,
     };
     write_file(output, MANIFEST_FILE, &manifest.to_json()?)?;
+    unfinished.leave()?;
     Ok(manifest)
 }
 
-/// `nachos train-tokenizer`: learns a vocabulary from the words of the inputs' documents.
-pub fn train_tokenizer(
-    inputs: &[Input],
-    algorithm: Algorithm,
-    vocab_size: usize,
-    config: &Config,
-    session: &Session<'_>,
-) -> Result<TrainedTokenizer, RunError> {
-    let counts = count_words(inputs, config, session)?;
-    Ok(spinning(session.screen, "learn", || TrainedTokenizer::train(algorithm, vocab_size, counts))?)
+/// `nachos build --part`: the cleaned documents of a share of the inputs, for `nachos merge`.
+pub fn build_part(
+    task: Task<'_>,
+    (part, of): (usize, usize),
+    tokenizer: &Path,
+    output: &Path,
+    resume: bool,
+) -> Result<PartManifest, RunError> {
+    let Task { corpus, config, .. } = task;
+    let encoder = Encoder::from_dir(tokenizer)?;
+    let identity = identity(&format!("part {part} of {of}"), task, encoder.hash())?;
+    let (mut unfinished, mut checkpoint) = match Unfinished::enter::<FileInfo>(output, PART_FILE, &identity, resume)? {
+        Start::New(unfinished) => (unfinished, Checkpoint { totals: corpus.nothing_counted(), ..Checkpoint::default() }),
+        Start::GoOn(unfinished, checkpoint, _) => (unfinished, checkpoint),
+        Start::Finished => return Ok(read_part(output)?),
+    };
+    let mut writer = PartWriter::new(output.to_owned(), &config.write, std::mem::take(&mut checkpoint.finished))?;
+    let mut tally = Tally { totals: std::mem::take(&mut checkpoint.totals), corpus };
+    stream(
+        task,
+        &PART_STAGES,
+        checkpoint.position,
+        None,
+        || |batch| batch,
+        |steps, progress| {
+            for step in steps {
+                let Some(batch) = step.item else { return Ok(Some(())) };
+                tally.count_batch(&batch);
+                let rows: Vec<DocumentRow> = batch.documents.iter().map(|document| document.row.clone()).collect();
+                rows.iter().for_each(|row| tally.count_document(row));
+                if writer.push(&rows, batch.documents.iter().map(|document| batch.text(document)))? {
+                    let (finished, totals) = (writer.finished().to_vec(), tally.totals.clone());
+                    unfinished.save(Checkpoint { position: batch.next, finished, totals, ..Checkpoint::default() }, &Rows::default())?;
+                }
+                progress.advance(Stage::Write, step.file_bytes);
+            }
+            Ok(None)
+        },
+    )?;
+    copy_tokenizer(tokenizer, output)?;
+    let manifest = PartManifest {
+        schema_version: SchemaVersion { major: SCHEMA_MAJOR, minor: SCHEMA_MINOR },
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        manifest_hash: ContentHash(0),
+        part,
+        of,
+        config: identity.config,
+        tokenizer: encoder.hash(),
+        inputs: corpus.files.clone(),
+        files: writer.finish()?,
+        totals: tally.totals,
+    };
+    write_file(output, PART_FILE, &manifest.to_json()?)?;
+    unfinished.leave()?;
+    Ok(manifest)
 }
 
-fn count_words(inputs: &[Input], config: &Config, session: &Session<'_>) -> Result<WordCounts, RunError> {
-    let progress = Progress::default();
-    let (return_permit, permits) = permits(session.threads);
+/// `nachos clean`: the documents as `nachos build` would use them, as JSON lines; those that are dropped go to `dropped`, if anywhere.
+pub fn clean(task: Task<'_>, output: &Path, dropped: Option<&Path>) -> Result<Totals, RunError> {
+    let Task { corpus, config, .. } = task;
+    let scratch = tempfile::tempdir().map_err(|source| WriteError::Io { path: std::env::temp_dir(), source })?;
+    let judge = new_judge(config, scratch.path(), &Mark::default(), 0)?;
+    let level = config.write.zstd_level;
+    let mut kept_lines = JsonLinesWriter::create(output, level)?;
+    let mut dropped_lines = dropped.map(|path| JsonLinesWriter::create(path, level)).transpose()?;
+    let mut tally = Tally { totals: corpus.nothing_counted(), corpus };
+    let print_dropped = dropped_lines.is_some();
+    let finish = || move |batch: Batch| (print(&batch, corpus, print_dropped), batch);
+    stream(task, &CLEAN_STAGES, Position::default(), Some(judge), finish, |steps, progress| {
+        for step in steps {
+            let Some((lines, batch)) = step.item else { return Ok(Some(())) };
+            tally.count_batch(&batch);
+            batch.documents.iter().for_each(|document| tally.count_document(&document.row));
+            kept_lines.write(&lines.kept)?;
+            dropped_lines.as_mut().map_or(Ok(()), |writer| writer.write(&lines.dropped))?;
+            progress.advance(Stage::Write, step.file_bytes);
+        }
+        Ok(None)
+    })?;
+    kept_lines.finish()?;
+    dropped_lines.map_or(Ok(()), JsonLinesWriter::finish)?;
+    Ok(tally.totals)
+}
+
+#[derive(Default)]
+struct Lines {
+    kept: Vec<u8>,
+    dropped: Vec<u8>,
+}
+
+fn print(batch: &Batch, corpus: &Corpus, print_dropped: bool) -> Lines {
+    let mut lines = Lines::default();
+    let mut text = String::new();
+    for (document, id) in batch.documents.iter().zip(batch.first_id..) {
+        let is_kept = document.row.verdict == Verdict::Keep;
+        if is_kept || print_dropped {
+            text.clear();
+            batch.append_text(document, &mut text);
+            let out = if is_kept { &mut lines.kept } else { &mut lines.dropped };
+            append_json_line(id, &corpus.files[document.row.file as usize].path, &document.row, &text, out);
+        }
+    }
+    lines
+}
+
+/// `nachos train-tokenizer`: learns a vocabulary from the words of the inputs' documents.
+pub fn train_tokenizer(task: Task<'_>, algorithm: Algorithm, vocab_size: usize) -> Result<TrainedTokenizer, RunError> {
+    let counts = count_words(task)?;
+    Ok(spinning(task.session.screen, "learn", || TrainedTokenizer::train(algorithm, vocab_size, counts))?)
+}
+
+fn count_words(task: Task<'_>) -> Result<WordCounts, RunError> {
+    let Task { corpus, config, session } = task;
+    let progress = Progress::of(&[Stage::Read, Stage::Write]);
+    let permits = Permit::new(session.threads);
     let (to_count, chunks) = bounded(session.threads);
     let (running, finished) = bounded(0);
     thread::scope(|scope| {
         let progress = &progress;
-        let read_thread = scope.spawn(move || read_all(inputs, &config.input, progress, session.stop, &permits, &to_count));
+        let read_thread =
+            scope.spawn(move || read_all(corpus, &config.input, Position::default(), progress, session.stop, &permits, &to_count));
         let counters: Vec<_> = (0..session.threads)
             .map(|_| {
-                let (chunks, return_permit) = (chunks.clone(), return_permit.clone());
-                scope.spawn(move || count_all(config, progress, &chunks, &return_permit))
+                let chunks = chunks.clone();
+                scope.spawn(move || count_all(config, progress, &chunks))
             })
             .collect();
-        drop((chunks, return_permit));
-        scope.spawn(move || progress.show(session.screen, total_bytes(inputs), &finished));
+        drop(chunks);
+        scope.spawn(move || progress.show(session.screen, corpus.total_bytes(), &finished));
         let mut counts = WordCounts::default();
         for counter in counters {
             counts.merge(joined(counter));
@@ -203,21 +310,108 @@ fn count_words(inputs: &[Input], config: &Config, session: &Session<'_>) -> Resu
     })
 }
 
+fn count_all(config: &Config, progress: &Progress, chunks: &Receiver<Step<ReadChunk>>) -> WordCounts {
+    let (mut cleaner, mut changes) = (Cleaner::new(&config.clean), CleanCounts::default());
+    let (mut counts, mut text) = (WordCounts::default(), String::new());
+    for step in chunks {
+        if let Some(ReadChunk { chunk, .. }) = &step.item {
+            chunk.for_each_record(&mut |record| {
+                if let Ok(raw) = record.text {
+                    text.clear();
+                    if cleaner.clean_into(&raw, &mut text, &mut changes) == Verdict::Keep {
+                        counts.add(&text);
+                    }
+                }
+            });
+        }
+        progress.advance(Stage::Write, step.file_bytes);
+    }
+    counts
+}
+
+fn identity(what: &str, task: Task<'_>, tokenizer: ContentHash) -> Result<Identity, RunError> {
+    Ok(Identity {
+        what: what.to_owned(),
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        tokenizer,
+        config: serde_json::to_value(task.config).map_err(ManifestError::from)?,
+        inputs: Identity::of_inputs(task.corpus.inputs.iter().map(|(_, input)| input)),
+    })
+}
+
+fn new_judge(config: &Config, folder: &Path, mark: &Mark, next_id: u64) -> Result<Judge, RunError> {
+    let scratch = folder.join(DEDUP_DIR);
+    let deduplicator =
+        if next_id == 0 { Deduplicator::create(&config.dedup, &scratch)? } else { Deduplicator::resume(&config.dedup, &scratch, mark)? };
+    Ok(Judge::new(deduplicator, next_id))
+}
+
+/// Runs the stages from `from` on: `prepare` in parallel, `judge` in order if there is one, `finish` in parallel, and `sink` in order, on this thread. The sink returns `None`
+/// if its steps broke off.
+fn stream<O: Send, F: FnMut(Batch) -> O, R>(
+    task: Task<'_>,
+    stages: &'static [Stage],
+    from: Position,
+    judge: Option<Judge>,
+    finish: impl Fn() -> F + Sync,
+    sink: impl FnOnce(&mut dyn Iterator<Item = Step<O>>, &Progress) -> Result<Option<R>, RunError>,
+) -> Result<R, RunError> {
+    let Task { corpus, config, session } = task;
+    let progress = Progress::of(stages);
+    let threads = session.threads;
+    let permits = Permit::new(threads);
+    let (to_prepare, chunks) = bounded(threads);
+    let (to_judge, prepared) = bounded(threads);
+    let (to_finish, judged) = bounded(threads);
+    let (to_sink, done) = bounded(threads);
+    let (running, finished) = bounded(0);
+    thread::scope(|scope| {
+        let (progress, finish) = (&progress, &finish);
+        let read_thread = scope.spawn(move || read_all(corpus, &config.input, from, progress, session.stop, &permits, &to_prepare));
+        let for_dedup = judge.is_some();
+        // Without a judge nothing has to be in order before the end.
+        let (after_prepare, judged) = if for_dedup { (to_judge, judged) } else { (to_finish.clone(), judged) };
+        for _ in 0..threads {
+            let (chunks, after_prepare, judged, to_sink) = (chunks.clone(), after_prepare.clone(), judged.clone(), to_sink.clone());
+            scope.spawn(move || prepare_all(config, for_dedup, progress, &chunks, &after_prepare));
+            scope.spawn(move || finish_all(finish(), progress, &judged, &to_sink));
+        }
+        drop((chunks, after_prepare, judged, to_sink));
+        let judge_thread = scope.spawn(move || judge.map_or(Ok(()), |judge| judge_all(judge, corpus, progress, &prepared, &to_finish)));
+        scope.spawn(move || progress.show(session.screen, corpus.total_bytes(), &finished));
+        let result = sink(&mut in_order(done), progress);
+        drop(running);
+        joined(read_thread)?;
+        joined(judge_thread)?;
+        result?.ok_or(RunError::Interrupted)
+    })
+}
+
 fn read_all(
-    inputs: &[Input],
+    corpus: &Corpus,
     config: &InputConfig,
+    from: Position,
     progress: &Progress,
     stop: &AtomicBool,
-    permits: &Receiver<()>,
-    to_clean: &Sender<Numbered<ReadChunk>>,
+    permits: &Permit,
+    to_prepare: &Sender<Step<ReadChunk>>,
 ) -> Result<(), RunError> {
     let (mut number, mut file_bytes_before) = (0, 0);
     let mut is_wanted = true;
-    for input in inputs {
-        read_chunks(input, config, &progress.read, &mut |chunk| {
+    for (index, (file, input)) in corpus.inputs.iter().enumerate() {
+        if index < from.input {
+            progress.read.file_bytes.fetch_add(input.bytes_to_read(), Ordering::Relaxed);
+            continue;
+        }
+        let start = if index == from.input { from.offset.max(input.range.start) } else { input.range.start };
+        read_chunks(input, start, config, &progress.read, &mut |chunk| {
             let file_bytes_now = progress.read.file_bytes.load(Ordering::Relaxed);
-            let item = ReadChunk { chunk, file_bytes: file_bytes_now - file_bytes_before };
-            is_wanted = !stop.load(Ordering::Relaxed) && permits.recv().is_ok() && deliver(to_clean, Numbered { number, item });
+            let next = Position { input: index, offset: chunk.end };
+            is_wanted = !stop.load(Ordering::Relaxed)
+                && permits.take(chunk.bytes.len()).is_some_and(|permits| {
+                    let item = Some(ReadChunk { chunk, file: *file, next });
+                    deliver(to_prepare, Step { number, item, file_bytes: file_bytes_now - file_bytes_before, _permits: permits })
+                });
             number += 1;
             file_bytes_before = file_bytes_now;
             is_wanted
@@ -226,176 +420,205 @@ fn read_all(
             return Err(RunError::Interrupted);
         }
         if !is_wanted {
+            return Ok(());
+        }
+    }
+    if let Some(permits) = permits.take(0) {
+        deliver(to_prepare, Step { number, item: None, file_bytes: 0, _permits: permits });
+    }
+    Ok(())
+}
+
+fn prepare_all(config: &Config, for_dedup: bool, progress: &Progress, chunks: &Receiver<Step<ReadChunk>>, to: &Sender<Step<Batch>>) {
+    let mut preparer = Preparer::new(config, for_dedup);
+    for step in chunks {
+        progress.advance(Stage::Clean, step.file_bytes);
+        if !deliver(to, step.map(|ReadChunk { chunk, file, next }| preparer.prepare(&chunk, file, next))) {
+            return;
+        }
+    }
+}
+
+fn judge_all(
+    mut judge: Judge,
+    corpus: &Corpus,
+    progress: &Progress,
+    prepared: &Receiver<Step<Batch>>,
+    to_finish: &Sender<Step<Batch>>,
+) -> Result<(), RunError> {
+    for mut step in in_order(prepared.clone()) {
+        if let Some(batch) = &mut step.item {
+            judge.judge(batch, |file| corpus.weight_of(file))?;
+        }
+        progress.advance(Stage::Dedup, step.file_bytes);
+        if !deliver(to_finish, step) {
             break;
         }
     }
     Ok(())
 }
 
-fn clean_all(config: &Config, progress: &Progress, chunks: &Receiver<Numbered<ReadChunk>>, to_dedup: &Sender<Numbered<Batch>>) {
-    let mut cleaner = Cleaner::new(&config.clean);
-    for Numbered { number, item } in chunks {
-        let batch = clean_chunk(&mut cleaner, &item);
-        progress.advance(Stage::Clean, batch.file_bytes);
-        if !deliver(to_dedup, Numbered { number, item: batch }) {
+fn finish_all<O>(mut finish: impl FnMut(Batch) -> O, progress: &Progress, judged: &Receiver<Step<Batch>>, to_sink: &Sender<Step<O>>) {
+    for step in judged {
+        for stage in [Stage::Tokenize, Stage::Print] {
+            progress.advance(stage, step.file_bytes);
+        }
+        if !deliver(to_sink, step.map(&mut finish)) {
             return;
         }
     }
 }
 
-fn clean_chunk(cleaner: &mut Cleaner, ReadChunk { chunk, file_bytes }: &ReadChunk) -> Batch {
-    let mut batch = Batch { file_bytes: *file_bytes, chunk_bytes: chunk.bytes.len() as u64, ..Batch::default() };
-    chunk.for_each_record(&mut |record| {
-        let start = batch.text.len();
-        let verdict = match record.text {
-            Ok(text) => cleaner.clean_into(&text, &mut batch.text, &mut batch.clean),
-            Err(reason) => reason,
-        };
-        batch.clean.add(Change::InvalidUtf8, record.invalid_utf8_sequences);
-        let text = start..batch.text.len();
-        let row = DocumentRow {
-            id: 0,
-            source: chunk.source.clone(),
-            offset: record.offset,
-            length: record.length,
-            hash: ContentHash::of(batch.text[text.clone()].as_bytes()),
-            tokens: 0,
-            verdict,
-            duplicate_of: None,
-        };
-        batch.documents.push(Document { row, text, ids: 0..0 });
-    });
-    batch
+/// The end of a build: packs on its own thread and writes on another.
+struct BuildSink<'t> {
+    task: Task<'t>,
+    packer: Packer,
+    tally: Tally<'t>,
+    writer: BuildWriter,
 }
 
-fn dedup_all(config: &Config, progress: &Progress, cleaned: &Receiver<Numbered<Batch>>, to_tokenize: &Sender<Numbered<Batch>>) {
-    let mut index = ExactIndex::default();
-    let mut ids = 0..;
-    for (mut batch, number) in in_order(cleaned).zip(0..) {
-        for (Document { row, .. }, id) in batch.documents.iter_mut().zip(&mut ids) {
-            row.id = id;
-            if config.dedup.exact.enabled && row.verdict == Verdict::Keep {
-                row.duplicate_of = index.duplicate_of(row.hash, row.id);
-                row.verdict = if row.duplicate_of.is_some() { Verdict::Duplicate } else { Verdict::Keep };
-            }
-        }
-        progress.advance(Stage::Dedup, batch.file_bytes);
-        if !deliver(to_tokenize, Numbered { number, item: batch }) {
-            return;
-        }
+struct Built {
+    unfinished: Unfinished,
+    shards: Vec<ShardInfo>,
+    log: DocumentsLog,
+    totals: Totals,
+}
+
+/// What packing hands to writing, in order.
+struct Product {
+    documents: Vec<DocumentRow>,
+    rows: Vec<PackedSequence>,
+    file_bytes: u64,
+    /// The state after these rows, if writing asked for it.
+    state: Option<Box<(Checkpoint<ShardInfo>, PackerState)>>,
+    is_last: bool,
+}
+
+impl<'t> BuildSink<'t> {
+    fn new(
+        task: Task<'t>,
+        encoder: &Encoder,
+        output: &Path,
+        unfinished: Unfinished,
+        checkpoint: &Checkpoint<ShardInfo>,
+        rows: Rows,
+    ) -> Result<Self, RunError> {
+        let Task { corpus, config, .. } = task;
+        let SpecialTokens { bos, eos, .. } = *encoder.special_tokens();
+        let mut packer = Packer::new(&config.pack, Frame { bos, eos });
+        packer.restore(rows.packer);
+        let shards = ShardWriter::new(output.to_owned(), encoder.vocab_size(), &config.write, checkpoint.finished.clone())?;
+        let log = DocumentsLog::open(unfinished.folder(), checkpoint.documents_bytes)?;
+        let mut writer = BuildWriter { unfinished, shards, log, since_closed: None };
+        rows.pending.into_iter().try_for_each(|row| writer.push(row))?;
+        Ok(Self { task, packer, tally: Tally { totals: checkpoint.totals.clone(), corpus }, writer })
+    }
+
+    fn run(self, steps: &mut dyn Iterator<Item = Step<Batch>>, progress: &Progress) -> Result<Option<Built>, RunError> {
+        let Self { task, packer, mut tally, writer } = self;
+        let (to_write, products) = bounded(task.session.threads);
+        // Rows from before the interruption may have closed a shard.
+        let is_state_wanted = AtomicBool::new(writer.since_closed.is_some());
+        let written = thread::scope(|scope| {
+            let write_thread = scope.spawn(|| writer.write_all(products, &is_state_wanted, progress));
+            pack_all(packer, &mut tally, &is_state_wanted, steps, progress, &to_write);
+            drop(to_write);
+            joined(write_thread)
+        })?;
+        Ok(written.map(|(unfinished, shards, log)| Built { unfinished, shards, log, totals: tally.totals }))
     }
 }
 
-fn tokenize_all(mut encoder: Encoder, progress: &Progress, unique: &Receiver<Numbered<Batch>>, to_pack: &Sender<Numbered<Batch>>) {
-    for Numbered { number, item: mut batch } in unique {
-        for document in batch.documents.iter_mut().filter(|document| document.row.verdict == Verdict::Keep) {
-            let start = batch.ids.len();
-            encoder.encode_into(&batch.text[document.text.clone()], &mut batch.ids);
-            document.ids = start..batch.ids.len();
-        }
-        progress.advance(Stage::Tokenize, batch.file_bytes);
-        if !deliver(to_pack, Numbered { number, item: batch }) {
-            return;
-        }
-    }
-}
-
-/// Packs, and adds up what all stages counted. The counts that only the end of the run knows are left at zero.
 fn pack_all(
     mut packer: Packer,
+    tally: &mut Tally<'_>,
+    is_state_wanted: &AtomicBool,
+    steps: &mut dyn Iterator<Item = Step<Batch>>,
     progress: &Progress,
-    tokenized: &Receiver<Numbered<Batch>>,
-    return_permit: &Sender<()>,
     to_write: &Sender<Product>,
-) -> Totals {
-    let mut totals = Totals::default();
-    let mut rows = Vec::new();
-    for batch in in_order(tokenized) {
-        let documents = pack_batch(&mut packer, &batch, &mut rows, &mut totals);
-        progress.advance(Stage::Pack, batch.file_bytes);
-        deliver(return_permit, ());
-        let products =
-            [Product::Documents(documents), Product::Rows(counted(&mut rows, &mut totals.pack)), Product::Passed(batch.file_bytes)];
-        if !products.into_iter().all(|product| deliver(to_write, product)) {
-            return totals;
-        }
-    }
-    packer.finish(&mut rows);
-    deliver(to_write, Product::Rows(counted(&mut rows, &mut totals.pack)));
-    totals
-}
-
-fn pack_batch(packer: &mut Packer, batch: &Batch, rows: &mut Vec<PackedSequence>, totals: &mut Totals) -> Vec<DocumentRow> {
-    totals.read.bytes += batch.chunk_bytes;
-    totals.read.documents += batch.documents.len() as u64;
-    totals.clean.bytes += batch.text.len() as u64;
-    batch.clean.add_to(&mut totals.clean.changes);
-    batch
-        .documents
-        .iter()
-        .map(|document| {
-            let mut row = document.row.clone();
-            if row.verdict == Verdict::Keep {
-                row.tokens = packer.push(row.id, &batch.ids[document.ids.clone()], rows);
-                // Text that the tokenizer's normalisation leaves nothing of.
-                row.verdict = if row.tokens == 0 { Verdict::Empty } else { Verdict::Keep };
-                totals.pack.documents += u64::from(row.tokens > 0);
+) {
+    for step in steps {
+        let mut rows = Vec::new();
+        let (file_bytes, is_last) = (step.file_bytes, step.item.is_none());
+        let mut documents = Vec::new();
+        let mut state = None;
+        if let Some(batch) = step.item {
+            documents = pack(&mut packer, &batch, tally, &mut rows);
+            if is_state_wanted.swap(false, Ordering::AcqRel) {
+                let (position, next_id, totals) = (batch.next, batch.first_id + batch.documents.len() as u64, tally.totals.clone());
+                let checkpoint = Checkpoint { position, next_id, totals, dedup: batch.dedup, ..Checkpoint::default() };
+                state = Some(Box::new((checkpoint, packer.state())));
             }
-            *totals.verdicts.entry(row.verdict.name().into_owned()).or_default() += 1;
-            row
-        })
-        .collect()
-}
-
-fn counted(rows: &mut Vec<PackedSequence>, totals: &mut PackTotals) -> Vec<PackedSequence> {
-    totals.rows += rows.len() as u64;
-    totals.segments += rows.iter().map(|row| row.segment_lengths.len() as u64).sum::<u64>();
-    totals.tokens += rows.iter().map(|row| row.input_ids.len() as u64).sum::<u64>();
-    std::mem::take(rows)
-}
-
-fn write_all(
-    output: &Path,
-    vocab_size: usize,
-    config: &Config,
-    progress: &Progress,
-    products: Receiver<Product>,
-    input_failed: &AtomicBool,
-) -> Result<(Vec<ShardInfo>, FileInfo), RunError> {
-    let mut shards = ShardWriter::new(output.to_owned(), vocab_size, &config.write)?;
-    let mut documents = DocumentsWriter::create(output, &config.write)?;
-    for product in products {
-        match product {
-            Product::Documents(rows) => rows.into_iter().try_for_each(|row| documents.push(row))?,
-            Product::Rows(rows) => rows.into_iter().try_for_each(|row| shards.push(row))?,
-            Product::Passed(file_bytes) => progress.advance(Stage::Write, file_bytes),
+        } else {
+            packer.finish(&mut rows);
+            count_rows(&rows, tally);
+        }
+        progress.advance(Stage::Pack, file_bytes);
+        if !deliver(to_write, Product { documents, rows, file_bytes, state, is_last }) {
+            return;
         }
     }
-    if input_failed.load(Ordering::Acquire) {
-        // What is open stays under its temporary name; the reader has the reason.
-        return Err(RunError::Interrupted);
-    }
-    Ok((shards.finish()?, documents.finish()?))
 }
 
-fn count_all(config: &Config, progress: &Progress, chunks: &Receiver<Numbered<ReadChunk>>, return_permit: &Sender<()>) -> WordCounts {
-    let (mut cleaner, mut changes) = (Cleaner::new(&config.clean), CleanCounts::default());
-    let (mut counts, mut text) = (WordCounts::default(), String::new());
-    for Numbered { item: ReadChunk { chunk, file_bytes }, .. } in chunks {
-        chunk.for_each_record(&mut |record| {
-            if let Ok(raw) = record.text {
-                text.clear();
-                if cleaner.clean_into(&raw, &mut text, &mut changes) == Verdict::Keep {
-                    counts.add(&text);
-                }
+struct BuildWriter {
+    unfinished: Unfinished,
+    shards: ShardWriter,
+    log: DocumentsLog,
+    /// The rows since a shard was closed, while the state that goes with it is not there yet.
+    since_closed: Option<Vec<PackedSequence>>,
+}
+
+impl BuildWriter {
+    fn write_all(
+        mut self,
+        products: Receiver<Product>,
+        is_state_wanted: &AtomicBool,
+        progress: &Progress,
+    ) -> Result<Option<(Unfinished, Vec<ShardInfo>, DocumentsLog)>, RunError> {
+        for Product { documents, rows, file_bytes, state, is_last } in products {
+            documents.iter().try_for_each(|row| self.log.push(row))?;
+            let had_asked = self.since_closed.is_some();
+            rows.into_iter().try_for_each(|row| self.push(row))?;
+            if self.since_closed.is_some() && !had_asked {
+                is_state_wanted.store(true, Ordering::Release);
             }
-        });
-        for stage in [Stage::Clean, Stage::Write] {
-            progress.advance(stage, file_bytes);
+            if let Some(state) = state {
+                self.save(*state)?;
+            }
+            progress.advance(Stage::Write, file_bytes);
+            if is_last {
+                return Ok(Some((self.unfinished, self.shards.finish()?, self.log)));
+            }
         }
-        deliver(return_permit, ());
+        Ok(None)
     }
-    counts
+
+    fn push(&mut self, row: PackedSequence) -> Result<(), WriteError> {
+        let finished_before = self.shards.finished().len();
+        if let Some(rows) = &mut self.since_closed {
+            rows.push(row.clone());
+        }
+        self.shards.push(row)?;
+        if self.shards.finished().len() > finished_before {
+            self.since_closed = Some(Vec::new());
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, (checkpoint, packer): (Checkpoint<ShardInfo>, PackerState)) -> Result<(), RunError> {
+        checkpoint.dedup.synchronize(&self.unfinished.folder().join(DEDUP_DIR))?;
+        let documents_bytes = self.log.synchronize()?;
+        let pending = self.since_closed.take().unwrap_or_default();
+        let finished = self.shards.finished().to_vec();
+        Ok(self.unfinished.save(Checkpoint { documents_bytes, finished, ..checkpoint }, &Rows { packer, pending })?)
+    }
+}
+
+/// Turns the log of documents into `documents.parquet`.
+fn write_documents(corpus: &Corpus, config: &Config, output: &Path, log: DocumentsLog) -> Result<FileInfo, RunError> {
+    let mut documents = DocumentsWriter::create(output, corpus.file_names(), &config.write)?;
+    log.replay(&mut |row| documents.push(row))?;
+    Ok(documents.finish()?)
 }
 
 fn copy_tokenizer(from: &Path, output: &Path) -> Result<Vec<FileInfo>, RunError> {
@@ -413,15 +636,30 @@ fn copy_tokenizer(from: &Path, output: &Path) -> Result<Vec<FileInfo>, RunError>
     Ok(files)
 }
 
-fn total_bytes(inputs: &[Input]) -> u64 {
-    inputs.iter().map(|input| input.file_bytes).sum()
+/// Gives out permits, as many as MiB may be under way.
+struct Permit {
+    give_back: Sender<()>,
+    free: Receiver<()>,
+    capacity: usize,
 }
 
-/// As many permits as chunks may be under way.
-fn permits(threads: usize) -> (Sender<()>, Receiver<()>) {
-    let (give, take) = bounded(CHUNKS_IN_FLIGHT * threads);
-    while give.try_send(()).is_ok() {}
-    (give, take)
+impl Permit {
+    fn new(threads: usize) -> Self {
+        let capacity = MIB_IN_FLIGHT * threads;
+        let (give_back, free) = bounded(capacity);
+        while give_back.try_send(()).is_ok() {}
+        Self { give_back, free, capacity }
+    }
+
+    /// Waits for the permits of a chunk of so many bytes. One that is larger than all of them has to be alone.
+    fn take(&self, bytes: usize) -> Option<Permits> {
+        let mut permits = Permits { count: 0, give_back: self.give_back.clone() };
+        for _ in 0..bytes.div_ceil(1 << 20).clamp(1, self.capacity) {
+            self.free.recv().ok()?;
+            permits.count += 1;
+        }
+        Some(permits)
+    }
 }
 
 /// Whether somebody was there to take it. A stage whose receiver is gone ends too: the one that went first has the reason.
@@ -429,13 +667,13 @@ fn deliver<T>(to: &Sender<T>, item: T) -> bool {
     to.send(item).is_ok()
 }
 
-/// The items by their numbers, which start at 0 and leave none out.
-fn in_order<T>(items: &Receiver<Numbered<T>>) -> impl Iterator<Item = T> {
+/// The steps by their numbers, which start at 0 and leave none out.
+fn in_order<T>(steps: Receiver<Step<T>>) -> impl Iterator<Item = Step<T>> {
     let mut early = BTreeMap::new();
     (0..).map_while(move |wanted| {
         while !early.contains_key(&wanted) {
-            let Numbered { number, item } = items.recv().ok()?;
-            early.insert(number, item);
+            let step = steps.recv().ok()?;
+            early.insert(step.number, step);
         }
         early.remove(&wanted)
     })

@@ -17,6 +17,7 @@ use schemas::{
     documents::{self, Verdict},
     hash::{ContentHash, StreamingHash},
     manifest::{FileInfo, Manifest, ManifestError, ShardInfo},
+    part::{PART_FILE, PartManifest},
     shard::{self, TokenWidth},
 };
 
@@ -24,6 +25,8 @@ use schemas::{
 pub enum VerifyError {
     #[error("{0}: no {MANIFEST_FILE}: not a shard directory, or its build was interrupted")]
     NoManifest(PathBuf),
+    #[error("{0}: no {PART_FILE}: not a part of a build, or it was interrupted")]
+    NoPart(PathBuf),
     #[error("{path}: cannot be read")]
     Io { path: PathBuf, source: io::Error },
     #[error("{path}: not a valid manifest")]
@@ -51,10 +54,24 @@ pub fn verify(dir: &Path) -> Result<Manifest, VerifyError> {
 
 /// The directory's manifest, read and checked for itself.
 pub fn read_manifest(dir: &Path) -> Result<Manifest, VerifyError> {
-    let path = dir.join(MANIFEST_FILE);
+    read_json(dir, MANIFEST_FILE, VerifyError::NoManifest, Manifest::from_json)
+}
+
+/// The manifest of a part of a build, read and checked for itself.
+pub fn read_part(dir: &Path) -> Result<PartManifest, VerifyError> {
+    read_json(dir, PART_FILE, VerifyError::NoPart, PartManifest::from_json)
+}
+
+fn read_json<T>(
+    dir: &Path,
+    name: &str,
+    absent: fn(PathBuf) -> VerifyError,
+    read: fn(&[u8]) -> Result<T, ManifestError>,
+) -> Result<T, VerifyError> {
+    let path = dir.join(name);
     match fs::read(&path) {
-        Ok(json) => Manifest::from_json(&json).map_err(|source| VerifyError::Manifest { path, source }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(VerifyError::NoManifest(dir.to_owned())),
+        Ok(json) => read(&json).map_err(|source| VerifyError::Manifest { path, source }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(absent(dir.to_owned())),
         Err(source) => Err(VerifyError::Io { path, source }),
     }
 }
@@ -65,7 +82,7 @@ fn listed_files(manifest: &Manifest) -> Vec<FileInfo> {
     manifest.shards.iter().map(shard).chain(others).collect()
 }
 
-fn check_file(dir: &Path, expected: &FileInfo) -> Result<(), VerifyError> {
+pub(crate) fn check_file(dir: &Path, expected: &FileInfo) -> Result<(), VerifyError> {
     let path = dir.join(&expected.file);
     let (bytes, hash) = hash_file(&path).map_err(|source| VerifyError::Io { path: path.clone(), source })?;
     ensure_equal(&path, "size in bytes", expected.bytes, bytes)?;
@@ -96,13 +113,11 @@ fn check_nothing_else(root: &Path, folder: &Path, files: &[FileInfo]) -> Result<
 /// Checks the documents table and returns how many tokens each document says it has.
 fn check_documents(path: &Path, manifest: &Manifest) -> Result<Vec<u64>, VerifyError> {
     let mut tokens = Vec::new();
-    let mut hashes = Vec::new();
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     for_each_batch(path, &documents::schema(), &mut |batch| {
         let (ids, own_tokens) = (column::<UInt64Type>(batch, documents::ID), column::<UInt64Type>(batch, documents::TOKENS));
         let duplicate_of = named(batch, documents::DUPLICATE_OF).as_primitive::<UInt64Type>();
         let words = named(batch, documents::VERDICT).as_string::<i32>();
-        let own_hashes = named(batch, documents::HASH).as_fixed_size_binary();
         for row in 0..batch.num_rows() {
             let id = tokens.len() as u64;
             ensure_equal(path, "document id", id, ids[row])?;
@@ -115,14 +130,12 @@ fn check_documents(path: &Path, manifest: &Manifest) -> Result<Vec<u64>, VerifyE
                 "more than 0 only if kept",
                 &own_tokens[row],
             )?;
-            let hash: [u8; 16] = own_hashes.value(row).try_into().unwrap_or_default();
             if duplicate_of.is_valid(row) {
                 let original = duplicate_of.value(row);
-                let is_copy = original < id && hashes[original as usize] == hash && verdict == Verdict::Duplicate.name();
-                ensure(path, || format!("document {id}: duplicate_of"), is_copy, "an earlier document with the same hash", &original)?;
+                let is_copy = original < id && [Verdict::Duplicate.name(), Verdict::NearDuplicate.name()].contains(&verdict.into());
+                ensure(path, || format!("document {id}: duplicate_of"), is_copy, "an earlier document", &original)?;
             }
             *verdicts.entry(verdict.to_owned()).or_default() += 1;
-            hashes.push(hash);
             tokens.push(own_tokens[row]);
         }
         Ok(())

@@ -12,6 +12,7 @@ pub const HASH: &str = "hash";
 pub const TOKENS: &str = "tokens";
 pub const VERDICT: &str = "verdict";
 pub const DUPLICATE_OF: &str = "duplicate_of";
+pub const SOURCE_NAME: &str = "source_name";
 
 /// What became of a document: kept, or the reason why it was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +105,8 @@ impl Verdict {
 /// - `hash`: XXH3-128 of the cleaned text, 16 bytes, big-endian;
 /// - `tokens`: the ids it occupies in the shards, special tokens included; 0 if it was dropped;
 /// - `verdict`: `keep` or the reason, see [`Verdict`];
-/// - `duplicate_of`: the id of the document that was kept in its place, or null.
+/// - `duplicate_of`: the id of the document that was kept in its place, or null;
+/// - `source_name`: the name of its `[[sources]]` section.
 pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new(ID, DataType::UInt64, false),
@@ -115,6 +117,7 @@ pub fn schema() -> SchemaRef {
         Field::new(TOKENS, DataType::UInt64, false),
         Field::new(VERDICT, DataType::Utf8, false),
         Field::new(DUPLICATE_OF, DataType::UInt64, true),
+        Field::new(SOURCE_NAME, DataType::Utf8, false),
     ]))
 }
 

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct ContentHash(pub u128);
 
 impl ContentHash {
+    /// Hexadecimal digits of its text form.
+    pub const DIGITS: usize = 32;
+
     pub fn of(bytes: &[u8]) -> Self {
         Self(xxhash_rust::xxh3::xxh3_128(bytes))
     }

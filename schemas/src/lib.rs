@@ -6,6 +6,7 @@
 pub mod documents;
 pub mod hash;
 pub mod manifest;
+pub mod part;
 pub mod settings;
 pub mod shard;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::hash::ContentHash;
 
@@ -84,6 +84,11 @@ pub struct Totals {
     pub clean: CleanTotals,
     /// Documents per verdict, `keep` included; the counts add up to `read.documents`.
     pub verdicts: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub dedup: DedupTotals,
+    /// The same documents by their source, in the order of the settings.
+    #[serde(default)]
+    pub sources: Vec<SourceTotals>,
     pub pack: PackTotals,
     pub write: WriteTotals,
 }
@@ -109,6 +114,28 @@ pub struct CleanTotals {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DedupTotals {
+    /// Paragraphs removed from kept documents because earlier documents hold them often enough, and their bytes.
+    pub dropped_paragraphs: u64,
+    pub dropped_paragraph_bytes: u64,
+}
+
+/// What came from one source and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceTotals {
+    pub name: String,
+    pub licence: String,
+    pub weight: f64,
+    pub files: u64,
+    /// Bytes of its documents as they came in.
+    pub bytes: u64,
+    pub documents: u64,
+    pub verdicts: BTreeMap<String, u64>,
+    /// Ids of its documents in the shards, special tokens included.
+    pub tokens: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PackTotals {
     pub documents: u64,
     pub segments: u64,
@@ -127,46 +154,55 @@ pub struct WriteTotals {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    #[error("manifest.json is not a manifest: {0}")]
+    #[error("it is not a manifest: {0}")]
     Malformed(#[from] serde_json::Error),
     #[error("manifest.json has schema version {found}, and this program reads versions up to {SCHEMA_MAJOR}.x: use a newer program")]
     TooNew { found: u32 },
-    #[error("manifest.json was altered: its own hash is {found}, and it states {stated}")]
+    #[error("it was altered: its own hash is {found}, and it states {stated}")]
     Altered { stated: ContentHash, found: ContentHash },
 }
 
 impl Manifest {
     /// Reads a manifest and checks its version and its own hash.
     pub fn from_json(json: &[u8]) -> Result<Self, ManifestError> {
-        #[derive(Deserialize)]
-        struct VersionOnly {
-            schema_version: SchemaVersion,
-        }
-        let version = serde_json::from_slice::<VersionOnly>(json)?.schema_version;
-        if version.major > SCHEMA_MAJOR {
-            return Err(ManifestError::TooNew { found: version.major });
-        }
-        let manifest: Self = serde_json::from_slice(json)?;
-        let found = own_hash(json, manifest.manifest_hash);
-        if found != manifest.manifest_hash {
-            return Err(ManifestError::Altered { stated: manifest.manifest_hash, found });
-        }
-        Ok(manifest)
+        unsealed(json, |manifest: &Self| manifest.manifest_hash)
     }
 
     /// The bytes of `manifest.json`, with `manifest_hash` filled in. The same manifest always gives the same bytes.
     pub fn to_json(&self) -> Result<Vec<u8>, ManifestError> {
-        let blank = ContentHash(0);
-        let mut json = serde_json::to_string_pretty(&Self { manifest_hash: blank, ..self.clone() })?;
-        json.push('\n');
-        let hash = ContentHash::of(json.as_bytes());
-        Ok(json.replacen(&blank.to_string(), &hash.to_string(), 1).into_bytes())
+        sealed(&Self { manifest_hash: BLANK, ..self.clone() })
     }
 
     /// The JSON Schema of `manifest.json`; a copy is checked in beside this crate's README.
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(Manifest).into()
     }
+}
+
+/// Stands where a file's own hash will.
+pub(crate) const BLANK: ContentHash = ContentHash(0);
+
+/// The JSON of `value`, whose own hash is [`BLANK`], with that hash filled in.
+pub(crate) fn sealed(value: &impl Serialize) -> Result<Vec<u8>, ManifestError> {
+    let mut json = serde_json::to_string_pretty(value)?;
+    json.push('\n');
+    let hash = ContentHash::of(json.as_bytes());
+    Ok(json.replacen(&BLANK.to_string(), &hash.to_string(), 1).into_bytes())
+}
+
+/// Reads what [`sealed`] wrote, and checks its version and its own hash.
+pub(crate) fn unsealed<T: DeserializeOwned>(json: &[u8], stated: impl Fn(&T) -> ContentHash) -> Result<T, ManifestError> {
+    #[derive(Deserialize)]
+    struct VersionOnly {
+        schema_version: SchemaVersion,
+    }
+    let version = serde_json::from_slice::<VersionOnly>(json)?.schema_version;
+    if version.major > SCHEMA_MAJOR {
+        return Err(ManifestError::TooNew { found: version.major });
+    }
+    let value: T = serde_json::from_slice(json)?;
+    let (stated, found) = (stated(&value), own_hash(json, stated(&value)));
+    if found == stated { Ok(value) } else { Err(ManifestError::Altered { stated, found }) }
 }
 
 /// The hash of the file's bytes with the stated hash blanked, whatever else the bytes are.

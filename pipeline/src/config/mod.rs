@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub input: InputConfig,
+    pub sources: Vec<SourceConfig>,
     pub clean: CleanConfig,
     pub dedup: DedupConfig,
     pub pack: PackConfig,
@@ -39,12 +40,32 @@ pub enum DocumentUnit {
     BlankLine,
 }
 
+/// A `[[sources]]` section: where a part of the corpus comes from, and how much of it is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    pub name: String,
+    /// Files, folders and patterns, as for `--input`.
+    pub paths: Vec<String>,
+    #[serde(default)]
+    pub licence: String,
+    /// How often its documents are used: 2 is twice, 0.5 is every second one, chosen by its text.
+    #[serde(default = "once")]
+    pub weight: f64,
+}
+
+fn once() -> f64 {
+    1.0
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PackConfig {
     pub strategy: PackStrategy,
     /// Tokens in a row, special tokens included.
     pub max_seq_len: usize,
+    /// Tokens that `best-fit` gathers before it places them: more fill rows better and take more memory (4 bytes each).
+    pub window_tokens: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +93,7 @@ impl Default for InputConfig {
 
 impl Default for PackConfig {
     fn default() -> Self {
-        Self { strategy: PackStrategy::BestFit, max_seq_len: 512 }
+        Self { strategy: PackStrategy::BestFit, max_seq_len: 512, window_tokens: 4 << 20 }
     }
 }
 
@@ -102,6 +123,13 @@ impl Config {
             max_seq_len.to_string(),
             "8 to 65535 tokens",
         )?;
+        let window = self.pack.window_tokens;
+        require((1..=1 << 30).contains(&window), "pack.window_tokens", window.to_string(), "1 to 1073741824 tokens")?;
+        for (index, source) in self.sources.iter().enumerate() {
+            let is_new = !source.name.is_empty() && self.sources[..index].iter().all(|other| other.name != source.name);
+            require(is_new, "sources.name", format!("{:?}", source.name), "a name that no other source has")?;
+            require((0.0..=100.0).contains(&source.weight), "sources.weight", source.weight.to_string(), "0 to 100")?;
+        }
         let level = self.write.zstd_level;
         require((1..=22).contains(&level), "write.zstd_level", level.to_string(), "1 to 22")?;
         let size = self.write.shard_size_mib;

@@ -5,10 +5,9 @@
 //! "Fewer Truncations Improve Language Modeling", arXiv 2404.10830, after Johnson's best-fit decreasing). Rows without useful room are
 //! given out; the others stay open for the next window. The result depends on the documents alone.
 
-use super::{Frame, PackedSequence};
+use super::{Frame, PackedSequence, PackerState};
+use crate::config::PackConfig;
 
-/// Tokens gathered before they are placed.
-const WINDOW_TOKENS: usize = 4 << 20;
 /// Rows kept open from one window to the next; when there are more, the fullest are given out.
 const MAX_OPEN_ROWS: usize = 4096;
 /// The least room that any piece can use: `<s>`, one token, `</s>`.
@@ -23,6 +22,8 @@ struct Piece {
 
 pub(super) struct BestFit {
     max_seq_len: usize,
+    /// Tokens gathered before they are placed.
+    window_tokens: usize,
     frame: Frame,
     window: Vec<u32>,
     pieces: Vec<Piece>,
@@ -30,8 +31,27 @@ pub(super) struct BestFit {
 }
 
 impl BestFit {
-    pub(super) fn new(max_seq_len: usize, frame: Frame) -> Self {
-        Self { max_seq_len, frame, window: Vec::new(), pieces: Vec::new(), open: Vec::new() }
+    pub(super) fn new(config: &PackConfig, frame: Frame) -> Self {
+        let PackConfig { max_seq_len, window_tokens, .. } = *config;
+        Self { max_seq_len, window_tokens, frame, window: Vec::new(), pieces: Vec::new(), open: Vec::new() }
+    }
+
+    pub(super) fn state(&self) -> PackerState {
+        let gathered = |piece: &Piece| {
+            let mut row = PackedSequence::default();
+            row.push(piece.document_id, &self.window[piece.start..piece.start + piece.length]);
+            row
+        };
+        PackerState { open: self.open.clone(), gathered: self.pieces.iter().map(gathered).collect() }
+    }
+
+    pub(super) fn restore(&mut self, state: PackerState) {
+        self.open = state.open;
+        for PackedSequence { input_ids, document_ids, .. } in state.gathered {
+            let (start, length) = (self.window.len(), input_ids.len());
+            self.window.extend(input_ids);
+            self.pieces.extend(document_ids.first().map(|&document_id| Piece { document_id, start, length }));
+        }
     }
 
     pub(super) fn push(&mut self, document_id: u64, ids: &[u32], rows: &mut Vec<PackedSequence>) -> u64 {
@@ -44,7 +64,7 @@ impl BestFit {
             let length = self.window.len() - start;
             self.pieces.push(Piece { document_id, start, length });
             occupied += length as u64;
-            if self.window.len() >= WINDOW_TOKENS {
+            if self.window.len() >= self.window_tokens {
                 self.place();
                 self.give_out(MAX_OPEN_ROWS, rows);
             }

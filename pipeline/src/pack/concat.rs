@@ -1,6 +1,6 @@
 //! DrBERT's packing: `<s> document </s>` one after another, cut every `max_seq_len` tokens. The last row may be shorter.
 
-use super::{Frame, PackedSequence};
+use super::{Frame, PackedSequence, PackerState};
 
 pub(super) struct Concat {
     max_seq_len: usize,
@@ -12,6 +12,14 @@ pub(super) struct Concat {
 impl Concat {
     pub(super) fn new(max_seq_len: usize, frame: Frame) -> Self {
         Self { max_seq_len, frame, open: PackedSequence::default(), framed: Vec::new() }
+    }
+
+    pub(super) fn state(&self) -> PackerState {
+        PackerState { open: vec![self.open.clone()], gathered: Vec::new() }
+    }
+
+    pub(super) fn restore(&mut self, state: PackerState) {
+        self.open = state.open.into_iter().next().unwrap_or_default();
     }
 
     pub(super) fn push(&mut self, document_id: u64, ids: &[u32], rows: &mut Vec<PackedSequence>) -> u64 {

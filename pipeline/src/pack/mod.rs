@@ -2,6 +2,9 @@
 
 mod best_fit;
 mod concat;
+mod state;
+
+pub use state::{PackerState, rows_from_bytes, rows_to_bytes};
 
 use best_fit::BestFit;
 use concat::Concat;
@@ -45,9 +48,25 @@ enum Strategy {
 impl Packer {
     pub fn new(config: &PackConfig, frame: Frame) -> Self {
         Self(match config.strategy {
-            PackStrategy::BestFit => Strategy::BestFit(BestFit::new(config.max_seq_len, frame)),
+            PackStrategy::BestFit => Strategy::BestFit(BestFit::new(config, frame)),
             PackStrategy::Concat => Strategy::Concat(Concat::new(config.max_seq_len, frame)),
         })
+    }
+
+    /// What it holds between two documents.
+    pub fn state(&self) -> PackerState {
+        match &self.0 {
+            Strategy::BestFit(packer) => packer.state(),
+            Strategy::Concat(packer) => packer.state(),
+        }
+    }
+
+    /// Gives a new packer the state of another.
+    pub fn restore(&mut self, state: PackerState) {
+        match &mut self.0 {
+            Strategy::BestFit(packer) => packer.restore(state),
+            Strategy::Concat(packer) => packer.restore(state),
+        }
     }
 
     /// Takes a document's ids (without special tokens), appends the rows that are full to `rows`, and returns how many ids the
@@ -78,10 +97,23 @@ mod tests {
 
     const FRAME: Frame = Frame { bos: 1, eos: 2 };
 
+    /// The window is small, so that it is full now and then; after every document the packer is replaced by another with its state.
     fn pack(strategy: PackStrategy, max_seq_len: usize, documents: &[Vec<u32>]) -> (Vec<PackedSequence>, Vec<u64>) {
-        let mut packer = Packer::new(&PackConfig { strategy, max_seq_len }, FRAME);
-        let mut rows = Vec::new();
-        let occupied = documents.iter().zip(0..).map(|(ids, id)| packer.push(id, ids, &mut rows)).collect();
+        let config = PackConfig { strategy, max_seq_len, window_tokens: 300 };
+        let mut packer = Packer::new(&config, FRAME);
+        let (mut rows, mut bytes) = (Vec::new(), Vec::new());
+        let mut occupied = Vec::new();
+        for (ids, id) in documents.iter().zip(0..) {
+            occupied.push(packer.push(id, ids, &mut rows));
+            let state = packer.state();
+            rows_to_bytes(&state.open, &mut bytes);
+            rows_to_bytes(&state.gathered, &mut bytes);
+            let mut stored = bytes.as_slice();
+            let mut take = || rows_from_bytes(&mut stored).expect("as written");
+            packer = Packer::new(&config, FRAME);
+            packer.restore(PackerState { open: take(), gathered: take() });
+            bytes.clear();
+        }
         packer.finish(&mut rows);
         (rows, occupied)
     }
@@ -146,6 +178,16 @@ mod tests {
         let documents: Vec<Vec<u32>> = [5, 3, 3, 1].map(|length| vec![9; length]).to_vec();
         let (rows, _) = pack(PackStrategy::BestFit, 10, &documents);
         assert_eq!(rows.iter().map(|row| row.segment_lengths.clone()).collect::<Vec<_>>(), [vec![7, 3], vec![5, 5]]);
+    }
+
+    #[test]
+    fn stored_rows_that_are_cut_short_are_not_taken() {
+        let mut bytes = Vec::new();
+        rows_to_bytes(&[PackedSequence { input_ids: vec![1, 7, 2], segment_lengths: vec![3], document_ids: vec![9] }], &mut bytes);
+        assert!(rows_from_bytes(&mut bytes.as_slice()).is_some());
+        for length in 0..bytes.len() {
+            assert_eq!(rows_from_bytes(&mut &bytes[..length]), None, "{length}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter, memrchr3};
 use schemas::documents::Verdict;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -11,14 +11,14 @@ use crate::config::DocumentUnit;
 /// Bytes of one input file that hold whole records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    pub source: Arc<str>,
     pub framing: Framing,
     /// The field of a JSON line that holds the text.
     pub text_column: Arc<str>,
-    /// A JSON line longer than this is dropped.
+    /// A longer text is cut into several documents; a longer JSON line or Parquet text is dropped.
     pub max_record: usize,
-    /// Where the chunk begins in the file.
+    /// Where the chunk begins in the file, and where the next begins.
     pub offset: u64,
+    pub end: u64,
     pub bytes: Vec<u8>,
 }
 
@@ -36,6 +36,19 @@ pub enum Framing {
     },
     /// Texts one after another with these lengths; `None` is a null. Offsets are row numbers.
     Rows(Vec<Option<usize>>),
+    /// Clean texts one after another.
+    Cleaned(Vec<CleanedRow>),
+}
+
+/// A document that another process has cleaned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CleanedRow {
+    /// The number of its file.
+    pub file: u32,
+    pub offset: u64,
+    pub length: u64,
+    pub verdict: Verdict,
+    pub text_bytes: usize,
 }
 
 impl Framing {
@@ -59,94 +72,103 @@ pub struct Record<'c> {
 }
 
 impl Chunk {
-    /// Calls `visit` with every record, in order.
+    /// Calls `visit` with every record, in order. Cleaned rows are no records: see [`Framing::Cleaned`].
     pub fn for_each_record<'c>(&'c self, visit: &mut dyn FnMut(Record<'c>)) {
         match &self.framing {
-            Framing::Line => self.for_each_line(&mut |start, line| visit(self.text_record(start, line))),
-            Framing::JsonLine => self.for_each_line(&mut |start, line| visit(self.json_record(start, line))),
-            Framing::BlankLine => self.for_each_paragraph(&mut |start, text| visit(self.text_record(start, text))),
-            Framing::Whole => visit(self.text_record(0, &self.bytes)),
-            Framing::Oversized { length } => {
-                visit(Record { offset: self.offset, length: *length, text: Err(Verdict::TooLong), invalid_utf8_sequences: 0 });
-            }
+            Framing::Line => self.for_each_text(&|text| memchr(b'\n', text).unwrap_or(text.len()), visit),
+            Framing::BlankLine => self.for_each_text(&paragraph_end, visit),
+            Framing::Whole => self.for_each_text(&<[u8]>::len, visit),
+            Framing::JsonLine => self.for_each_json_line(visit),
+            Framing::Oversized { length } => visit(dropped(self.offset, *length, Verdict::TooLong)),
             Framing::Rows(lengths) => self.for_each_row(lengths, visit),
+            Framing::Cleaned(_) => {}
         }
     }
 
-    /// Every line that is not blank, without its end, and where it starts in the chunk.
-    fn for_each_line<'c>(&'c self, visit: &mut dyn FnMut(usize, &'c [u8])) {
-        for_each_line(&self.bytes, &mut |start, line| {
-            if !is_blank(line) {
-                visit(start, line);
-            }
-        });
+    /// Every record between white space; `end_of` says where the record that its argument begins with ends. What is longer than a record
+    /// may be is cut, and read on as if the rest were all there is: so it does not matter where the file was cut into chunks.
+    fn for_each_text<'c>(&'c self, end_of: &dyn Fn(&[u8]) -> usize, visit: &mut dyn FnMut(Record<'c>)) {
+        let mut start = leading_white_space(&self.bytes);
+        while start < self.bytes.len() {
+            let rest = &self.bytes[start..];
+            let record = rest[..end_of(rest)].trim_ascii_end();
+            let end = if record.len() > self.max_record { forced_cut(&record[..self.max_record]) } else { record.len() };
+            let record = record[..end].trim_ascii_end();
+            let (text, invalid_utf8_sequences) = decode(record);
+            visit(Record { offset: self.offset + start as u64, length: record.len() as u64, text: Ok(text), invalid_utf8_sequences });
+            start += end + leading_white_space(&rest[end..]);
+        }
     }
 
-    /// Every run of lines that are not blank, without its last line's end, and where it starts in the chunk.
-    fn for_each_paragraph<'c>(&'c self, visit: &mut dyn FnMut(usize, &'c [u8])) {
-        let mut open: Option<(usize, usize)> = None;
-        for_each_line(&self.bytes, &mut |start, line| {
-            if is_blank(line) {
-                if let Some((first, end)) = open.take() {
-                    visit(first, &self.bytes[first..end]);
-                }
-            } else {
-                let first = open.map_or(start, |(first, _)| first);
-                open = Some((first, start + line.len()));
+    fn for_each_json_line<'c>(&'c self, visit: &mut dyn FnMut(Record<'c>)) {
+        let mut start = 0;
+        while start < self.bytes.len() {
+            let end = memchr(b'\n', &self.bytes[start..]).map_or(self.bytes.len(), |at| start + at);
+            let line = &self.bytes[start..end];
+            let offset = self.offset + start as u64;
+            if line.len() > self.max_record {
+                visit(dropped(offset, line.len() as u64, Verdict::TooLong));
+            } else if !line.trim_ascii().is_empty() {
+                visit(self.json_record(offset, line.strip_suffix(b"\r").unwrap_or(line)));
             }
-        });
-        if let Some((first, end)) = open {
-            visit(first, &self.bytes[first..end]);
+            start = end + 1;
         }
     }
 
     fn for_each_row<'c>(&'c self, lengths: &[Option<usize>], visit: &mut dyn FnMut(Record<'c>)) {
         let mut start = 0;
-        for (row, length) in lengths.iter().enumerate() {
-            let offset = self.offset + row as u64;
-            let record = match *length {
-                Some(length) => {
-                    let (text, invalid_utf8_sequences) = decode(&self.bytes[start..start + length]);
-                    start += length;
-                    Record { offset, length: length as u64, text: Ok(text), invalid_utf8_sequences }
-                }
-                None => Record { offset, length: 0, text: Err(Verdict::MissingText), invalid_utf8_sequences: 0 },
+        for (length, offset) in lengths.iter().zip(self.offset..) {
+            let Some(length) = *length else {
+                visit(dropped(offset, 0, Verdict::MissingText));
+                continue;
             };
-            visit(record);
+            let bytes = &self.bytes[start..start + length];
+            start += length;
+            if length > self.max_record {
+                visit(dropped(offset, length as u64, Verdict::TooLong));
+            } else {
+                let (text, invalid_utf8_sequences) = decode(bytes);
+                visit(Record { offset, length: length as u64, text: Ok(text), invalid_utf8_sequences });
+            }
         }
     }
 
-    fn text_record<'c>(&self, start: usize, bytes: &'c [u8]) -> Record<'c> {
-        let (text, invalid_utf8_sequences) = decode(bytes);
-        Record { offset: self.offset + start as u64, length: bytes.len() as u64, text: Ok(text), invalid_utf8_sequences }
-    }
-
-    fn json_record<'c>(&self, start: usize, line: &'c [u8]) -> Record<'c> {
-        let (offset, length) = (self.offset + start as u64, line.len() as u64);
-        if line.len() > self.max_record {
-            return Record { offset, length, text: Err(Verdict::TooLong), invalid_utf8_sequences: 0 };
-        }
+    fn json_record<'c>(&self, offset: u64, line: &'c [u8]) -> Record<'c> {
         let (json, invalid_utf8_sequences) = decode(line);
         let text = match json {
             Cow::Borrowed(json) => text_field(json, &self.text_column),
             Cow::Owned(json) => text_field(&json, &self.text_column).map(|text| Cow::Owned(text.into_owned())),
         };
-        Record { offset, length, text, invalid_utf8_sequences }
+        Record { offset, length: line.len() as u64, text, invalid_utf8_sequences }
     }
 }
 
-fn is_blank(line: &[u8]) -> bool {
-    line.iter().all(u8::is_ascii_whitespace)
+fn dropped(offset: u64, length: u64, verdict: Verdict) -> Record<'static> {
+    Record { offset, length, text: Err(verdict), invalid_utf8_sequences: 0 }
 }
 
-fn for_each_line<'b>(bytes: &'b [u8], visit: &mut dyn FnMut(usize, &'b [u8])) {
-    let mut start = 0;
-    while start < bytes.len() {
-        let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
-        let line = &bytes[start..end];
-        visit(start, line.strip_suffix(b"\r").unwrap_or(line));
-        start = end + 1;
-    }
+pub(super) fn leading_white_space(bytes: &[u8]) -> usize {
+    bytes.len() - bytes.trim_ascii_start().len()
+}
+
+/// Where the first line end is that a blank line, or nothing, follows.
+fn paragraph_end(text: &[u8]) -> usize {
+    memchr_iter(b'\n', text)
+        .find(|&at| {
+            let next = &text[at + 1..];
+            let next_line = &next[..memchr(b'\n', next).unwrap_or(next.len())];
+            next_line.trim_ascii().is_empty()
+        })
+        .unwrap_or(text.len())
+}
+
+/// Where to cut a text that is too long: after its last white space, or else between two characters.
+pub(super) fn forced_cut(bytes: &[u8]) -> usize {
+    let starts_character = |at: &usize| bytes[*at] & 0xC0 != 0x80;
+    memrchr3(b'\n', b' ', b'\t', bytes)
+        .map(|at| at + 1)
+        .or_else(|| (bytes.len().saturating_sub(4)..bytes.len()).rev().find(starts_character).filter(|&at| at > 0))
+        .unwrap_or(bytes.len())
 }
 
 /// The text of these bytes, with the number of sequences that had to be replaced.
@@ -269,7 +291,7 @@ mod tests {
     use super::*;
 
     fn check(framing: Framing, bytes: &[u8], expected: &[(u64, u64, Result<&str, Verdict>)]) {
-        let chunk = Chunk { source: "t".into(), framing, text_column: "text".into(), max_record: 60, offset: 100, bytes: bytes.to_vec() };
+        let chunk = Chunk { framing, text_column: "text".into(), max_record: 60, offset: 100, end: 0, bytes: bytes.to_vec() };
         let mut found = Vec::new();
         chunk.for_each_record(&mut |record| {
             found.push((record.offset - 100, record.length, record.text.map(Cow::into_owned)));
@@ -280,7 +302,7 @@ mod tests {
 
     #[test]
     fn lines_and_paragraphs_keep_their_place_in_the_file() {
-        check(Framing::Line, b"un\r\n\n deux \nfin", &[(0, 2, Ok("un")), (5, 6, Ok(" deux ")), (12, 3, Ok("fin"))]);
+        check(Framing::Line, b"un\r\n\n deux \nfin", &[(0, 2, Ok("un")), (6, 4, Ok("deux")), (12, 3, Ok("fin"))]);
         check(Framing::BlankLine, b"\n\nun\ndeux\r\n \t\r\ntrois\n", &[(2, 7, Ok("un\ndeux")), (15, 5, Ok("trois"))]);
         check(Framing::BlankLine, b" \n\n", &[]);
     }

@@ -2,9 +2,10 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use super::{Counted, ReadError, ReadProgress};
@@ -18,6 +19,8 @@ pub struct Input {
     pub compression: Compression,
     /// Size of the file as it lies on the disk; 0 where that is not known.
     pub file_bytes: u64,
+    /// The bytes of it to read; only of a text file that is not compressed can this be less than all.
+    pub range: Range<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub enum Format {
     Text,
     JsonLines,
     Parquet,
+    /// The cleaned documents of a part, see [`schemas::part`].
+    Part,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +42,7 @@ pub enum Compression {
 
 impl Input {
     fn standard_input() -> Self {
-        Self { path: PathBuf::from("-"), format: Format::Text, compression: Compression::None, file_bytes: 0 }
+        Self { path: PathBuf::from("-"), format: Format::Text, compression: Compression::None, file_bytes: 0, range: 0..u64::MAX }
     }
 
     /// The input at `path`, or `None` if its name says nothing that we can read.
@@ -54,7 +59,7 @@ impl Input {
             return None;
         }
         let file_bytes = path.metadata().map_or(0, |metadata| metadata.len());
-        Some(Self { path: path.to_owned(), format, compression, file_bytes })
+        Some(Self { path: path.to_owned(), format, compression, file_bytes, range: 0..u64::MAX })
     }
 
     /// The name in `documents.parquet`.
@@ -62,20 +67,38 @@ impl Input {
         self.path.to_string_lossy().into()
     }
 
-    /// The decompressed bytes.
-    pub(super) fn open(&self, progress: &Arc<ReadProgress>) -> Result<Box<dyn Read>, ReadError> {
-        if self.path.as_os_str() == "-" {
+    pub fn is_standard_input(&self) -> bool {
+        self.path.as_os_str() == "-"
+    }
+
+    /// How much of the file on the disk there is to read.
+    pub fn bytes_to_read(&self) -> u64 {
+        self.range.end.min(self.file_bytes).saturating_sub(self.range.start)
+    }
+
+    /// The decompressed bytes from byte `from` on.
+    pub(super) fn open(&self, from: u64, progress: &Arc<ReadProgress>) -> Result<Box<dyn Read>, ReadError> {
+        let cannot_open = |source| ReadError::Open(self.path.clone(), source);
+        if self.is_standard_input() {
             return Ok(Box::new(Counted { inner: io::stdin(), progress: progress.clone() }));
         }
-        let cannot_open = |source| ReadError::Open(self.path.clone(), source);
-        let file = Counted { inner: File::open(&self.path).map_err(cannot_open)?, progress: progress.clone() };
-        let buffered = |file| BufReader::with_capacity(1 << 18, file);
-        Ok(match self.compression {
-            Compression::None => Box::new(file),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered(file))),
-            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(buffered(file)).map_err(cannot_open)?),
-            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(buffered(file))),
-        })
+        let mut file = File::open(&self.path).map_err(cannot_open)?;
+        if self.compression == Compression::None {
+            if from > 0 {
+                file.seek(SeekFrom::Start(from)).map_err(cannot_open)?;
+                progress.file_bytes.fetch_add(from - self.range.start, Ordering::Relaxed);
+            }
+            return Ok(Box::new(Counted { inner: file, progress: progress.clone() }.take(self.range.end - from)));
+        }
+        let file = BufReader::with_capacity(1 << 18, Counted { inner: file, progress: progress.clone() });
+        let mut stream: Box<dyn Read> = match self.compression {
+            Compression::None | Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(file).map_err(cannot_open)?),
+            Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(file)),
+        };
+        let damaged = |source| ReadError::Damaged { path: self.path.clone(), offset: 0, source };
+        io::copy(&mut stream.by_ref().take(from), &mut io::sink()).map_err(damaged)?;
+        Ok(stream)
     }
 }
 

@@ -7,9 +7,12 @@ mod chunk;
 mod cut;
 mod input;
 mod parquet;
+mod part;
+mod share;
 
-pub use chunk::{Chunk, Framing, Record};
+pub use chunk::{Chunk, CleanedRow, Framing, Record};
 pub use input::{Compression, Format, Input, resolve};
+pub use share::share;
 
 use std::{
     io,
@@ -51,17 +54,19 @@ pub struct ReadProgress {
     pub file_bytes: AtomicU64,
 }
 
-/// Reads one input and hands its chunks, in order, to `emit`, which says whether to go on.
+/// Reads one input from `from` on, which is where it begins or where a chunk ended, and hands its chunks, in order, to `emit`, which says whether to go on.
 pub fn read_chunks(
     input: &Input,
+    from: u64,
     config: &InputConfig,
     progress: &Arc<ReadProgress>,
     emit: &mut dyn FnMut(Chunk) -> bool,
 ) -> Result<(), ReadError> {
     match input.format {
-        Format::Parquet => parquet::read(input, config, progress, emit),
-        Format::Text => cut::read(input, Framing::of(config.document), config, progress, emit),
-        Format::JsonLines => cut::read(input, Framing::JsonLine, config, progress, emit),
+        Format::Part => part::read(input, from, progress, emit),
+        Format::Parquet => parquet::read(input, from, config, progress, emit),
+        Format::Text => cut::read(input, from, Framing::of(config.document), config, progress, emit),
+        Format::JsonLines => cut::read(input, from, Framing::JsonLine, config, progress, emit),
     }
 }
 

@@ -17,14 +17,16 @@ use parquet::{
     errors::ParquetError,
 };
 
-use super::{Chunk, Framing, Input, ReadError, ReadProgress};
+use super::{Chunk, Framing, Input, ReadError, ReadProgress, share::proportion};
 use crate::config::InputConfig;
 
-/// Rows decoded at a time.
+/// Rows decoded at a time, at most, and about how many bytes of text.
 const BATCH_ROWS: usize = 1024;
+const BATCH_BYTES: usize = 1 << 20;
 
 pub(super) fn read(
     input: &Input,
+    from: u64,
     config: &InputConfig,
     progress: &Arc<ReadProgress>,
     emit: &mut dyn FnMut(Chunk) -> bool,
@@ -41,9 +43,14 @@ pub(super) fn read(
     };
     let total_rows = builder.metadata().file_metadata().num_rows().max(1) as u64;
     let mask = ProjectionMask::roots(builder.parquet_schema(), [index]);
-    let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(damaged)?;
-    let (source, text_column): (Arc<str>, Arc<str>) = (input.source(), column.into());
-    let mut row = 0;
+    let columns = builder.parquet_schema();
+    let leaf = (0..columns.num_columns()).find(|&leaf| columns.get_column_root_idx(leaf) == index).unwrap_or(index);
+    let text_bytes: i64 = builder.metadata().row_groups().iter().map(|group| group.column(leaf).uncompressed_size()).sum();
+    let batch_rows = (BATCH_BYTES as u64 * total_rows / text_bytes.max(1) as u64).clamp(1, BATCH_ROWS as u64) as usize;
+    let reader = builder.with_projection(mask).with_batch_size(batch_rows).with_offset(from as usize).build().map_err(damaged)?;
+    let text_column: Arc<str> = column.into();
+    let mut row = from;
+    progress.file_bytes.fetch_add(proportion(input.file_bytes, from, total_rows), Ordering::Relaxed);
     for batch in reader {
         let batch = batch.map_err(|source| damaged(ParquetError::from(source)))?;
         let texts = batch.column(0).as_ref();
@@ -56,14 +63,14 @@ pub(super) fn read(
         };
         let rows = lengths.len() as u64;
         let chunk = Chunk {
-            source: source.clone(),
             framing: Framing::Rows(lengths),
             text_column: text_column.clone(),
-            max_record: usize::MAX,
+            max_record: config.max_document_mib << 20,
             offset: row,
+            end: row + rows,
             bytes,
         };
-        let bytes_up_to = |row| share(input.file_bytes, row, total_rows);
+        let bytes_up_to = |row| proportion(input.file_bytes, row, total_rows);
         progress.file_bytes.fetch_add(bytes_up_to(row + rows) - bytes_up_to(row), Ordering::Relaxed);
         row += rows;
         if !emit(chunk) {
@@ -89,9 +96,4 @@ fn concatenate<'a>(texts: impl ArrayAccessor<Item = &'a str> + Copy) -> (Vec<Opt
         })
         .collect();
     (lengths, bytes)
-}
-
-/// The part of a file's bytes that the first `rows` of its rows stand for.
-fn share(file_bytes: u64, rows: u64, total_rows: u64) -> u64 {
-    (u128::from(file_bytes) * u128::from(rows) / u128::from(total_rows)) as u64
 }

@@ -1,6 +1,9 @@
 //! `documents.parquet`.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use arrow::array::{ArrayRef, FixedSizeBinaryBuilder, RecordBatch, StringArray, UInt64Array};
 use parquet::{
@@ -9,46 +12,40 @@ use parquet::{
     errors::ParquetError,
     file::properties::WriterProperties,
 };
-use schemas::{
-    DOCUMENTS_FILE,
-    documents::{self, Verdict},
-    hash::ContentHash,
-    manifest::FileInfo,
-};
+use schemas::{DOCUMENTS_FILE, documents, manifest::FileInfo};
 
-use super::{WriteError, output::OutputFile};
+use super::{DocumentRow, WriteError, output::OutputFile};
 use crate::config::WriteConfig;
 
 const ROW_GROUP_ROWS: usize = 65_536;
 
-/// What is known of a document in the end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DocumentRow {
-    pub id: u64,
-    pub source: Arc<str>,
-    pub offset: u64,
-    pub length: u64,
-    pub hash: ContentHash,
-    pub tokens: u64,
-    pub verdict: Verdict,
-    pub duplicate_of: Option<u64>,
+/// Where the rows' files come from.
+#[derive(Clone, Debug, Default)]
+pub struct FileNames {
+    /// The name of each file.
+    pub files: Vec<Arc<str>>,
+    /// The name of each file's source.
+    pub sources: Vec<Arc<str>>,
 }
 
+/// Writes the rows in the order of their ids, which it counts from 0.
 pub struct DocumentsWriter {
     writer: ArrowWriter<OutputFile>,
+    names: FileNames,
+    next_id: u64,
     gathered: Vec<DocumentRow>,
-    path: std::path::PathBuf,
+    path: PathBuf,
 }
 
 impl DocumentsWriter {
-    pub fn create(folder: &Path, config: &WriteConfig) -> Result<Self, WriteError> {
+    pub fn create(folder: &Path, names: FileNames, config: &WriteConfig) -> Result<Self, WriteError> {
         let path = folder.join(DOCUMENTS_FILE);
         let file = OutputFile::create(folder, DOCUMENTS_FILE).map_err(|source| WriteError::Io { path: path.clone(), source })?;
         let writer = ZstdLevel::try_new(config.zstd_level)
             .map(|level| WriterProperties::builder().set_compression(Compression::ZSTD(level)).build())
             .and_then(|properties| ArrowWriter::try_new(file, documents::schema(), Some(properties)))
             .map_err(|source| WriteError::Parquet { path: path.clone(), source })?;
-        Ok(Self { writer, gathered: Vec::new(), path })
+        Ok(Self { writer, names, next_id: 0, gathered: Vec::new(), path })
     }
 
     pub fn push(&mut self, row: DocumentRow) -> Result<(), WriteError> {
@@ -71,6 +68,7 @@ impl DocumentsWriter {
             self.writer.write(&batch)?;
             self.writer.flush()
         });
+        self.next_id += self.gathered.len() as u64;
         self.gathered.clear();
         result.map_err(|source| WriteError::Parquet { path: self.path.clone(), source })
     }
@@ -82,15 +80,16 @@ impl DocumentsWriter {
         for row in rows {
             hashes.append_value(row.hash.to_bytes())?;
         }
-        let columns = vec![
-            numbers(|row| row.id),
-            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &*row.source))),
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt64Array::from_iter_values(self.next_id..self.next_id + rows.len() as u64)),
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &*self.names.files[row.file as usize]))),
             numbers(|row| row.offset),
             numbers(|row| row.length),
             Arc::new(hashes.finish()),
             numbers(|row| row.tokens),
             Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.verdict.name()))),
             Arc::new(rows.iter().map(|row| row.duplicate_of).collect::<UInt64Array>()),
+            Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &*self.names.sources[row.file as usize]))),
         ];
         RecordBatch::try_new(documents::schema(), columns)
     }

@@ -3,11 +3,17 @@
 //! Every file is written under a temporary name, synchronised, then renamed, so that a file with its final name is whole.
 
 mod documents;
+mod json_lines;
+mod log;
 mod output;
+mod part;
 mod shards;
 
-pub use documents::{DocumentRow, DocumentsWriter};
-pub use output::{create_output_folder, write_file};
+pub use documents::{DocumentsWriter, FileNames};
+pub use json_lines::{JsonLinesWriter, append_json_line};
+pub use log::{DocumentRow, DocumentsLog};
+pub use output::{empty_output_folder, write_file};
+pub use part::PartWriter;
 pub use shards::ShardWriter;
 
 use std::{io, path::PathBuf};

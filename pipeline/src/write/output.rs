@@ -13,16 +13,15 @@ use schemas::{
 
 use super::WriteError;
 
-/// Makes the folder, which must be new or empty (what an interrupted build left behind aside).
-pub fn create_output_folder(folder: &Path) -> Result<(), WriteError> {
+/// Removes what an interrupted run left in the folder, `except` aside, which must hold nothing else.
+pub fn empty_output_folder(folder: &Path, except: &str) -> Result<(), WriteError> {
     let io_error = |source| WriteError::Io { path: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(io_error)?;
-    if folder.join(MANIFEST_FILE).exists() {
-        return Err(WriteError::Finished(folder.to_owned()));
-    }
     for entry in folder.read_dir().map_err(io_error)? {
         let entry = entry.map_err(io_error)?;
         let name = entry.file_name().to_string_lossy().into_owned();
+        if name == except {
+            continue;
+        }
         if !is_own_file(&name) {
             return Err(WriteError::NotEmpty { path: folder.to_owned(), found: name });
         }
@@ -35,9 +34,10 @@ pub fn create_output_folder(folder: &Path) -> Result<(), WriteError> {
 /// Whether an interrupted build may have left a file of this name.
 fn is_own_file(name: &str) -> bool {
     let name = name.strip_suffix(PARTIAL_SUFFIX).unwrap_or(name);
-    let is_shard =
-        name.strip_prefix("shard-").and_then(|rest| rest.strip_suffix(".parquet")).is_some_and(|number| number.parse::<u32>().is_ok());
-    is_shard || [MANIFEST_FILE, schemas::DOCUMENTS_FILE, schemas::TOKENIZER_DIR].contains(&name)
+    let is_numbered = |prefix| {
+        name.strip_prefix(prefix).and_then(|rest: &str| rest.strip_suffix(".parquet")).is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    is_numbered("shard-") || is_numbered("cleaned-") || [MANIFEST_FILE, schemas::DOCUMENTS_FILE, schemas::TOKENIZER_DIR].contains(&name)
 }
 
 const PARTIAL_SUFFIX: &str = ".partial";

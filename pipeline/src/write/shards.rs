@@ -45,17 +45,22 @@ struct OpenShard {
 }
 
 impl ShardWriter {
-    pub fn new(folder: PathBuf, vocab_size: usize, config: &WriteConfig) -> Result<Self, WriteError> {
+    /// Goes on after the shards that are `finished`.
+    pub fn new(folder: PathBuf, vocab_size: usize, config: &WriteConfig, finished: Vec<ShardInfo>) -> Result<Self, WriteError> {
         let width = TokenWidth::of_vocabulary(vocab_size);
         let schema = shard::schema(width);
         let properties = properties(config).map_err(|source| WriteError::Parquet { path: folder.clone(), source })?;
         let shard_bytes = (config.shard_size_mib << 20) as usize;
-        Ok(Self { folder, width, schema, properties, shard_bytes, gathered: Vec::new(), open: None, finished: Vec::new() })
+        Ok(Self { folder, width, schema, properties, shard_bytes, gathered: Vec::new(), open: None, finished })
     }
 
     pub fn push(&mut self, row: PackedSequence) -> Result<(), WriteError> {
         self.gathered.push(row);
         if self.gathered.len() == ROW_GROUP_ROWS { self.write_row_group() } else { Ok(()) }
+    }
+
+    pub fn finished(&self) -> &[ShardInfo] {
+        &self.finished
     }
 
     /// Closes the last shard and lists them all.

@@ -1,0 +1,282 @@
+//! What passes from stage to stage, and what each stage does with it: plain functions from batch to batch.
+
+use std::ops::Range;
+
+use schemas::{documents::Verdict, hash::ContentHash, manifest::Totals};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clean::{Change, CleanCounts, Cleaner},
+    config::Config,
+    corpus::Corpus,
+    dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark},
+    pack::{PackedSequence, Packer},
+    read::{Chunk, CleanedRow, Framing},
+    tokenize::Encoder,
+    write::DocumentRow,
+};
+
+/// A place in the inputs between two records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The input's number.
+    pub input: usize,
+    /// Bytes of its text, or rows of a Parquet file, before this place.
+    pub offset: u64,
+}
+
+/// The documents of one chunk on their way through the stages; each stage fills in what it finds out.
+#[derive(Default)]
+pub struct Batch {
+    /// Where the next batch begins.
+    pub next: Position,
+    /// The id of the first document.
+    pub first_id: u64,
+    pub chunk_bytes: u64,
+    pub changes: CleanCounts,
+    pub text: String,
+    pub ids: Vec<u32>,
+    pub documents: Vec<Document>,
+    /// The state of deduplication after this batch.
+    pub dedup: Mark,
+}
+
+pub struct Document {
+    pub row: DocumentRow,
+    /// Its clean text in the batch's `text`.
+    text: Range<usize>,
+    features: Option<Features>,
+    /// Repeated paragraphs, in bytes of its text.
+    dropped: Vec<Range<usize>>,
+    /// How often it is packed.
+    copies: u32,
+    /// Its ids in the batch's `ids`, without special tokens.
+    ids: Range<usize>,
+}
+
+impl Batch {
+    pub fn text(&self, document: &Document) -> &str {
+        &self.text[document.text.clone()]
+    }
+
+    /// Appends the document's text, without the paragraphs that were dropped, to `out`.
+    pub fn append_text(&self, document: &Document, out: &mut String) {
+        let text = self.text(document);
+        let mut kept_from = 0;
+        for dropped in &document.dropped {
+            out.push_str(&text[kept_from..dropped.start]);
+            kept_from = dropped.end;
+        }
+        out.push_str(&text[kept_from..]);
+    }
+
+    fn push(&mut self, row: DocumentRow, text: Range<usize>) {
+        self.documents.push(Document { row, text, features: None, dropped: Vec::new(), copies: 1, ids: 0..0 });
+    }
+}
+
+/// The first parallel stage: chunk → clean documents, and what deduplication must know of them.
+pub struct Preparer {
+    cleaner: Cleaner,
+    features: Option<FeatureExtractor>,
+}
+
+impl Preparer {
+    /// `for_dedup` says whether deduplication follows.
+    pub fn new(config: &Config, for_dedup: bool) -> Self {
+        Self { cleaner: Cleaner::new(&config.clean), features: for_dedup.then(|| FeatureExtractor::new(&config.dedup)) }
+    }
+
+    /// `file` is the number of the chunk's file.
+    pub fn prepare(&mut self, chunk: &Chunk, file: u32, next: Position) -> Batch {
+        let mut batch = Batch { next, ..Batch::default() };
+        if let Framing::Cleaned(rows) = &chunk.framing {
+            // Who cleaned them has counted what was read.
+            take_over(chunk, rows, &mut batch);
+        } else {
+            batch.chunk_bytes = chunk.bytes.len() as u64;
+            self.clean(chunk, file, &mut batch);
+        }
+        if let Some(features) = &mut self.features {
+            for document in batch.documents.iter_mut().filter(|document| document.row.verdict == Verdict::Keep) {
+                document.features = Some(features.extract(&batch.text[document.text.clone()]));
+            }
+        }
+        batch
+    }
+
+    fn clean(&mut self, chunk: &Chunk, file: u32, batch: &mut Batch) {
+        chunk.for_each_record(&mut |record| {
+            let start = batch.text.len();
+            let verdict = match record.text {
+                Ok(text) => self.cleaner.clean_into(&text, &mut batch.text, &mut batch.changes),
+                Err(reason) => reason,
+            };
+            batch.changes.add(Change::InvalidUtf8, record.invalid_utf8_sequences);
+            let text = start..batch.text.len();
+            batch.push(new_row(file, record.offset, record.length, verdict, &batch.text[text.clone()]), text);
+        });
+    }
+}
+
+fn take_over(chunk: &Chunk, rows: &[CleanedRow], batch: &mut Batch) {
+    batch.text = String::from_utf8_lossy(&chunk.bytes).into_owned();
+    let mut start = 0;
+    for row in rows {
+        let text = start..start + row.text_bytes;
+        start = text.end;
+        batch.push(new_row(row.file, row.offset, row.length, row.verdict, &batch.text[text.clone()]), text);
+    }
+}
+
+fn new_row(file: u32, offset: u64, length: u64, verdict: Verdict, text: &str) -> DocumentRow {
+    DocumentRow { file, offset, length, hash: ContentHash::of(text.as_bytes()), tokens: 0, verdict, duplicate_of: None }
+}
+
+/// The stage that sees all documents in their order: which are copies, and how often each is used.
+pub struct Judge {
+    deduplicator: Deduplicator,
+    next_id: u64,
+}
+
+impl Judge {
+    pub fn new(deduplicator: Deduplicator, next_id: u64) -> Self {
+        Self { deduplicator, next_id }
+    }
+
+    /// `weight_of` gives the weight of a file's source.
+    pub fn judge(&mut self, batch: &mut Batch, weight_of: impl Fn(u32) -> f64) -> Result<(), DedupError> {
+        batch.first_id = self.next_id;
+        for document in &mut batch.documents {
+            let id = self.next_id;
+            self.next_id += 1;
+            let Some(features) = document.features.take() else { continue };
+            let row = &mut document.row;
+            match self.deduplicator.judge(id, &features)? {
+                Judgement::Keep { dropped_paragraphs } => {
+                    document.dropped = dropped_paragraphs;
+                    document.copies = copies(row.hash, weight_of(row.file));
+                    row.verdict = if document.copies == 0 { Verdict::SampledOut } else { Verdict::Keep };
+                }
+                Judgement::Duplicate(original) => (row.verdict, row.duplicate_of) = (Verdict::Duplicate, Some(original)),
+                Judgement::NearDuplicate(original) => (row.verdict, row.duplicate_of) = (Verdict::NearDuplicate, Some(original)),
+                Judgement::RepeatedParagraphs => row.verdict = Verdict::RepeatedParagraphs,
+            }
+        }
+        batch.dedup = self.deduplicator.mark()?;
+        Ok(())
+    }
+}
+
+/// How often a document is used whose source has this weight: its whole part always, and once more with the probability that is left. The text's hash
+/// decides, so the same text is always treated alike.
+fn copies(hash: ContentHash, weight: f64) -> u32 {
+    let chance = (hash.0 >> 64) as u64 as f64 / u64::MAX as f64;
+    weight.trunc() as u32 + u32::from(chance < weight.fract())
+}
+
+/// The second parallel stage of a build.
+pub struct Tokenizer {
+    encoder: Encoder,
+    text: String,
+}
+
+impl Tokenizer {
+    pub fn new(encoder: Encoder) -> Self {
+        Self { encoder, text: String::new() }
+    }
+
+    pub fn tokenize(&mut self, mut batch: Batch) -> Batch {
+        let mut documents = std::mem::take(&mut batch.documents);
+        for document in documents.iter_mut().filter(|document| document.row.verdict == Verdict::Keep) {
+            let start = batch.ids.len();
+            if document.dropped.is_empty() {
+                self.encoder.encode_into(&batch.text[document.text.clone()], &mut batch.ids);
+            } else {
+                self.text.clear();
+                batch.append_text(document, &mut self.text);
+                self.encoder.encode_into(&self.text, &mut batch.ids);
+            }
+            document.ids = start..batch.ids.len();
+        }
+        Batch { documents, ..batch }
+    }
+}
+
+/// Adds up what all stages counted, per source and in all. What only the end of the run knows stays at zero.
+pub struct Tally<'c> {
+    pub totals: Totals,
+    pub corpus: &'c Corpus,
+}
+
+impl Tally<'_> {
+    /// Counts a batch's text and changes.
+    pub fn count_batch(&mut self, batch: &Batch) {
+        self.totals.read.bytes += batch.chunk_bytes;
+        self.totals.read.documents += batch.documents.len() as u64;
+        self.totals.clean.bytes += batch.text.len() as u64;
+        batch.changes.add_to(&mut self.totals.clean.changes);
+        for range in batch.documents.iter().flat_map(|document| &document.dropped) {
+            self.totals.dedup.dropped_paragraphs += 1;
+            self.totals.dedup.dropped_paragraph_bytes += range.len() as u64;
+        }
+    }
+
+    /// Counts a document whose verdict is final.
+    pub fn count_document(&mut self, row: &DocumentRow) {
+        let verdict = row.verdict.name();
+        *self.totals.verdicts.entry(verdict.clone().into_owned()).or_default() += 1;
+        let source = &mut self.totals.sources[self.corpus.source_of(row.file)];
+        source.documents += 1;
+        source.bytes += row.length;
+        source.tokens += row.tokens;
+        *source.verdicts.entry(verdict.into_owned()).or_default() += 1;
+    }
+}
+
+/// Packs a batch's documents; returns their rows of `documents.parquet`, and appends the full rows of ids to `rows`.
+pub fn pack(packer: &mut Packer, batch: &Batch, tally: &mut Tally<'_>, rows: &mut Vec<PackedSequence>) -> Vec<DocumentRow> {
+    tally.count_batch(batch);
+    let before = rows.len();
+    let documents = batch
+        .documents
+        .iter()
+        .zip(batch.first_id..)
+        .map(|(document, id)| {
+            let mut row = document.row.clone();
+            if row.verdict == Verdict::Keep {
+                let ids = &batch.ids[document.ids.clone()];
+                row.tokens = (0..document.copies).map(|_| packer.push(id, ids, rows)).sum();
+                // Text that the tokenizer's normalisation leaves nothing of.
+                row.verdict = if row.tokens == 0 { Verdict::Empty } else { Verdict::Keep };
+                tally.totals.pack.documents += u64::from(row.tokens > 0);
+            }
+            tally.count_document(&row);
+            row
+        })
+        .collect();
+    count_rows(&rows[before..], tally);
+    documents
+}
+
+/// Adds full rows to the totals.
+pub fn count_rows(rows: &[PackedSequence], tally: &mut Tally<'_>) {
+    let totals = &mut tally.totals.pack;
+    totals.rows += rows.len() as u64;
+    totals.segments += rows.iter().map(|row| row.segment_lengths.len() as u64).sum::<u64>();
+    totals.tokens += rows.iter().map(|row| row.input_ids.len() as u64).sum::<u64>();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_weight_is_a_number_of_copies_on_average() {
+        let hashes: Vec<_> = (0..10_000_u32).map(|number| ContentHash::of(&number.to_le_bytes())).collect();
+        for weight in [0.0, 0.25, 1.0, 1.5, 3.0] {
+            let total: u32 = hashes.iter().map(|&hash| copies(hash, weight)).sum();
+            assert!((f64::from(total) - weight * 10_000.0).abs() < 200.0, "{weight}: {total}");
+        }
+    }
+}

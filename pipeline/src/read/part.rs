@@ -1,0 +1,63 @@
+//! The cleaned documents of a part → chunks.
+
+use std::{
+    fs::File,
+    sync::{Arc, atomic::Ordering},
+};
+
+use arrow::{
+    array::{AsArray, RecordBatch},
+    datatypes::{UInt32Type, UInt64Type},
+};
+use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, errors::ParquetError};
+use schemas::{documents::Verdict, part};
+
+use super::{Chunk, CleanedRow, Framing, Input, ReadError, ReadProgress, share::proportion};
+
+/// Texts decoded at a time, about.
+const BATCH_BYTES: u64 = 1 << 20;
+
+pub(super) fn read(input: &Input, from: u64, progress: &Arc<ReadProgress>, emit: &mut dyn FnMut(Chunk) -> bool) -> Result<(), ReadError> {
+    let damaged = |source| ReadError::Parquet { path: input.path.clone(), source };
+    let file = File::open(&input.path).map_err(|source| ReadError::Open(input.path.clone(), source))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
+    if builder.schema().fields() != part::schema().fields() {
+        return Err(damaged(ParquetError::General("its columns are not those of a part".into())));
+    }
+    let metadata = builder.metadata();
+    let total_rows = metadata.file_metadata().num_rows().max(1) as u64;
+    let bytes: i64 = metadata.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::total_byte_size).sum();
+    let batch_rows = (BATCH_BYTES * total_rows / bytes.max(1) as u64).clamp(1, 1 << 16) as usize;
+    let file_bytes_up_to = |row| proportion(input.file_bytes, row, total_rows);
+    progress.file_bytes.fetch_add(file_bytes_up_to(from), Ordering::Relaxed);
+    let mut row = from;
+    for batch in builder.with_batch_size(batch_rows).with_offset(from as usize).build().map_err(damaged)? {
+        let batch = batch.map_err(|source| damaged(ParquetError::from(source)))?;
+        let end = row + batch.num_rows() as u64;
+        progress.file_bytes.fetch_add(file_bytes_up_to(end) - file_bytes_up_to(row), Ordering::Relaxed);
+        let chunk = chunk(&batch, row).ok_or_else(|| damaged(ParquetError::General("it holds an unknown verdict".into())))?;
+        row = end;
+        if !emit(chunk) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn chunk(batch: &RecordBatch, offset: u64) -> Option<Chunk> {
+    let files = batch.column(0).as_primitive::<UInt32Type>().values();
+    let offsets = batch.column(1).as_primitive::<UInt64Type>().values();
+    let lengths = batch.column(2).as_primitive::<UInt64Type>().values();
+    let (verdicts, texts) = (batch.column(3).as_string::<i32>(), batch.column(4).as_string::<i64>());
+    let mut bytes = Vec::new();
+    let rows: Option<Vec<_>> = (0..batch.num_rows())
+        .map(|row| {
+            let text = texts.value(row);
+            bytes.extend_from_slice(text.as_bytes());
+            let verdict = Verdict::from_name(verdicts.value(row))?;
+            Some(CleanedRow { file: files[row], offset: offsets[row], length: lengths[row], verdict, text_bytes: text.len() })
+        })
+        .collect();
+    let end = offset + batch.num_rows() as u64;
+    Some(Chunk { framing: Framing::Cleaned(rows?), text_column: "".into(), max_record: usize::MAX, offset, end, bytes })
+}
