@@ -152,7 +152,7 @@ impl Judge {
             self.next_id += 1;
             let Some(features) = document.features.take() else { continue };
             let row = &mut document.row;
-            match self.deduplicator.judge(id, &features)? {
+            match self.deduplicator.judge(id, features)? {
                 Judgement::Keep { dropped_paragraphs } => {
                     document.dropped = dropped_paragraphs;
                     document.copies = copies(row.hash, weight_of(row.file));

@@ -32,6 +32,8 @@ pub struct ParagraphDedupConfig {
     pub enabled: bool,
     /// Copies of a paragraph that are kept, over all documents.
     pub max_copies: u32,
+    /// A paragraph is a line of at least so many bytes: what is shorter is a heading or a dose.
+    pub min_bytes: usize,
 }
 
 impl Default for ExactDedupConfig {
@@ -48,6 +50,6 @@ impl Default for NearDedupConfig {
 
 impl Default for ParagraphDedupConfig {
     fn default() -> Self {
-        Self { enabled: true, max_copies: 10 }
+        Self { enabled: true, max_copies: 10, min_bytes: 100 }
     }
 }

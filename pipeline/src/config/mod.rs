@@ -143,7 +143,7 @@ impl Config {
         let threshold = self.dedup.near.threshold;
         require((0.5..=1.0).contains(&threshold), "dedup.near.threshold", threshold.to_string(), "0.5 to 1.0")?;
         let copies = self.dedup.paragraphs.max_copies;
-        require(copies > 0, "dedup.paragraphs.max_copies", copies.to_string(), "at least 1")?;
+        require((1..=255).contains(&copies), "dedup.paragraphs.max_copies", copies.to_string(), "1 to 255")?;
         Ok(self)
     }
 }

@@ -1,0 +1,164 @@
+//! The kept documents' records: what verifies a near duplicate, and what an interrupted run builds its tables from again.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Read, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{
+    DedupError,
+    features::{BANDS, Shingles},
+};
+
+const LOG_FILE: &str = "kept.log";
+const HEADER_BYTES: usize = 4 + 8;
+
+/// A kept document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) id: u64,
+    pub(super) key: u128,
+    pub(super) near: Option<Shingles>,
+    pub(super) paragraphs: Vec<u64>,
+}
+
+/// Records one after another, each with its length and a checksum before it.
+pub(super) struct Log {
+    file: File,
+    path: PathBuf,
+    /// Bytes in the file.
+    written: u64,
+    /// Records that are not in the file yet.
+    pending: Vec<u8>,
+}
+
+impl Log {
+    /// Opens the log and keeps its first `bytes`, whose records it hands to `visit` with their places.
+    pub(super) fn open(
+        folder: &Path,
+        bytes: u64,
+        visit: &mut dyn FnMut(u64, Record) -> Result<(), DedupError>,
+    ) -> Result<Self, DedupError> {
+        let path = folder.join(LOG_FILE);
+        let io_error = |source| DedupError::Io { path: path.clone(), source };
+        fs::create_dir_all(folder).map_err(io_error)?;
+        let file = fs::OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(io_error)?;
+        if file.metadata().map_err(io_error)?.len() < bytes {
+            return Err(DedupError::Damaged(path));
+        }
+        file.set_len(bytes).map_err(io_error)?;
+        let mut reader = BufReader::with_capacity(1 << 20, &file).take(bytes);
+        let mut at = 0;
+        let mut record = Vec::new();
+        while at < bytes {
+            read_record(&mut reader, &mut record).map_err(io_error)?;
+            let parsed = parse(&record).ok_or_else(|| DedupError::Damaged(path.clone()))?;
+            visit(at, parsed)?;
+            at += record.len() as u64;
+        }
+        Ok(Self { file, path, written: bytes, pending: Vec::new() })
+    }
+
+    /// Appends a record and returns its place.
+    pub(super) fn append(&mut self, record: &Record) -> u64 {
+        let start = self.pending.len();
+        self.pending.extend([0; HEADER_BYTES]);
+        record.append_to(&mut self.pending);
+        let body = &self.pending[start + HEADER_BYTES..];
+        let header = [&(body.len() as u32).to_le_bytes()[..], &xxh3_64(body).to_le_bytes()].concat();
+        self.pending[start..start + HEADER_BYTES].copy_from_slice(&header);
+        self.written + start as u64
+    }
+
+    /// The record at a place that [`Log::append`] returned.
+    pub(super) fn get(&self, at: u64) -> Result<Record, DedupError> {
+        let io_error = |source| DedupError::Io { path: self.path.clone(), source };
+        let found = if let Some(start) = at.checked_sub(self.written) {
+            parse(&self.pending[start as usize..])
+        } else {
+            let mut header = [0; HEADER_BYTES];
+            self.file.read_exact_at(&mut header, at).map_err(io_error)?;
+            let mut record = header.to_vec();
+            record.resize(HEADER_BYTES + body_length(&header), 0);
+            self.file.read_exact_at(&mut record[HEADER_BYTES..], at + HEADER_BYTES as u64).map_err(io_error)?;
+            parse(&record)
+        };
+        found.ok_or_else(|| DedupError::Damaged(self.path.clone()))
+    }
+
+    /// Brings every record to the file; returns its length.
+    pub(super) fn flush(&mut self) -> Result<u64, DedupError> {
+        self.file.write_all(&self.pending).map_err(|source| DedupError::Io { path: self.path.clone(), source })?;
+        self.written += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(self.written)
+    }
+}
+
+/// Brings the log in `folder` to the disk.
+pub(super) fn synchronize(folder: &Path) -> Result<(), DedupError> {
+    let path = folder.join(LOG_FILE);
+    File::open(&path).and_then(|file| file.sync_data()).map_err(|source| DedupError::Io { path, source })
+}
+
+fn body_length(header: &[u8; HEADER_BYTES]) -> usize {
+    let [a, b, c, d, ..] = *header;
+    u32::from_le_bytes([a, b, c, d]) as usize
+}
+
+/// Reads one record with its header; one that is not all there is left as it is, and will not parse.
+fn read_record(reader: &mut impl Read, record: &mut Vec<u8>) -> io::Result<()> {
+    record.clear();
+    reader.by_ref().take(HEADER_BYTES as u64).read_to_end(record)?;
+    if let Some(header) = record.first_chunk::<HEADER_BYTES>() {
+        let length = body_length(header);
+        reader.by_ref().take(length as u64).read_to_end(record)?;
+    }
+    Ok(())
+}
+
+/// The record that `bytes` begin with.
+fn parse(bytes: &[u8]) -> Option<Record> {
+    let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+    let body = rest.get(..body_length(header))?;
+    let checksum = u64::from_le_bytes(*header.last_chunk()?);
+    if checksum == xxh3_64(body) { Record::from_bytes(body) } else { None }
+}
+
+impl Record {
+    fn append_to(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.id.to_le_bytes());
+        bytes.extend(self.key.to_le_bytes());
+        bytes.extend((self.paragraphs.len() as u32).to_le_bytes());
+        bytes.extend(self.paragraphs.iter().flat_map(|hash| hash.to_le_bytes()));
+        if let Some(Shingles { bands, sketch, is_complete }) = &self.near {
+            bytes.push(u8::from(*is_complete));
+            bytes.extend(bands.iter().chain(sketch).flat_map(|hash| hash.to_le_bytes()));
+        }
+    }
+
+    fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
+        fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
+            let (front, rest) = bytes.split_first_chunk::<N>()?;
+            *bytes = rest;
+            Some(*front)
+        }
+        let bytes = &mut bytes;
+        let (id, key) = (u64::from_le_bytes(take(bytes)?), u128::from_le_bytes(take(bytes)?));
+        let num_paragraphs = u32::from_le_bytes(take(bytes)?);
+        let paragraphs = (0..num_paragraphs).map(|_| take(bytes).map(u64::from_le_bytes)).collect::<Option<_>>()?;
+        let near = match bytes.split_first() {
+            None => None,
+            Some((is_complete, hashes)) => {
+                let hashes: Vec<u32> = hashes.as_chunks::<4>().0.iter().map(|hash| u32::from_le_bytes(*hash)).collect();
+                let (bands, sketch) = hashes.split_first_chunk::<BANDS>()?;
+                Some(Shingles { bands: *bands, sketch: sketch.to_vec(), is_complete: *is_complete == 1 })
+            }
+        };
+        Some(Self { id, key, near, paragraphs })
+    }
+}
