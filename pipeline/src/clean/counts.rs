@@ -11,10 +11,12 @@ pub enum Change {
     RemovedCharacter,
     /// A document that was not in NFC.
     RenormalizedDocument,
+    /// A paragraph in another language, removed.
+    ForeignParagraph,
 }
 
 impl Change {
-    pub const ALL: [Self; 3] = [Self::InvalidUtf8, Self::RemovedCharacter, Self::RenormalizedDocument];
+    pub const ALL: [Self; 4] = [Self::InvalidUtf8, Self::RemovedCharacter, Self::RenormalizedDocument, Self::ForeignParagraph];
 
     /// The name in the manifest's counts.
     pub fn name(self) -> &'static str {
@@ -22,6 +24,7 @@ impl Change {
             Self::InvalidUtf8 => "invalid_utf8_sequences",
             Self::RemovedCharacter => "removed_characters",
             Self::RenormalizedDocument => "renormalized_documents",
+            Self::ForeignParagraph => "foreign_paragraphs",
         }
     }
 }

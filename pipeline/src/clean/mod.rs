@@ -5,11 +5,14 @@
 
 mod character;
 mod counts;
+mod language;
 
 pub use counts::{Change, CleanCounts};
+pub use language::is_known_language;
 
 use character::{Class, classify, may_need_composition};
 use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
+use language::LanguageFilter;
 use schemas::documents::Verdict;
 
 use crate::config::CleanConfig;
@@ -26,11 +29,12 @@ enum Gap {
 /// Cleans one document after another.
 pub struct Cleaner {
     nfc: ComposingNormalizerBorrowed<'static>,
+    language: LanguageFilter,
 }
 
 impl Cleaner {
-    pub fn new(_config: &CleanConfig) -> Self {
-        Self { nfc: ComposingNormalizer::new_nfc() }
+    pub fn new(config: &CleanConfig) -> Self {
+        Self { nfc: ComposingNormalizer::new_nfc(), language: LanguageFilter::new(&config.language) }
     }
 
     /// Appends the clean form of `text` to `out`, adds to `counts` what was changed, and says whether the document is kept.
@@ -38,7 +42,10 @@ impl Cleaner {
     pub fn clean_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> Verdict {
         let start = out.len();
         self.mend_into(text, out, counts);
-        if out.len() == start { Verdict::Empty } else { Verdict::Keep }
+        if out.len() == start {
+            return Verdict::Empty;
+        }
+        self.language.judge(out, start, counts).unwrap_or(Verdict::Keep)
     }
 
     /// Characters and white space.

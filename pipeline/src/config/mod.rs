@@ -138,8 +138,13 @@ impl Config {
         require((1..=1024).contains(&longest), "input.max_document_mib", longest.to_string(), "1 to 1024")?;
         require(!self.input.text_column.is_empty(), "input.text_column", "\"\"".into(), "the name of a field")?;
         let language = self.clean.language.as_str();
-        let is_language = language == "any" || (language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_lowercase()));
-        require(is_language, "clean.language", format!("{language:?}"), "\"any\" or a code of two letters like \"fr\"")?;
+        let is_language = crate::clean::is_known_language(language);
+        require(
+            is_language,
+            "clean.language",
+            format!("{language:?}"),
+            "\"any\" or the code of a language that can be recognised, like \"fr\"",
+        )?;
         let threshold = self.dedup.near.threshold;
         require((0.5..=1.0).contains(&threshold), "dedup.near.threshold", threshold.to_string(), "0.5 to 1.0")?;
         let copies = self.dedup.paragraphs.max_copies;

@@ -1,0 +1,137 @@
+//! Keeps the documents, and of mixed documents the paragraphs, that are in the language asked for.
+//!
+//! Function words decide where they can: in running text every third word or so is one. Only where they leave a doubt is the full identifier asked, and where
+//! it is not sure either, as with titles, lists of drugs and tables of doses, the text is kept.
+
+mod function_words;
+mod identifier;
+
+use function_words::{Evidence, LANGUAGES};
+use schemas::documents::{Language, Verdict};
+
+use super::counts::{Change, CleanCounts};
+
+/// A text of fewer letters is not judged.
+const MIN_DOCUMENT_LETTERS: u32 = 50;
+/// A line of fewer letters or words is not judged on its own.
+const MIN_LINE_LETTERS: u32 = 60;
+const MIN_LINE_WORDS: u32 = 10;
+/// A document in another language is kept for its lines in the language asked for if they have so many letters.
+const MIN_WANTED_LETTERS: u32 = 200;
+
+/// The language of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Wanted,
+    Foreign(Language),
+    Unsure,
+}
+
+/// Judges one document after another.
+pub(super) struct LanguageFilter {
+    /// `None` keeps every language.
+    wanted: Option<Wanted>,
+    lines: Vec<(Class, std::ops::Range<usize>)>,
+}
+
+#[derive(Clone, Copy)]
+struct Wanted {
+    language: Language,
+    /// Its place among those with a list of function words.
+    list: Option<usize>,
+}
+
+/// Whether documents in this language can be told from others: `any`, or a code of two letters.
+pub fn is_known_language(code: &str) -> bool {
+    code == "any" || LANGUAGES.contains(&code) || identifier::knows(code)
+}
+
+impl LanguageFilter {
+    /// `language` is an ISO 639-1 code, or `any`.
+    pub(super) fn new(language: &str) -> Self {
+        let list = LANGUAGES.iter().position(|code| *code == language);
+        let wanted = Language::from_code(language).map(|language| Wanted { language, list });
+        Self { wanted, lines: Vec::new() }
+    }
+
+    /// Looks at the cleaned document that begins at `start`: gives the reason to drop it, or removes its foreign paragraphs.
+    pub(super) fn judge(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts) -> Option<Verdict> {
+        let wanted = self.wanted?;
+        let mut whole = Evidence::default();
+        self.lines.clear();
+        let mut line_start = start;
+        let mut wanted_letters = 0;
+        let mut has_foreign = false;
+        while line_start < text.len() {
+            let line_end = memchr::memchr(b'\n', &text.as_bytes()[line_start..]).map_or(text.len(), |at| line_start + at);
+            let evidence = Evidence::of(&text[line_start..line_end], wanted.list);
+            whole.add(&evidence);
+            let class = if evidence.letters >= MIN_LINE_LETTERS && evidence.words >= MIN_LINE_WORDS {
+                wanted.classify(&evidence, &text[line_start..line_end])
+            } else {
+                Class::Unsure
+            };
+            wanted_letters += if class == Class::Wanted { evidence.letters } else { 0 };
+            has_foreign |= matches!(class, Class::Foreign(_));
+            let next = text.as_bytes()[line_end..].iter().position(|&byte| byte != b'\n').map_or(text.len(), |at| line_end + at);
+            self.lines.push((class, line_start..next));
+            line_start = next;
+        }
+        if whole.letters < MIN_DOCUMENT_LETTERS {
+            return None;
+        }
+        let class = if self.lines.len() == 1 && self.lines[0].0 != Class::Unsure {
+            self.lines[0].0
+        } else {
+            wanted.classify(&whole, &text[start..])
+        };
+        match class {
+            Class::Foreign(language) if wanted_letters < MIN_WANTED_LETTERS => Some(Verdict::Language(language)),
+            // Of a document in another language, only what surely is in this one; of one in this language, all but what surely is not.
+            Class::Foreign(_) => self.retain(text, start, counts, |class| class == Class::Wanted),
+            Class::Wanted | Class::Unsure if has_foreign => self.retain(text, start, counts, |class| !matches!(class, Class::Foreign(_))),
+            Class::Wanted | Class::Unsure => None,
+        }
+    }
+
+    fn retain(&self, text: &mut String, start: usize, counts: &mut CleanCounts, is_kept: impl Fn(Class) -> bool) -> Option<Verdict> {
+        let dropped = self.lines.iter().filter(|(class, _)| !is_kept(*class));
+        let language = dropped.clone().find_map(|(class, _)| if let Class::Foreign(language) = class { Some(*language) } else { None });
+        if dropped.clone().count() == self.lines.len() {
+            return Some(language.map_or(Verdict::LanguageUnknown, Verdict::Language));
+        }
+        counts.add(Change::ForeignParagraph, dropped.clone().count() as u64);
+        for (_, range) in dropped.rev() {
+            text.replace_range(range.clone(), "");
+        }
+        text.truncate(start + text[start..].trim_end_matches('\n').len());
+        None
+    }
+}
+
+impl Wanted {
+    fn classify(&self, evidence: &Evidence, text: &str) -> Class {
+        let share = |count: u32| f64::from(count) / f64::from(evidence.words.max(1));
+        let own = self.list.map_or(0, |list| evidence.hits[list]);
+        // The language that has most of the words which this one has not.
+        let others = (0..LANGUAGES.len()).filter(|list| Some(*list) != self.list);
+        let Some(other) = others.max_by_key(|&list| evidence.hits[list] - evidence.shared[list]) else { return Class::Unsure };
+        let (own_only, other_only) = (own - evidence.shared[other].min(own), evidence.hits[other] - evidence.shared[other]);
+        if share(own) >= 0.2 && own_only >= 2 * other_only {
+            return Class::Wanted;
+        }
+        let is_other = other_only >= 2 && other_only >= 2 * own_only;
+        if evidence.words >= MIN_LINE_WORDS && is_other && share(evidence.hits[other]) >= 0.15 {
+            return Language::from_code(LANGUAGES[other]).map_or(Class::Unsure, Class::Foreign);
+        }
+        match identifier::identify(text) {
+            Some(language) if language == self.language => Class::Wanted,
+            // French without its articles, as in tables, is easily taken for something else.
+            Some(language) if share(own) < 0.1 && evidence.letters >= 2 * MIN_LINE_LETTERS => Class::Foreign(language),
+            _ => Class::Unsure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
