@@ -215,7 +215,7 @@ impl Tally<'_> {
         self.totals.read.bytes += batch.chunk_bytes;
         self.totals.read.documents += batch.documents.len() as u64;
         self.totals.clean.bytes += batch.text.len() as u64;
-        batch.changes.add_to(&mut self.totals.clean.changes);
+        batch.changes.add_to(&mut self.totals.clean);
         for range in batch.documents.iter().flat_map(|document| &document.dropped) {
             self.totals.dedup.dropped_paragraphs += 1;
             self.totals.dedup.dropped_paragraph_bytes += range.len() as u64;

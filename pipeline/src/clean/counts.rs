@@ -1,6 +1,8 @@
 //! What cleaning did, counted.
 
-use std::collections::BTreeMap;
+use schemas::manifest::CleanTotals;
+
+use super::privacy::Identity;
 
 /// A kind of change that cleaning makes to a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +31,11 @@ impl Change {
     }
 }
 
-/// Changes by their kind.
+/// Changes and hidden identities, by their kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CleanCounts {
     changes: [u64; Change::ALL.len()],
+    identities: [u64; Identity::ALL.len()],
 }
 
 impl CleanCounts {
@@ -44,10 +47,22 @@ impl CleanCounts {
         self.changes[change as usize]
     }
 
+    /// Counts one identity that was hidden.
+    pub fn hide(&mut self, kind: Identity) {
+        self.identities[kind as usize] += 1;
+    }
+
+    pub fn hidden(&self, kind: Identity) -> u64 {
+        self.identities[kind as usize]
+    }
+
     /// Adds every kind to the counts under its name, those that are zero too.
-    pub fn add_to(&self, changes: &mut BTreeMap<String, u64>) {
+    pub fn add_to(&self, totals: &mut CleanTotals) {
         for change in Change::ALL {
-            *changes.entry(change.name().to_owned()).or_default() += self.of(change);
+            *totals.changes.entry(change.name().to_owned()).or_default() += self.of(change);
+        }
+        for kind in Identity::ALL {
+            *totals.identities.entry(kind.name().to_owned()).or_default() += self.hidden(kind);
         }
     }
 }

@@ -6,13 +6,16 @@
 mod character;
 mod counts;
 mod language;
+mod privacy;
 
 pub use counts::{Change, CleanCounts};
 pub use language::is_known_language;
+pub use privacy::Identity;
 
 use character::{Class, classify, may_need_composition};
 use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 use language::LanguageFilter;
+use privacy::PrivacyFilter;
 use schemas::documents::Verdict;
 
 use crate::config::CleanConfig;
@@ -30,11 +33,16 @@ enum Gap {
 pub struct Cleaner {
     nfc: ComposingNormalizerBorrowed<'static>,
     language: LanguageFilter,
+    privacy: PrivacyFilter,
 }
 
 impl Cleaner {
     pub fn new(config: &CleanConfig) -> Self {
-        Self { nfc: ComposingNormalizer::new_nfc(), language: LanguageFilter::new(&config.language) }
+        Self {
+            nfc: ComposingNormalizer::new_nfc(),
+            language: LanguageFilter::new(&config.language),
+            privacy: PrivacyFilter::new(&config.privacy),
+        }
     }
 
     /// Appends the clean form of `text` to `out`, adds to `counts` what was changed, and says whether the document is kept.
@@ -45,7 +53,11 @@ impl Cleaner {
         if out.len() == start {
             return Verdict::Empty;
         }
-        self.language.judge(out, start, counts).unwrap_or(Verdict::Keep)
+        if let Some(verdict) = self.language.judge(out, start, counts) {
+            return verdict;
+        }
+        self.privacy.redact(out, start, counts);
+        if out.len() == start { Verdict::Empty } else { Verdict::Keep }
     }
 
     /// Characters and white space.

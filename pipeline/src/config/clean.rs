@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::clean::Identity;
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CleanConfig {
@@ -22,6 +24,18 @@ pub struct QualityConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct PrivacyConfig {
     pub level: PrivacyLevel,
+    pub action: PrivacyAction,
+    /// Kinds that are left alone, for example `["ip"]`.
+    pub except: Vec<Identity>,
+}
+
+/// What becomes of an identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrivacyAction {
+    /// A typed placeholder like `[EMAIL]` stands in its place.
+    Replace,
+    Remove,
 }
 
 /// Which identities are looked for.
@@ -49,6 +63,6 @@ impl Default for QualityConfig {
 
 impl Default for PrivacyConfig {
     fn default() -> Self {
-        Self { level: PrivacyLevel::Standard }
+        Self { level: PrivacyLevel::Standard, action: PrivacyAction::Replace, except: Vec::new() }
     }
 }

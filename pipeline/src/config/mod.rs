@@ -3,7 +3,7 @@
 mod clean;
 mod dedup;
 
-pub use clean::{CleanConfig, PrivacyConfig, PrivacyLevel, QualityConfig};
+pub use clean::{CleanConfig, PrivacyAction, PrivacyConfig, PrivacyLevel, QualityConfig};
 pub use dedup::{DedupConfig, ExactDedupConfig, NearDedupConfig, ParagraphDedupConfig};
 
 use serde::{Deserialize, Serialize};
