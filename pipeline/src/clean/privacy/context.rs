@@ -38,7 +38,7 @@ impl Default for ContextRules {
                 r"(?i)(?:\bN\.?D\.?A\b\.?|\bI\.?E\.?P\b\.?|(?:n°|num[ée]ro|\bnum\.?|\bno\.?)\s*(?:administratif )?(?:de |d')?(?:dossier(?: m[ée]dical| patient| hospitalier| administratif)?|s[ée]jour|admission|passage|venue|hospitalisation)|\b(?:dossier|s[ée]jour|admission|passage)(?: m[ée]dical| patient)?,? ?\(?(?:n°|num[ée]ro|no\.?))\s*(?:n° ?)?[:=;|]? ?((?:[A-Z]{1,3}-?)?\d(?:[-/ ]?\d){4,13}|\d{1,4}[A-Z]\d{4,8})\b",
             ),
             birth: regex(&format!(
-                r"(?i)(?:\bn[ée](?:e|\(e\))?s? (?:(?:[^.,;\n\d]|\(\d{{2,3}}\)){{2,40}}? )?(?:le ?:? ?|\()|\bdate(?: et lieu)?[ _](?:de )?naiss(?:ance)?\.?(?: d[eu] [^:\n\d]{{1,25}})?\s*[:;=|]?\s*(?:le )?|\bD\.?D\.?N\b\.?\s*[:;=|]?\s*|\bnaissance ?(?:le|:|du|en date du) ?)(?:(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche) )?({DATE})"
+                r"(?i)(?:\b(?:nee?s? |né(?:e|\(e\))?s? (?:(?:[^.,;\n\d]|\(\d{{2,3}}\)){{2,40}}? )?)(?:le ?:? ?|\()|\bdate(?: et lieu)?[ _](?:de )?naiss(?:ance)?\.?(?: d[eu] [^:\n\d]{{1,25}})?\s*[:;=|]?\s*(?:le )?|\bD\.?D\.?N\b\.?\s*[:;=|]?\s*|\bnaissance ?(?:le|:|du|en date du) ?)(?:(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche) )?({DATE})"
             )),
             street: regex(&format!(r"(?i:\b{STREET})[^\n;]{{0,60}}?(?:,? |,? ?\n){town}")),
             street_with_context: regex(&format!(
@@ -61,8 +61,12 @@ impl ContextRules {
             memchr::memchr(b'\n', text.as_bytes().get(line.end + 1..).unwrap_or_default()).map_or(text.len(), |at| line.end + 1 + at);
         let mut add = |rule: &Regex, window: Range<usize>, kind: Identity| {
             for found in rule.captures_iter(&text[window.clone()]) {
-                // « dernier-né », « nouveau-né » are no announcements.
-                let is_compound = found.get(0).is_some_and(|whole| text[..window.start + whole.start()].ends_with('-'));
+                // « dernier-né », « aliéné » are no announcements.
+                let is_compound = found.get(0).is_some_and(|whole| {
+                    let (before, whole) = (&text[..window.start + whole.start()], whole.as_str());
+                    before.ends_with(|last: char| last == '-' || !last.is_ascii() && last.is_alphabetic())
+                        && whole.starts_with(char::is_alphabetic)
+                });
                 if let Some(found) = found.get(1).or(found.get(0)).filter(|_| !is_compound) {
                     finds.push((window.start + found.start()..window.start + found.end(), kind));
                 }

@@ -65,8 +65,11 @@ pub(super) struct NumberRules {
     ipv6: Regex,
 }
 
+/// Compiles a pattern in which word boundaries and digits are those of ASCII: with Unicode's the regex engine leaves its fast path at every accent. Who
+/// uses it looks at the letter before.
 pub(super) fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a tested pattern")
+    let ascii = pattern.replace(r"\b", r"(?-u:\b)").replace(r"\d", "[0-9]");
+    Regex::new(&ascii).expect("a tested pattern")
 }
 
 impl Default for NumberRules {
@@ -167,7 +170,9 @@ impl NumberRules {
             let (before, after) = (&content[..whole.start()], &content[whole.end()..]);
             let goes_on =
                 |text: &str| text.starts_with(|next: char| next == '.') && text[1..].starts_with(|next: char| next.is_ascii_digit());
-            if before.ends_with('.') || goes_on(after) || (self.version_context.is_match(before) && !before.ends_with("//")) {
+            // Any address, and the machine itself.
+            let is_nobody = octets[0] == 0 || octets[0] == 127;
+            if is_nobody || before.ends_with('.') || goes_on(after) || (self.version_context.is_match(before) && !before.ends_with("//")) {
                 continue;
             }
             let has_port = after.strip_prefix([':', '/']).is_some_and(|rest| rest.starts_with(|next: char| next.is_ascii_digit()));
