@@ -112,7 +112,8 @@ impl Preparer {
                 Ok(text) => self.cleaner.clean_into(&text, &mut batch.text, &mut batch.changes),
                 Err(reason) => reason,
             };
-            batch.changes.add(Change::InvalidUtf8, record.invalid_utf8_sequences);
+            batch.changes.add(Change::Windows1252, record.decoding.windows_1252);
+            batch.changes.add(Change::InvalidUtf8, record.decoding.invalid);
             let text = start..batch.text.len();
             batch.push(new_row(file, record.offset, record.length, verdict, &batch.text[text.clone()]), text);
         });

@@ -49,8 +49,8 @@ pub enum ResumeError {
     Locked(PathBuf),
     #[error("{folder}: cannot go on, since this is not the run that was interrupted: {}; run it as it was, or choose another --output", differences.join("; "))]
     Changed { folder: PathBuf, differences: Vec<String> },
-    #[error("standard input cannot be read again: a run that reads it cannot be resumed")]
-    StandardInput,
+    #[error("standard input and pipes cannot be read again: a run that reads them cannot be resumed")]
+    Stream,
     #[error("{0}: is damaged: delete the output folder and start again")]
     Damaged(PathBuf),
     #[error("{path}: cannot be read")]
@@ -69,6 +69,8 @@ pub struct Identity {
     pub tokenizer: ContentHash,
     pub config: Value,
     pub inputs: BTreeMap<String, InputIdentity>,
+    /// Whether one of them can be read only once.
+    pub reads_stream: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -213,8 +215,8 @@ impl Unfinished {
         let unfinished = Self { folder: output.join(UNFINISHED_DIR), next_rows: 0, _lock: lock };
         let run_file = unfinished.folder.join(RUN_FILE);
         let has_run = run_file.exists();
-        if resume && identity.inputs.contains_key("-") {
-            return Err(ResumeError::StandardInput);
+        if resume && identity.reads_stream {
+            return Err(ResumeError::Stream);
         }
         if has_run && !resume {
             return Err(ResumeError::Unfinished(output.to_owned()));

@@ -336,6 +336,7 @@ fn identity(what: &str, task: Task<'_>, tokenizer: ContentHash) -> Result<Identi
         tokenizer,
         config: serde_json::to_value(task.config).map_err(ManifestError::from)?,
         inputs: Identity::of_inputs(task.corpus.inputs.iter().map(|(_, input)| input)),
+        reads_stream: task.corpus.inputs.iter().any(|(_, input)| input.is_stream()),
     })
 }
 

@@ -7,6 +7,8 @@ pub(super) enum Class {
     LineEnd,
     /// Controls, and format characters that nobody sees but that would split words and tokens.
     Removed,
+    /// Written in a plainer way.
+    Unified(&'static str),
 }
 
 pub(super) fn classify(character: char) -> Class {
@@ -26,8 +28,42 @@ pub(super) fn classify(character: char) -> Class {
         | '\u{2060}'..='\u{206f}'
         | '\u{feff}'
         | '\u{fff9}'..='\u{fffb}' => Class::Removed,
+        // U+FFFD stands for what is lost. Private signs mean something only in the font they were made for.
+        '\u{fffd}' => Class::Removed,
+        '\u{e000}'..='\u{f8ff}' => private(character).map_or(Class::Removed, Class::Unified),
+        // DrBERT's corpus and its tokenizers' normalisation hold the ASCII apostrophe: two forms would split every elided word's counts.
+        '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2bc}' => Class::Unified("'"),
+        '\u{201c}'..='\u{201f}' => Class::Unified("\""),
+        // Hyphens that only say something about line ends.
+        '\u{2010}' | '\u{2011}' => Class::Unified("-"),
+        // Ligatures of a typeface; œ and æ are letters.
+        '\u{fb00}' => Class::Unified("ff"),
+        '\u{fb01}' => Class::Unified("fi"),
+        '\u{fb02}' => Class::Unified("fl"),
+        '\u{fb03}' => Class::Unified("ffi"),
+        '\u{fb04}' => Class::Unified("ffl"),
+        '\u{fb05}' | '\u{fb06}' => Class::Unified("st"),
         _ => Class::Visible,
     }
+}
+
+/// What the fonts Symbol and Wingdings show, as far as it is sure: bullets, arrows, comparisons and Greek letters.
+fn private(character: char) -> Option<&'static str> {
+    Some(match character {
+        '\u{f0b7}' | '\u{f0a7}' | '\u{f0d8}' | '\u{f0fc}' | '\u{f076}' | '\u{f0a8}' => "•",
+        '\u{f0ae}' | '\u{f0e0}' | '\u{f0e8}' => "→",
+        '\u{f0b3}' => "≥",
+        '\u{f0a3}' => "≤",
+        '\u{f0b0}' => "°",
+        '\u{f0b1}' => "±",
+        '\u{f0b4}' => "×",
+        '\u{f061}' => "α",
+        '\u{f062}' => "β",
+        '\u{f067}' => "γ",
+        '\u{f064}' => "δ",
+        '\u{f06d}' => "µ",
+        _ => return None,
+    })
 }
 
 /// False only for characters that are in NFC whatever stands beside them: Latin without marks, and the punctuation,

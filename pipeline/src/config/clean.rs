@@ -9,6 +9,12 @@ use crate::clean::Identity;
 pub struct CleanConfig {
     /// The language to keep, by its ISO 639-1 code, or `any`.
     pub language: String,
+    /// Repair UTF-8 that was read as windows-1252.
+    pub mojibake: bool,
+    /// Remove HTML and the links of Markdown.
+    pub markup: bool,
+    /// Join broken words, and remove lines of navigation, scripts and repetitions.
+    pub structure: bool,
     pub quality: QualityConfig,
     pub privacy: PrivacyConfig,
 }
@@ -51,7 +57,14 @@ pub enum PrivacyLevel {
 
 impl Default for CleanConfig {
     fn default() -> Self {
-        Self { language: "fr".into(), quality: QualityConfig::default(), privacy: PrivacyConfig::default() }
+        Self {
+            language: "fr".into(),
+            mojibake: true,
+            markup: true,
+            structure: true,
+            quality: QualityConfig::default(),
+            privacy: PrivacyConfig::default(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use memchr::{memchr, memchr_iter, memrchr3};
 use schemas::documents::Verdict;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::encoding::{DecodingCounts, decode};
 use crate::config::DocumentUnit;
 
 /// Bytes of one input file that hold whole records.
@@ -67,8 +68,8 @@ pub struct Record<'c> {
     pub length: u64,
     /// The text, or why there is none.
     pub text: Result<Cow<'c, str>, Verdict>,
-    /// Byte sequences of the record that were not UTF-8, each now a U+FFFD.
-    pub invalid_utf8_sequences: u64,
+    /// What of the record was not UTF-8.
+    pub decoding: DecodingCounts,
 }
 
 impl Chunk {
@@ -94,8 +95,8 @@ impl Chunk {
             let record = rest[..end_of(rest)].trim_ascii_end();
             let end = if record.len() > self.max_record { forced_cut(&record[..self.max_record]) } else { record.len() };
             let record = record[..end].trim_ascii_end();
-            let (text, invalid_utf8_sequences) = decode(record);
-            visit(Record { offset: self.offset + start as u64, length: record.len() as u64, text: Ok(text), invalid_utf8_sequences });
+            let (text, decoding) = decode(record);
+            visit(Record { offset: self.offset + start as u64, length: record.len() as u64, text: Ok(text), decoding });
             start += end + leading_white_space(&rest[end..]);
         }
     }
@@ -127,24 +128,24 @@ impl Chunk {
             if length > self.max_record {
                 visit(dropped(offset, length as u64, Verdict::TooLong));
             } else {
-                let (text, invalid_utf8_sequences) = decode(bytes);
-                visit(Record { offset, length: length as u64, text: Ok(text), invalid_utf8_sequences });
+                let (text, decoding) = decode(bytes);
+                visit(Record { offset, length: length as u64, text: Ok(text), decoding });
             }
         }
     }
 
     fn json_record<'c>(&self, offset: u64, line: &'c [u8]) -> Record<'c> {
-        let (json, invalid_utf8_sequences) = decode(line);
+        let (json, decoding) = decode(line);
         let text = match json {
             Cow::Borrowed(json) => text_field(json, &self.text_column),
             Cow::Owned(json) => text_field(&json, &self.text_column).map(|text| Cow::Owned(text.into_owned())),
         };
-        Record { offset, length: line.len() as u64, text, invalid_utf8_sequences }
+        Record { offset, length: line.len() as u64, text, decoding }
     }
 }
 
 fn dropped(offset: u64, length: u64, verdict: Verdict) -> Record<'static> {
-    Record { offset, length, text: Err(verdict), invalid_utf8_sequences: 0 }
+    Record { offset, length, text: Err(verdict), decoding: DecodingCounts::default() }
 }
 
 pub(super) fn leading_white_space(bytes: &[u8]) -> usize {
@@ -169,15 +170,6 @@ pub(super) fn forced_cut(bytes: &[u8]) -> usize {
         .map(|at| at + 1)
         .or_else(|| (bytes.len().saturating_sub(4)..bytes.len()).rev().find(starts_character).filter(|&at| at > 0))
         .unwrap_or(bytes.len())
-}
-
-/// The text of these bytes, with the number of sequences that had to be replaced.
-fn decode(bytes: &[u8]) -> (Cow<'_, str>, u64) {
-    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
-        return (Cow::Borrowed(text), 0);
-    }
-    let invalid = bytes.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
-    (String::from_utf8_lossy(bytes), invalid as u64)
 }
 
 /// The string under `column` of a JSON object; nothing else of the object is kept.
@@ -329,10 +321,5 @@ mod tests {
     fn rows_are_numbered_and_nulls_are_missing_text() {
         let rows = Framing::Rows(vec![Some(2), None, Some(0), Some(3)]);
         check(rows, b"unfin", &[(0, 2, Ok("un")), (1, 0, Err(Verdict::MissingText)), (2, 0, Ok("")), (3, 3, Ok("fin"))]);
-    }
-
-    #[test]
-    fn bytes_that_are_not_utf8_are_replaced_and_counted() {
-        assert_eq!(decode(b"f\xe9brile \xff\xff"), (Cow::Owned("f\u{fffd}brile \u{fffd}\u{fffd}".into()), 3));
     }
 }

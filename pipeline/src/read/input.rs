@@ -4,11 +4,17 @@ use std::{
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
     ops::Range,
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
 };
 
-use super::{Counted, ReadError, ReadProgress};
+use encoding_rs::Encoding;
+
+use super::{
+    Counted, ReadError, ReadProgress,
+    encoding::{HEAD_BYTES, to_utf8, utf16},
+};
 
 /// One file to read, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,19 +73,49 @@ impl Input {
         self.path.to_string_lossy().into()
     }
 
-    pub fn is_standard_input(&self) -> bool {
-        self.path.as_os_str() == "-"
-    }
-
     /// How much of the file on the disk there is to read.
     pub fn bytes_to_read(&self) -> u64 {
         self.range.end.min(self.file_bytes).saturating_sub(self.range.start)
     }
 
-    /// The decompressed bytes from byte `from` on.
+    /// Whether it can be read only once: standard input, or a pipe with a name.
+    pub fn is_stream(&self) -> bool {
+        self.path.as_os_str() == "-" || self.path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo())
+    }
+
+    /// The encoding, if it is UTF-16. Nothing is known of what can be read only once.
+    pub(super) fn utf16(&self) -> Result<Option<&'static Encoding>, ReadError> {
+        if self.is_stream() {
+            return Ok(None);
+        }
+        let mut head = Vec::new();
+        let stream = self.open_bytes(0, &Arc::default())?;
+        stream.take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(|source| self.damaged(source))?;
+        Ok(utf16(&head))
+    }
+
+    /// The decompressed bytes from byte `from` on; a UTF-16 text in UTF-8.
     pub(super) fn open(&self, from: u64, progress: &Arc<ReadProgress>) -> Result<Box<dyn Read>, ReadError> {
+        if self.is_stream() {
+            let (mut head, mut stream) = (Vec::new(), self.open_bytes(0, progress)?);
+            stream.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(|source| self.damaged(source))?;
+            let encoding = utf16(&head);
+            let stream = io::Cursor::new(head).chain(stream);
+            return Ok(if let Some(encoding) = encoding { to_utf8(stream, encoding) } else { Box::new(stream) });
+        }
+        let Some(encoding) = self.utf16()? else { return self.open_bytes(from, progress) };
+        let mut text = to_utf8(self.open_bytes(0, progress)?, encoding);
+        io::copy(&mut text.by_ref().take(from), &mut io::sink()).map_err(|source| self.damaged(source))?;
+        Ok(text)
+    }
+
+    fn damaged(&self, source: io::Error) -> ReadError {
+        ReadError::Damaged { path: self.path.clone(), offset: 0, source }
+    }
+
+    fn open_bytes(&self, from: u64, progress: &Arc<ReadProgress>) -> Result<Box<dyn Read>, ReadError> {
         let cannot_open = |source| ReadError::Open(self.path.clone(), source);
-        if self.is_standard_input() {
+        if self.path.as_os_str() == "-" {
             return Ok(Box::new(Counted { inner: io::stdin(), progress: progress.clone() }));
         }
         let mut file = File::open(&self.path).map_err(cannot_open)?;
@@ -96,8 +132,7 @@ impl Input {
             Compression::Zstd => Box::new(zstd::Decoder::with_buffer(file).map_err(cannot_open)?),
             Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(file)),
         };
-        let damaged = |source| ReadError::Damaged { path: self.path.clone(), offset: 0, source };
-        io::copy(&mut stream.by_ref().take(from), &mut io::sink()).map_err(damaged)?;
+        io::copy(&mut stream.by_ref().take(from), &mut io::sink()).map_err(|source| self.damaged(source))?;
         Ok(stream)
     }
 }

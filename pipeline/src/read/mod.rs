@@ -5,12 +5,14 @@
 
 mod chunk;
 mod cut;
+mod encoding;
 mod input;
 mod parquet;
 mod part;
 mod share;
 
 pub use chunk::{Chunk, CleanedRow, Framing, Record};
+pub use encoding::DecodingCounts;
 pub use input::{Compression, Format, Input, resolve};
 pub use share::share;
 

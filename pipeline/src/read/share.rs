@@ -18,7 +18,7 @@ pub fn share(inputs: &[Input], config: &InputConfig, part: usize, of: usize) -> 
     let mut own = Vec::new();
     for (number, input) in inputs.iter().enumerate() {
         let within = |bound: u64| bound.saturating_sub(begin);
-        let range = if is_divisible(input) {
+        let range = if is_divisible(input)? {
             cut(input, config, within(first))?..cut(input, config, within(last))?
         } else if (first..last).contains(&begin) {
             0..u64::MAX
@@ -33,8 +33,10 @@ pub fn share(inputs: &[Input], config: &InputConfig, part: usize, of: usize) -> 
     Ok(own)
 }
 
-fn is_divisible(input: &Input) -> bool {
-    input.compression == Compression::None && matches!(input.format, Format::Text | Format::JsonLines) && input.file_bytes > 0
+fn is_divisible(input: &Input) -> Result<bool, ReadError> {
+    let is_plain =
+        input.compression == Compression::None && matches!(input.format, Format::Text | Format::JsonLines) && input.file_bytes > 0;
+    Ok(is_plain && input.utf16()?.is_none())
 }
 
 /// The first place from byte `target` on where surely no record goes on. Both parts that meet there find the same.

@@ -1,0 +1,261 @@
+//! What extraction from pages and PDF files did to lines: words broken at line ends or letter-spaced, full stops without a space, and lines that belong
+//! to the page and not to the text.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use rustc_hash::FxHashSet;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::counts::{Change, CleanCounts};
+
+/// A line of at least so many bytes is not repeated inside a document.
+const MIN_REPEATED_BYTES: usize = 60;
+/// Parts of words after which a hyphen is right.
+const PREFIXES: [&str; 42] = [
+    "anti", "auto", "non", "post", "pré", "pro", "extra", "intra", "inter", "infra", "supra", "sous", "sus", "semi", "demi", "mi", "quasi",
+    "ex", "vice", "co", "contre", "micro", "macro", "multi", "mono", "bi", "tri", "neuro", "cardio", "gastro", "hépato", "broncho",
+    "ostéo", "péri", "para", "psycho", "socio", "médico", "immuno", "celui", "celle", "peut",
+];
+
+static PAGE_LINES: LazyLock<Regex> = LazyLock::new(|| {
+    let patterns = [
+        r"page \d+(?: ?(?:sur|/|of|de) ?\d+)?",
+        r"(?:- )?\d+ ?/ ?\d+(?: -)?",
+        r"(?:imprimer|haut de page|retour en haut(?: de (?:la )?page)?|retour à l'accueil|aller au contenu(?: principal)?|fermer|menu|rechercher|envoyer (?:par|à un) (?:mail|ami)|version imprimable)",
+        r"(?:partager|suivez-nous|partager cette page|partager l'article)(?: (?:sur|par) .{1,60})?",
+        r"(?:facebook|twitter|linkedin|instagram|youtube|whatsapp|x)(?:[ ,|·•-]+(?:facebook|twitter|linkedin|instagram|youtube|whatsapp|e-?mail|x))*",
+        r"accueil(?: ?[>»/›] ?[^>»/›]{1,80})+",
+        r"(?:nous utilisons|ce site utilise|en poursuivant votre navigation|les cookies (?:nous|assurent|permettent)).{0,300}cookies?.{0,300}",
+        r"(?:tout accepter|tout refuser|accepter (?:tous )?les cookies|gérer (?:mes|les) (?:cookies|préférences)|paramétrer les cookies|politique de confidentialité|mentions légales)(?:[ |·•-]+(?:tout accepter|tout refuser|accepter|refuser|personnaliser|plan du site|mentions légales|politique de confidentialité|contact|cookies))*",
+        r"(?:plan du site|contact|crédits|accessibilité)(?: ?[|·•-] ?(?:plan du site|contact|crédits|accessibilité[^|]{0,30}|mentions légales|politique de confidentialité))+",
+        r"(?:©|\(c\)|copyright) ?.{0,80}(?:tous droits réservés|all rights reserved)\.?",
+    ];
+    Regex::new(&format!("^(?i:{})$", patterns.join("|"))).expect("tested patterns")
+});
+
+static SCRIPT_LINES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:^(?:var|let|const) \w+ ?=|function ?\w*\([^)]*\) ?\{|(?:document|window|jQuery|\$)(?:\.\w+|\([^)]*\))+ ?[=(.;{]|^\}\)?;?$|addEventListener\(|_gaq\.push|^@media |^\.?[\w#.-]+ ?\{[^}]*:[^}]*\}$)").expect("a tested pattern")
+});
+
+static LETTER_SPACED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\p{Lu}(?: \p{Lu}){4,}").expect("a tested pattern"));
+static TIGHT_STOP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\p{Ll}{2}[.!?]\p{Lu}\p{Ll}").expect("a tested pattern"));
+
+/// Mends one document after another.
+#[derive(Default)]
+pub(super) struct LineMender {
+    seen: FxHashSet<u64>,
+}
+
+impl LineMender {
+    /// Appends the mended form of a text whose white space is regular; says whether it is another.
+    pub(super) fn mend_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> bool {
+        let start = out.len();
+        self.seen.clear();
+        // Whether a blank line, or any other, stood between the last line and this one.
+        let (mut after_blank, mut is_next) = (false, true);
+        for line in text.split('\n') {
+            let change = if line.is_empty() { None } else { self.unwanted(line) };
+            if line.is_empty() || change.is_some() {
+                change.into_iter().for_each(|change| counts.add(change, 1));
+                after_blank |= line.is_empty();
+                is_next = false;
+                continue;
+            }
+            if out.len() > start && is_next && joins(&out[start..], line) {
+                join(out, start, line, text);
+                counts.add(Change::JoinedWord, 1);
+            } else {
+                if out.len() > start {
+                    out.push_str(if after_blank { "\n\n" } else { "\n" });
+                }
+                mend_line(line, out, counts);
+            }
+            (after_blank, is_next) = (false, true);
+        }
+        out[start..] != *text
+    }
+
+    /// Why a line does not belong to the text.
+    fn unwanted(&mut self, line: &str) -> Option<Change> {
+        if line.len() < 400 && has_page_word(line) && PAGE_LINES.is_match(line) {
+            return Some(Change::PageLine);
+        }
+        if line.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'=' | b'$')) && SCRIPT_LINES.is_match(line) {
+            return Some(Change::ScriptLine);
+        }
+        let is_table_row = || line.bytes().filter(u8::is_ascii_digit).count() * 4 > line.len();
+        let is_repeated = line.len() >= MIN_REPEATED_BYTES && !is_table_row() && !self.seen.insert(xxh3_64(line.as_bytes()));
+        is_repeated.then_some(Change::RepeatedLine)
+    }
+}
+
+/// Whether the line's first letter is one that the patterns of page lines begin with.
+fn has_page_word(line: &str) -> bool {
+    let first = line.bytes().next().unwrap_or_default().to_ascii_lowercase();
+    first.is_ascii_digit()
+        || matches!(
+            first,
+            b'-' | b'('
+                | 0xC2
+                | b'a'
+                | b'c'
+                | b'e'
+                | b'f'
+                | b'g'
+                | b'h'
+                | b'i'
+                | b'l'
+                | b'm'
+                | b'n'
+                | b'p'
+                | b'r'
+                | b's'
+                | b't'
+                | b'v'
+                | b'w'
+                | b'x'
+                | b'y'
+        )
+}
+
+/// Whether a word goes on from the text's last line to this one.
+fn joins(text: &str, line: &str) -> bool {
+    let mut before = text.strip_suffix('-').unwrap_or_default().chars().rev();
+    let letters = before.by_ref().take_while(|letter| letter.is_lowercase()).count();
+    letters >= 2 && line.starts_with(char::is_lowercase)
+}
+
+/// Joins a word that was broken; keeps the hyphen where it is right: after a prefix that takes one, or where the text has the word with it elsewhere.
+fn join(out: &mut String, start: usize, line: &str, text: &str) {
+    let word_start = out[start..]
+        .rfind(|character: char| !character.is_alphabetic() && character != '-')
+        .map_or(start, |at| start + at + out[start + at..].chars().next().map_or(1, char::len_utf8));
+    let first = out[word_start..].trim_end_matches('-').to_owned();
+    let second = &line[..line.find(|character: char| !character.is_alphabetic()).unwrap_or(line.len())];
+    let has_hyphen =
+        PREFIXES.contains(&first.to_lowercase().as_str()) || first.contains('-') || text.contains(&format!("{first}-{second}"));
+    if !has_hyphen {
+        out.pop();
+    }
+    out.push_str(line);
+}
+
+fn mend_line(line: &str, out: &mut String, counts: &mut CleanCounts) {
+    let start = out.len();
+    out.push_str(line);
+    if has_single_capitals(line) && LETTER_SPACED.is_match(line) {
+        let joined = LETTER_SPACED.replace_all(line, |found: &regex::Captures<'_>| join_letters(&found[0], counts)).into_owned();
+        out.truncate(start);
+        out.push_str(&joined);
+    }
+    if has_tight_stop(&out[start..]) {
+        let line = out.split_off(start);
+        space_after_stops(&line, out, counts);
+    }
+}
+
+fn has_single_capitals(line: &str) -> bool {
+    line.as_bytes()
+        .windows(5)
+        .any(|window| matches!(window, [a, b' ', b, b' ', c] if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_uppercase()))
+}
+
+/// « D I A G N O S T I C » is a word, « A B C D E » and « I I I I I » are lists.
+fn join_letters(found: &str, counts: &mut CleanCounts) -> String {
+    let letters: Vec<char> = found.split(' ').filter_map(|letter| letter.chars().next()).collect();
+    let is_alphabet = letters.windows(2).filter(|pair| pair[1] as u32 == pair[0] as u32 + 1).count() * 2 >= letters.len();
+    let is_repeated = letters.iter().all(|letter| letter == &letters[0]);
+    let has_vowel = letters.iter().any(|letter| "AEIOUYÀÂÉÈÊËÎÏÔÙÛŒ".contains(*letter));
+    if is_alphabet || is_repeated || !has_vowel {
+        return found.to_owned();
+    }
+    counts.add(Change::JoinedWord, 1);
+    letters.into_iter().collect()
+}
+
+fn has_tight_stop(line: &str) -> bool {
+    memchr::memchr3_iter(b'.', b'!', b'?', line.as_bytes())
+        .any(|at| line.as_bytes().get(at + 1).is_some_and(|next| next.is_ascii_uppercase() || *next == 0xC3))
+}
+
+/// Puts a space after full stops that have none, but not inside addresses and names of files.
+fn space_after_stops(line: &str, out: &mut String, counts: &mut CleanCounts) {
+    let mut copied = 0;
+    for found in TIGHT_STOP.find_iter(line) {
+        let stop = found.start() + found.as_str().find(['.', '!', '?']).unwrap_or_default() + 1;
+        let word_start = line[..stop].rfind(' ').map_or(0, |at| at + 1);
+        let word_end = line[stop..].find(' ').map_or(line.len(), |at| stop + at);
+        let word = &line[word_start..word_end];
+        if word.contains(['/', '@', '_', '\\', '=']) || word.starts_with("www") || word.matches('.').count() > 2 {
+            continue;
+        }
+        out.push_str(&line[copied..stop]);
+        out.push(' ');
+        copied = stop;
+        counts.add(Change::SpacedStop, 1);
+    }
+    out.push_str(&line[copied..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mend(text: &str) -> String {
+        let mut out = String::from("avant");
+        LineMender::default().mend_into(text, &mut out, &mut CleanCounts::default());
+        out.split_off(5)
+    }
+
+    #[test]
+    fn broken_words_are_joined_and_compounds_keep_their_hyphen() {
+        assert_eq!(mend("une hyper-\ntension artérielle"), "une hypertension artérielle");
+        assert_eq!(mend("un anti-\ninflammatoire"), "un anti-inflammatoire");
+        assert_eq!(mend("rendez-vous ; le rendez-\nvous"), "rendez-vous ; le rendez-vous");
+        for right in ["Liste :\n-\nun", "vitamine B-\n12", "Saint-\nLouis", "fin -\nsuite", "hyper-\n\ntension"] {
+            assert_eq!(mend(right), right);
+        }
+    }
+
+    #[test]
+    fn letter_spaced_words_are_joined_and_lists_of_letters_stay() {
+        assert_eq!(mend("D I A G N O S T I C : asthme"), "DIAGNOSTIC : asthme");
+        for right in ["groupes A B C D E F", "classes I I I I I", "N S T B C", "A B O"] {
+            assert_eq!(mend(right), right);
+        }
+    }
+
+    #[test]
+    fn full_stops_get_their_space_outside_addresses_and_abbreviations() {
+        assert_eq!(mend("C'est la fin.Le patient va bien!Merci."), "C'est la fin. Le patient va bien! Merci.");
+        for right in ["J.-C. Martin", "p.Val600Glu", "voir www.Exemple.Fr ou a.Bc", "fichier/nom.Txt", "2.5 mg", "etc.)"] {
+            assert_eq!(mend(right), right);
+        }
+    }
+
+    #[test]
+    fn lines_of_the_page_go() {
+        let page = "Accueil > Santé > Grippe\nLa grippe est une infection.\nPartager sur Facebook\nPage 3 sur 12\n\nImprimer\nElle dure une semaine.\n3/12";
+        assert_eq!(mend(page), "La grippe est une infection.\n\nElle dure une semaine.");
+        assert_eq!(mend("var x = 3;\nTexte.\nfunction f(a) { return 1; }\n});"), "Texte.");
+        for right in [
+            "Page de garde du dossier",
+            "Menu équilibré du jour",
+            "Partager le repas en famille",
+            "1/2 comprimé",
+            "Contact avec un malade",
+            "120/80 mmHg",
+        ] {
+            assert_eq!(mend(right), right);
+        }
+    }
+
+    #[test]
+    fn long_lines_stand_once_and_short_lines_and_table_rows_as_often_as_they_like() {
+        let long = "Ce médicament vous a été prescrit personnellement par votre médecin traitant.";
+        assert_eq!(mend(&format!("{long}\nOui\n{long}\nOui")), format!("{long}\nOui\nOui"));
+        let row = "12,5 13,5 14,5 15,5 16,5 17,5 18,5 19,5 20,5 21,5 22,5 23,5 24,5 mg";
+        assert_eq!(mend(&format!("{row}\n{row}")), format!("{row}\n{row}"));
+    }
+}
