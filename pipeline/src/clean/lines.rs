@@ -24,7 +24,7 @@ static PAGE_LINES: LazyLock<Regex> = LazyLock::new(|| {
         r"(?:- )?\d+ ?/ ?\d+(?: -)?",
         r"(?:imprimer|haut de page|retour en haut(?: de (?:la )?page)?|retour à l'accueil|aller au contenu(?: principal)?|fermer|menu|rechercher|envoyer (?:par|à un) (?:mail|ami)|version imprimable)",
         r"(?:partager|suivez-nous|partager cette page|partager l'article)(?: (?:sur|par) .{1,60})?",
-        r"(?:facebook|twitter|linkedin|instagram|youtube|whatsapp|x)(?:[ ,|·•-]+(?:facebook|twitter|linkedin|instagram|youtube|whatsapp|e-?mail|x))*",
+        r"(?:facebook|twitter|linkedin|instagram|youtube|whatsapp)(?:[ ,|·•-]+(?:facebook|twitter|linkedin|instagram|youtube|whatsapp|e-?mail|x))*",
         r"accueil(?: ?[>»/›] ?[^>»/›]{1,80})+",
         r"(?:nous utilisons|ce site utilise|en poursuivant votre navigation|les cookies (?:nous|assurent|permettent)).{0,300}cookies?.{0,300}",
         r"(?:tout accepter|tout refuser|accepter (?:tous )?les cookies|gérer (?:mes|les) (?:cookies|préférences)|paramétrer les cookies|politique de confidentialité|mentions légales)(?:[ |·•-]+(?:tout accepter|tout refuser|accepter|refuser|personnaliser|plan du site|mentions légales|politique de confidentialité|contact|cookies))*",
@@ -84,10 +84,15 @@ impl LineMender {
         if line.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'=' | b'$')) && SCRIPT_LINES.is_match(line) {
             return Some(Change::ScriptLine);
         }
-        let is_table_row = || line.bytes().filter(u8::is_ascii_digit).count() * 4 > line.len();
-        let is_repeated = line.len() >= MIN_REPEATED_BYTES && !is_table_row() && !self.seen.insert(xxh3_64(line.as_bytes()));
+        let is_repeated = line.len() >= MIN_REPEATED_BYTES && is_prose(line) && !self.seen.insert(xxh3_64(line.as_bytes()));
         is_repeated.then_some(Change::RepeatedLine)
     }
+}
+
+/// Whether the line is neither an item of a list nor a row of a table: those are repeated for good reasons.
+fn is_prose(line: &str) -> bool {
+    let is_row = line.contains([';', '|']) || line.bytes().filter(u8::is_ascii_digit).count() * 4 > line.len();
+    !is_row && line.starts_with(char::is_alphabetic)
 }
 
 /// Whether the line's first letter is one that the patterns of page lines begin with.
@@ -246,6 +251,7 @@ mod tests {
             "1/2 comprimé",
             "Contact avec un malade",
             "120/80 mmHg",
+            "X",
         ] {
             assert_eq!(mend(right), right);
         }
@@ -256,6 +262,9 @@ mod tests {
         let long = "Ce médicament vous a été prescrit personnellement par votre médecin traitant.";
         assert_eq!(mend(&format!("{long}\nOui\n{long}\nOui")), format!("{long}\nOui\nOui"));
         let row = "12,5 13,5 14,5 15,5 16,5 17,5 18,5 19,5 20,5 21,5 22,5 23,5 24,5 mg";
-        assert_eq!(mend(&format!("{row}\n{row}")), format!("{row}\n{row}"));
+        let item = "- les patients qui présentent une hypercholestérolémie familiale hétérozygote";
+        for right in [row, item] {
+            assert_eq!(mend(&format!("{right}\n{right}")), format!("{right}\n{right}"));
+        }
     }
 }

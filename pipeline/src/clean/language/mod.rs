@@ -94,18 +94,23 @@ impl LanguageFilter {
         }
     }
 
-    fn retain(&self, text: &mut String, start: usize, counts: &mut CleanCounts, is_kept: impl Fn(Class) -> bool) -> Option<Verdict> {
+    fn retain(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts, is_kept: impl Fn(Class) -> bool) -> Option<Verdict> {
         let dropped = self.lines.iter().filter(|(class, _)| !is_kept(*class));
         let language = dropped.clone().find_map(|(class, _)| if let Class::Foreign(language) = class { Some(*language) } else { None });
-        if dropped.clone().count() == self.lines.len() {
+        let num_dropped = dropped.clone().count();
+        if num_dropped == self.lines.len() {
             return Some(language.map_or(Verdict::LanguageUnknown, Verdict::Language));
         }
-        counts.add(Change::ForeignParagraph, dropped.clone().count() as u64);
+        if num_dropped == 0 {
+            return None;
+        }
+        counts.add(Change::ForeignParagraph, num_dropped as u64);
         for (_, range) in dropped.rev() {
             text.replace_range(range.clone(), "");
         }
         text.truncate(start + text[start..].trim_end_matches('\n').len());
-        None
+        // What is left may be judged otherwise than the whole was.
+        self.judge(text, start, counts)
     }
 }
 

@@ -82,11 +82,17 @@ impl PrivacyFilter {
             return false;
         }
         keep_first_and_strongest(&mut self.finds);
-        for (range, kind) in self.finds.drain(..).rev() {
-            let placeholder = if self.action == PrivacyAction::Replace { kind.placeholder() } else { "" };
-            text.replace_range(range, placeholder);
+        let before = text.split_off(start);
+        let mut copied = 0;
+        for (range, kind) in self.finds.drain(..) {
+            text.push_str(&before[copied..range.start - start]);
+            if self.action == PrivacyAction::Replace {
+                text.push_str(kind.placeholder());
+            }
+            copied = range.end - start;
             counts.hide(kind);
         }
+        text.push_str(&before[copied..]);
         true
     }
 }
@@ -137,17 +143,16 @@ fn longest_cluster(line: &[u8]) -> usize {
     longest
 }
 
-/// Sorts the finds; of those that overlap, the kind that comes first in [`Identity::ALL`] stays, then the earlier one.
+/// Sorts the finds by place; of those that overlap, the kind that comes first in [`Identity::ALL`] stays, then the earlier one.
 fn keep_first_and_strongest(finds: &mut Vec<Find>) {
-    finds.sort_by_key(|(range, kind)| (*kind as usize, range.start, std::cmp::Reverse(range.end)));
-    let mut kept: Vec<Find> = Vec::with_capacity(finds.len());
-    for (range, kind) in finds.drain(..) {
-        if kept.iter().all(|(other, _)| other.end <= range.start || range.end <= other.start) {
-            kept.push((range, kind));
+    finds.sort_by_key(|(range, kind)| (range.start, *kind as usize, std::cmp::Reverse(range.end)));
+    finds.dedup_by(|(range, kind), (kept_range, kept_kind)| {
+        let overlap = range.start < kept_range.end;
+        if overlap && (*kind as usize) < (*kept_kind as usize) {
+            (*kept_range, *kept_kind) = (range.clone(), *kind);
         }
-    }
-    kept.sort_by_key(|(range, _)| range.start);
-    *finds = kept;
+        overlap
+    });
 }
 
 /// Removing a word leaves two spaces, or one at the end of a line.

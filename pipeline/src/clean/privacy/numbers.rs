@@ -6,8 +6,12 @@ use regex::Regex;
 
 use super::{Find, Identity, Signs};
 
-/// Lengths of the IBANs of the countries that French hospitals meet (registry of ISO 13616).
-const IBAN_LENGTHS: [(&str, usize); 40] = [
+/// Lengths of the IBANs of Europe and its neighbours (registry of ISO 13616).
+const IBAN_LENGTHS: [(&str, usize); 44] = [
+    ("EG", 29),
+    ("SA", 24),
+    ("SM", 27),
+    ("TR", 26),
     ("AD", 24),
     ("AE", 23),
     ("AT", 20),
@@ -124,9 +128,13 @@ impl NumberRules {
         if signs.longest_cluster < 6 {
             return;
         }
-        for found in self.iban.find_iter(content) {
+        let mut at = 0;
+        while let Some(found) = self.iban.find_at(content, at) {
+            // « dossier AB12 du compte FR76… »: what begins like an account may have one inside.
+            at = found.start() + 2;
             if let Some(length) = iban_length(found.as_str()) {
                 add(found.start()..found.start() + length, Identity::Iban);
+                at = found.start() + length;
             }
         }
         if signs.longest_cluster >= 13 {
@@ -207,7 +215,10 @@ fn stands_alone(content: &str, found: Range<usize>) -> bool {
     let (before, after) = (&content[..found.start], &content[found.end..]);
     let separators = [' ', '.', '-', '/', ','];
     let digit_before = before.strip_suffix(separators).unwrap_or(before).ends_with(|last: char| last.is_ascii_digit());
-    let digit_after = after.strip_prefix(separators).unwrap_or(after).starts_with(|next: char| next.is_ascii_digit());
+    let rest = after.strip_prefix(separators).unwrap_or(after);
+    // A row of numbers goes on in pairs; five digits after a space are a postcode.
+    let is_postcode = after.starts_with(' ') && rest.bytes().take_while(u8::is_ascii_digit).count() == 5;
+    let digit_after = rest.starts_with(|next: char| next.is_ascii_digit()) && !is_postcode;
     // « lot 0612345678A », but « 0612345678Fax ».
     let mut next = after.chars();
     let is_code = next.next().is_some_and(char::is_alphabetic) && !next.next().is_some_and(char::is_lowercase);

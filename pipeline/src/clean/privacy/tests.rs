@@ -87,6 +87,14 @@ fn the_labelled_set_is_met() {
 }
 
 #[test]
+fn what_stands_beside_a_number_does_not_hide_it() {
+    let check = |text: &str, expected: &str| assert_eq!(redact(PrivacyLevel::Standard, text), expected);
+    check("Réf AB12 compte FR76 3000 6000 0112 3456 7890 189 merci", "Réf AB12 compte [IBAN] merci");
+    check("Tél 01 23 45 67 89 75013 Paris", "Tél [TELEPHONE] 75013 Paris");
+    check(&"a@b.fr, ".repeat(20_000), &"[EMAIL], ".repeat(20_000));
+}
+
+#[test]
 fn the_level_and_the_exceptions_are_respected() {
     let text = "Mme Durand, tél. 01 23 45 67 89, a@b.fr";
     assert_eq!(redact(PrivacyLevel::Off, text), text);
