@@ -53,6 +53,8 @@ pub enum ResumeError {
     Stream,
     #[error("{0}: is damaged: delete the output folder and start again")]
     Damaged(PathBuf),
+    #[error("{0}: is damaged: delete the output folder and start again")]
+    NotJson(PathBuf, #[source] serde_json::Error),
     #[error("{path}: cannot be read")]
     Io { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -189,7 +191,7 @@ pub struct Unfinished {
 /// How a run begins.
 pub enum Start<S> {
     New(Unfinished),
-    GoOn(Unfinished, Checkpoint<S>, Rows),
+    GoOn(Unfinished, Box<(Checkpoint<S>, Rows)>),
     /// There is nothing left to do.
     Finished,
 }
@@ -254,18 +256,18 @@ impl Unfinished {
         if ContentHash::of(json).to_string().as_bytes() != hash {
             return Err(damaged());
         }
-        let checkpoint: Checkpoint<S> = serde_json::from_slice(json).map_err(|_| damaged())?;
+        let checkpoint: Checkpoint<S> = serde_json::from_slice(json).map_err(|source| ResumeError::NotJson(path.clone(), source))?;
         let rows = match &checkpoint.rows {
             Some(info) => self.read_rows(info)?,
             None => Rows::default(),
         };
         self.next_rows = checkpoint.rows.as_ref().and_then(|info| rows_number(&info.file)).map_or(0, |number| number + 1);
-        Ok(Start::GoOn(self, checkpoint, rows))
+        Ok(Start::GoOn(self, Box::new((checkpoint, rows))))
     }
 
     fn check_identity(&self, output: &Path, identity: &Identity) -> Result<(), ResumeError> {
         let path = self.folder.join(RUN_FILE);
-        let before: Identity = serde_json::from_slice(&read(&path)?).map_err(|_| ResumeError::Damaged(path))?;
+        let before: Identity = serde_json::from_slice(&read(&path)?).map_err(|source| ResumeError::NotJson(path, source))?;
         let differences = before.differences(identity);
         if differences.is_empty() { Ok(()) } else { Err(ResumeError::Changed { folder: output.to_owned(), differences }) }
     }

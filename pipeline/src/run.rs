@@ -103,12 +103,12 @@ struct Step<T> {
     item: Option<T>,
     /// Bytes that reading it took from the file, compressed as it is.
     file_bytes: u64,
-    _permits: Permits,
+    permits: Permits,
 }
 
 impl<T> Step<T> {
     fn map<U>(self, work: impl FnOnce(T) -> U) -> Step<U> {
-        Step { number: self.number, item: self.item.map(work), file_bytes: self.file_bytes, _permits: self._permits }
+        Step { number: self.number, item: self.item.map(work), file_bytes: self.file_bytes, permits: self.permits }
     }
 }
 
@@ -138,7 +138,10 @@ pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> R
     let identity = identity("build", task, encoder.hash())?;
     let (unfinished, checkpoint, rows) = match Unfinished::enter::<ShardInfo>(output, MANIFEST_FILE, &identity, resume)? {
         Start::New(unfinished) => (unfinished, Checkpoint { totals: corpus.nothing_counted(), ..Checkpoint::default() }, Rows::default()),
-        Start::GoOn(unfinished, checkpoint, rows) => (unfinished, checkpoint, rows),
+        Start::GoOn(unfinished, state) => {
+            let (checkpoint, rows) = *state;
+            (unfinished, checkpoint, rows)
+        }
         Start::Finished => return Ok(read_manifest(output)?),
     };
     let judge = new_judge(config, unfinished.folder(), &checkpoint.dedup, checkpoint.next_id)?;
@@ -184,7 +187,7 @@ pub fn build_part(
     let identity = identity(&format!("part {part} of {of}"), task, encoder.hash())?;
     let (mut unfinished, mut checkpoint) = match Unfinished::enter::<FileInfo>(output, PART_FILE, &identity, resume)? {
         Start::New(unfinished) => (unfinished, Checkpoint { totals: corpus.nothing_counted(), ..Checkpoint::default() }),
-        Start::GoOn(unfinished, checkpoint, _) => (unfinished, checkpoint),
+        Start::GoOn(unfinished, state) => (unfinished, state.0),
         Start::Finished => return Ok(read_part(output)?),
     };
     let mut writer = PartWriter::new(output.to_owned(), &config.write, std::mem::take(&mut checkpoint.finished))?;
@@ -200,7 +203,9 @@ pub fn build_part(
                 let Some(batch) = step.item else { return Ok(Some(())) };
                 tally.count_batch(&batch);
                 let rows: Vec<DocumentRow> = batch.documents.iter().map(|document| document.row.clone()).collect();
-                rows.iter().for_each(|row| tally.count_document(row));
+                for row in &rows {
+                    tally.count_document(row);
+                }
                 if writer.push(&rows, batch.documents.iter().map(|document| batch.text(document)))? {
                     let (finished, totals) = (writer.finished().to_vec(), tally.totals.clone());
                     unfinished.save(Checkpoint { position: batch.next, finished, totals, ..Checkpoint::default() }, &Rows::default())?;
@@ -243,7 +248,9 @@ pub fn clean(task: Task<'_>, output: &Path, dropped: Option<&Path>) -> Result<To
         for step in steps {
             let Some((lines, batch)) = step.item else { return Ok(Some(())) };
             tally.count_batch(&batch);
-            batch.documents.iter().for_each(|document| tally.count_document(&document.row));
+            for document in &batch.documents {
+                tally.count_document(&document.row);
+            }
             kept_lines.write(&lines.kept)?;
             dropped_lines.as_mut().map_or(Ok(()), |writer| writer.write(&lines.dropped))?;
             progress.advance(Stage::Write, step.file_bytes);
@@ -411,7 +418,7 @@ fn read_all(
             is_wanted = !stop.load(Ordering::Relaxed)
                 && permits.take(chunk.bytes.len()).is_some_and(|permits| {
                     let item = Some(ReadChunk { chunk, file: *file, next });
-                    deliver(to_prepare, Step { number, item, file_bytes: file_bytes_now - file_bytes_before, _permits: permits })
+                    deliver(to_prepare, Step { number, item, file_bytes: file_bytes_now - file_bytes_before, permits })
                 });
             number += 1;
             file_bytes_before = file_bytes_now;
@@ -425,7 +432,7 @@ fn read_all(
         }
     }
     if let Some(permits) = permits.take(0) {
-        deliver(to_prepare, Step { number, item: None, file_bytes: 0, _permits: permits });
+        deliver(to_prepare, Step { number, item: None, file_bytes: 0, permits });
     }
     Ok(())
 }

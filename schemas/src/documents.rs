@@ -30,6 +30,16 @@ pub enum Verdict {
     Language(Language),
     /// The text is in no language that could be named.
     LanguageUnknown,
+    /// Rules of `clean.quality`, see the settings of the same section.
+    TooShort,
+    TooManyDigits,
+    TooManySymbols,
+    Code,
+    LongWords,
+    PlaceholderText,
+    TooFewStopWords,
+    RepetitiveLines,
+    RepetitiveWords,
     /// The text equals that of an earlier document, which `duplicate_of` names.
     Duplicate,
     /// The text resembles that of an earlier document, which `duplicate_of` names.
@@ -60,7 +70,7 @@ const LANGUAGE_PREFIX: &str = "language_";
 
 impl Verdict {
     /// Every verdict that does not name a language.
-    pub const PLAIN: [Self; 10] = [
+    pub const PLAIN: [Self; 19] = [
         Self::Keep,
         Self::InvalidJson,
         Self::MissingText,
@@ -71,6 +81,15 @@ impl Verdict {
         Self::NearDuplicate,
         Self::RepeatedParagraphs,
         Self::SampledOut,
+        Self::TooShort,
+        Self::TooManyDigits,
+        Self::TooManySymbols,
+        Self::Code,
+        Self::LongWords,
+        Self::PlaceholderText,
+        Self::TooFewStopWords,
+        Self::RepetitiveLines,
+        Self::RepetitiveWords,
     ];
 
     /// The word in the `verdict` column and in the manifest's counts.
@@ -87,6 +106,15 @@ impl Verdict {
             Self::NearDuplicate => "near_duplicate",
             Self::RepeatedParagraphs => "repeated_paragraphs",
             Self::SampledOut => "sampled_out",
+            Self::TooShort => "too_short",
+            Self::TooManyDigits => "too_many_digits",
+            Self::TooManySymbols => "too_many_symbols",
+            Self::Code => "code",
+            Self::LongWords => "long_words",
+            Self::PlaceholderText => "placeholder_text",
+            Self::TooFewStopWords => "too_few_stop_words",
+            Self::RepetitiveLines => "repetitive_lines",
+            Self::RepetitiveWords => "repetitive_words",
         })
     }
 

@@ -55,7 +55,7 @@ fn notes(count: usize) -> String {
 }
 
 /// Every file below `folder` with its content, by name.
-fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in folder.read_dir().expect("a folder") {
         let path = entry.expect("an entry").path();

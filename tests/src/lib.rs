@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod end_to_end;
 #[cfg(test)]
+mod interruption;
+#[cfg(test)]
 mod programs;
 #[cfg(test)]
 mod structure;

@@ -17,7 +17,7 @@ pub(super) fn classify(character: char) -> Class {
         '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => Class::LineEnd,
         ' ' | '\t' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Class::Space,
         // The other C0 and C1 controls, soft hyphen, Arabic letter mark, Mongolian vowel separator, zero-width characters and directional marks,
-        // embeddings and isolates, word joiner and invisible operators, byte order mark, interlinear annotation.
+        // embeddings and isolates, word joiner and invisible operators, byte order mark, interlinear annotation; and U+FFFD, which stands for what is lost.
         '\0'..='\u{1f}'
         | '\u{7f}'..='\u{9f}'
         | '\u{ad}'
@@ -27,9 +27,9 @@ pub(super) fn classify(character: char) -> Class {
         | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
         | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}' => Class::Removed,
-        // U+FFFD stands for what is lost. Private signs mean something only in the font they were made for.
-        '\u{fffd}' => Class::Removed,
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{fffd}' => Class::Removed,
+        // These mean something only in the font that they were made for.
         '\u{e000}'..='\u{f8ff}' => private(character).map_or(Class::Removed, Class::Unified),
         // DrBERT's corpus and its tokenizers' normalisation hold the ASCII apostrophe: two forms would split every elided word's counts.
         '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2bc}' => Class::Unified("'"),

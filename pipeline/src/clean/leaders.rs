@@ -1,8 +1,17 @@
 //! Rows of dots or strokes that lead from an entry to its page or dose.
 
-/// Whether the text may have one.
+/// Whether the text may have one: two of the marks side by side, or with a space between them.
 pub(super) fn are_suspected(text: &str) -> bool {
-    ["....", "……", ". . . .", "____", "…..", "..…"].iter().any(|row| memchr::memmem::find(text.as_bytes(), row.as_bytes()).is_some())
+    let bytes = text.as_bytes();
+    let mark_at = |at: usize| match bytes.get(at..).unwrap_or_default() {
+        [b'.' | b'_', ..] => 1,
+        [0xE2, 0x80, 0xA6, ..] => 3,
+        _ => 0,
+    };
+    memchr::memchr3_iter(b'.', b'_', 0xE2, bytes).any(|at| {
+        let next = at + mark_at(at);
+        next > at && (mark_at(next) > 0 || (bytes.get(next) == Some(&b' ') && mark_at(next + 1) > 0))
+    })
 }
 
 /// Replaces every row of at least four dots or strokes, or two ellipses, in the part of the text from `start` on by one ellipsis between spaces; returns

@@ -57,7 +57,9 @@ impl LineMender {
         for line in text.split('\n') {
             let change = if line.is_empty() { None } else { self.unwanted(line) };
             if line.is_empty() || change.is_some() {
-                change.into_iter().for_each(|change| counts.add(change, 1));
+                if let Some(change) = change {
+                    counts.add(change, 1);
+                }
                 after_blank |= line.is_empty();
                 is_next = false;
                 continue;

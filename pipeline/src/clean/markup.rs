@@ -57,9 +57,11 @@ const MAX_ENTITY: usize = 12;
 
 /// Whether there may be markup.
 pub(super) fn is_suspected(text: &str) -> bool {
-    memchr::memchr2(b'<', b'&', text.as_bytes()).is_some()
-        || memchr::memmem::find(text.as_bytes(), b"](").is_some()
-        || memchr::memmem::find(text.as_bytes(), b";base64,").is_some()
+    memchr::memchr2(b'<', b'&', text.as_bytes()).is_some() || may_have_links(text)
+}
+
+fn may_have_links(text: &str) -> bool {
+    ["](", "{.", "{#", ";base64,"].iter().any(|sign| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some())
 }
 
 /// Appends the text without markup; returns how many tags, entities and links were replaced.
@@ -164,10 +166,10 @@ fn raised(text: &str, is_superscript: bool, out: &mut String) -> Option<usize> {
 /// Replaces Markdown's links by their text, and removes attributes and embedded images.
 fn strip_links(out: &mut String, start: usize) -> u64 {
     static LINKS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]|\([^()\s]*\)){1,2000}(?: "[^"\n]*")?\)(?:\{[^{}\n]{1,300}\})?|[a-z]+:[a-z/+.-]+;base64,[A-Za-z0-9+/=]{16,}"#).expect("a tested pattern")
+        Regex::new(r#"!?\[([^\[\]\n]{0,300})\]\((?:[^()\s]|\([^()\s]*\)){1,2000}(?: "[^"\n]*")?\)(?:\{[^{}\n]{1,300}\})?|\{[.#][A-Za-z][\w-]*(?: [^{}\n]{0,300})?\}|[a-z]+:[a-z/+.-]+;base64,[A-Za-z0-9+/=]{16,}"#).expect("a tested pattern")
     });
     let tail = &out[start..];
-    if memchr::memmem::find(tail.as_bytes(), b"](").is_none() && memchr::memmem::find(tail.as_bytes(), b";base64,").is_none() {
+    if !may_have_links(tail) {
         return 0;
     }
     let mut count = 0;
@@ -214,6 +216,7 @@ mod tests {
             strip("Voir [la fiche](https://exemple.fr/a_(b) \"titre\"){.externe target=\"_blank\"} et ![logo](x.png)."),
             "Voir la fiche et logo."
         );
+        assert_eq!(strip("{.si-vaccine} Isolez-vous. {#titre .grand}"), " Isolez-vous. ");
         assert_eq!(strip("data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="), "");
     }
 

@@ -11,6 +11,7 @@ mod lines;
 mod markup;
 mod mojibake;
 mod privacy;
+mod quality;
 
 pub use counts::{Change, CleanCounts};
 pub use language::is_known_language;
@@ -23,6 +24,7 @@ use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 use language::LanguageFilter;
 use lines::LineMender;
 use privacy::PrivacyFilter;
+use quality::QualityFilter;
 use schemas::documents::Verdict;
 
 use crate::config::CleanConfig;
@@ -49,6 +51,7 @@ pub struct Cleaner {
     /// A text between two steps.
     regular: String,
     language: LanguageFilter,
+    quality: QualityFilter,
     privacy: PrivacyFilter,
 }
 
@@ -62,6 +65,7 @@ impl Cleaner {
             lines: LineMender::default(),
             regular: String::new(),
             language: LanguageFilter::new(&config.language),
+            quality: QualityFilter::new(&config.quality, &config.language),
             privacy: PrivacyFilter::new(&config.privacy),
         }
     }
@@ -75,6 +79,9 @@ impl Cleaner {
             return Verdict::Empty;
         }
         if let Some(verdict) = self.language.judge(out, start, counts) {
+            return verdict;
+        }
+        if let Some(verdict) = self.quality.judge(&out[start..]) {
             return verdict;
         }
         self.privacy.redact(out, start, counts);

@@ -188,7 +188,7 @@ impl Run {
     /// found in one or two reads; every guess that fails halves what is left at least.
     fn lower_bound(&self, band: usize, wanted: u64, block: &mut Vec<u64>) -> Result<u64, DedupError> {
         let (mut low, mut high) = (0, self.starts[band + 1] - self.starts[band]);
-        let mut guess = (u128::from(wanted) * u128::from(high) >> 64) as u64;
+        let mut guess = ((u128::from(wanted) * u128::from(high)) >> 64) as u64;
         while low < high {
             let first = guess.saturating_sub(BLOCK as u64 / 2).clamp(low, high - 1);
             self.read(band, first, block)?;

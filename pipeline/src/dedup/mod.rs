@@ -128,7 +128,7 @@ impl Deduplicator {
         }
         let (kept, dropped): (Vec<Paragraph>, Vec<Paragraph>) = self.split(paragraphs);
         let dropped_paragraphs = ranges(&dropped, text_bytes);
-        if text_bytes > 0 && dropped_paragraphs == [0..text_bytes] {
+        if text_bytes > 0 && dropped_paragraphs.first() == Some(&(0..text_bytes)) {
             return Ok(Judgement::RepeatedParagraphs);
         }
         let record = Record { id, key: key.0, near, paragraphs: kept.iter().map(|paragraph| paragraph.hash).collect() };

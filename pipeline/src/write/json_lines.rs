@@ -50,7 +50,11 @@ impl JsonLinesWriter {
             let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidFilename)?;
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let file = OutputFile::create(folder, name)?;
-            Ok(if name.ends_with(".zst") { Stream::Zstd(zstd::Encoder::new(file, zstd_level)?) } else { Stream::Plain(file) })
+            Ok(if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zst")) {
+                Stream::Zstd(zstd::Encoder::new(file, zstd_level)?)
+            } else {
+                Stream::Plain(file)
+            })
         };
         let stream = create().map_err(|source| WriteError::Io { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), stream })

@@ -176,8 +176,7 @@ impl NumberRules {
             let octets: Option<Vec<u8>> = (1..=4).map(|group| found[group].parse().ok()).collect();
             let (Some(octets), Some(whole)) = (octets, found.get(0)) else { continue };
             let (before, after) = (&content[..whole.start()], &content[whole.end()..]);
-            let goes_on =
-                |text: &str| text.starts_with(|next: char| next == '.') && text[1..].starts_with(|next: char| next.is_ascii_digit());
+            let goes_on = |text: &str| text.starts_with('.') && text[1..].starts_with(|next: char| next.is_ascii_digit());
             // Any address, and the machine itself.
             let is_nobody = octets[0] == 0 || octets[0] == 127;
             if is_nobody || before.ends_with('.') || goes_on(after) || (self.version_context.is_match(before) && !before.ends_with("//")) {

@@ -1,0 +1,198 @@
+//! A build that is interrupted, wherever that happens, ends as if it had not been.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+
+use crate::{
+    end_to_end::contents,
+    programs::{command, run, run_ok},
+};
+
+const KILLS: usize = 50;
+/// Small shards and windows, so that there is much to be interrupted; the words are of no language.
+const SETTINGS: [&str; 8] = [
+    "--set",
+    "write.shard_size_mib=1",
+    "--set",
+    "pack.window_tokens=65536",
+    "--set",
+    "clean.language=any",
+    "--set",
+    "clean.quality.enabled=false",
+];
+
+/// A generator of numbers that are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+/// Documents of invented words, with copies, near copies and a repeated paragraph among them.
+fn write_corpus(folder: &Path) {
+    let mut numbers = Numbers(7);
+    let syllables = ["ra", "mi", "to", "le", "pu", "chi", "da", "né", "vo", "gra", "si", "mou", "fé", "ber", "lan", "cou"];
+    let little = ["le", "la", "de", "des", "et", "dans", "pour", "une", "est", "par", "avec", "sur"];
+    let mut before: Vec<String> = Vec::new();
+    for file in 0..4 {
+        let mut text = String::new();
+        for _ in 0..1500 {
+            let kind = numbers.next(10);
+            let mut document = if kind == 0 && !before.is_empty() {
+                before[numbers.next(before.len() as u64) as usize].clone()
+            } else {
+                let words = (0..60 + numbers.next(200)).map(|place| {
+                    if place % 2 == 0 {
+                        little[numbers.next(12) as usize].to_owned()
+                    } else {
+                        (0..2 + numbers.next(3)).map(|_| syllables[numbers.next(16) as usize]).collect()
+                    }
+                });
+                words.collect::<Vec<String>>().join(" ")
+            };
+            if kind == 1 && !before.is_empty() {
+                document = before[numbers.next(before.len() as u64) as usize].replacen(" dans ", " sous ", 1);
+            }
+            if kind == 2 {
+                document.push_str(
+                    "\nCe document est fourni à titre d'information et ne remplace pas l'avis de votre médecin ou de votre pharmacien.",
+                );
+            }
+            before.push(document.clone());
+            text.push_str(&document);
+            text.push_str("\n\n");
+        }
+        fs::write(folder.join(format!("{file}.txt")), text).expect("written");
+    }
+}
+
+struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        fs::create_dir(bench.folder.path().join("corpus")).expect("created");
+        write_corpus(&bench.folder.path().join("corpus"));
+        run_ok(
+            "nachos",
+            &[
+                "train-tokenizer",
+                "--input",
+                &bench.path("corpus"),
+                "--output",
+                &bench.path("tokenizer"),
+                "--vocab-size",
+                "300",
+                "--set",
+                "clean.language=any",
+            ],
+        );
+        bench
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn build(&self, output: &str, more: &[&str]) -> Command {
+        let mut build = command("nachos");
+        build.args(["build", "--input", &self.path("corpus"), "--tokenizer", &self.path("tokenizer"), "--output", &self.path(output)]);
+        build.args(SETTINGS).args(more).stderr(Stdio::null());
+        build
+    }
+
+    fn build_ok(&self, output: &str, more: &[&str]) {
+        assert!(self.build(output, more).status().expect("started").success(), "{output} {more:?}");
+    }
+}
+
+#[test]
+fn a_build_that_is_killed_again_and_again_ends_byte_identical() {
+    let bench = Bench::new();
+    let start = Instant::now();
+    bench.build_ok("whole", &[]);
+    let whole_time = start.elapsed().as_micros() as u64;
+    let expected = contents(&bench.folder.path().join("whole"));
+    let shards = expected.iter().filter(|(name, _)| name.to_string_lossy().starts_with("shard-")).count();
+    assert!(shards > 2, "{shards} shards are too few to be interrupted between");
+    let (mut numbers, mut kills, mut runs) = (Numbers(1), 0, 0);
+    while kills < KILLS {
+        runs += 1;
+        let output = format!("run-{runs}");
+        loop {
+            let threads = (1 + numbers.next(3)).to_string();
+            let mut build = bench.build(&output, &["--resume", "--threads", &threads]).spawn().expect("started");
+            sleep(Duration::from_micros(numbers.next(whole_time + whole_time / 10)));
+            if let Some(status) = build.try_wait().expect("a child") {
+                assert!(status.success());
+                break;
+            }
+            if numbers.next(3) == 0 {
+                let id = build.id().to_string();
+                assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill").success());
+            } else {
+                build.kill().expect("killed");
+            }
+            build.wait().expect("a child");
+            kills += 1;
+        }
+        assert!(contents(&bench.folder.path().join(&output)) == expected, "{output}, after {kills} kills");
+    }
+}
+
+#[test]
+fn only_the_run_that_was_interrupted_goes_on() {
+    let bench = Bench::new();
+    let check = |more: &[&str], expected: &str| {
+        let arguments =
+            ["build", "--input", &bench.path("corpus"), "--tokenizer", &bench.path("tokenizer"), "--output", &bench.path("out")];
+        let ended = run("nachos", &[&arguments, &SETTINGS[..], more].concat());
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    };
+    // Killed as soon as there is a checkpoint.
+    let mut build = bench.build("out", &[]).spawn().expect("started");
+    let checkpoint = bench.folder.path().join("out/unfinished/checkpoint.json");
+    while !checkpoint.exists() && build.try_wait().expect("a child").is_none() {
+        sleep(Duration::from_millis(1));
+    }
+    check(&[], "another run is writing into this folder");
+    build.kill().expect("killed");
+    build.wait().expect("a child");
+    if bench.folder.path().join("out/manifest.json").exists() {
+        return; // The machine was too quick for this test.
+    }
+    check(&[], "holds an unfinished run: add --resume");
+    check(&["--resume", "--set", "dedup.near.threshold=0.7"], "dedup.near.threshold was 0.8, and is 0.7");
+    let file = bench.folder.path().join("corpus/3.txt");
+    let text = fs::read(&file).expect("a file");
+    fs::write(&file, [&text[..], b"\n\nfin\n"].concat()).expect("written");
+    check(&["--resume"], "3.txt is not what it was");
+}
+
+#[test]
+fn the_parts_of_a_build_make_the_whole() {
+    let bench = Bench::new();
+    bench.build_ok("whole", &[]);
+    for part in ["3/3", "1/3", "2/3"] {
+        bench.build_ok(&format!("part-{}", &part[..1]), &["--part", part]);
+    }
+    let parts: Vec<String> = ["part-2", "part-1", "part-3"].iter().map(|part| bench.path(part)).collect();
+    run_ok("nachos", &["merge", &parts[0], &parts[1], &parts[2], "--output", &bench.path("merged")]);
+    let folder = bench.folder.path();
+    assert!(contents(&folder.join("merged")) == contents(&folder.join("whole")));
+    let ended = run("nachos", &["merge", &parts[0], &parts[1], "--output", &bench.path("lacking")]);
+    assert!(ended.code == Some(1) && ended.stderr.contains("expected each of the parts 1 to 3 once, found [1, 2]"), "{}", ended.stderr);
+}
