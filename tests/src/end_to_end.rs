@@ -54,8 +54,14 @@ fn notes(count: usize) -> String {
     (0..count).map(note).collect()
 }
 
-/// Every file below `folder` with its content, by name.
-pub(crate) fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+/// Every file below `folder` with its content, by its name in it.
+pub(crate) fn contents_by_name(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let name = |path: &Path| path.strip_prefix(folder).expect("below").display().to_string();
+    contents(folder).into_iter().map(|(path, bytes)| (name(&path), bytes)).collect()
+}
+
+/// Every file below `folder` with its content, by its path.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in folder.read_dir().expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -111,11 +117,8 @@ fn losses(path: &str) -> Vec<f64> {
 fn the_directory_does_not_depend_on_threads_nor_on_how_often_it_is_built() {
     let corpus = Corpus::build();
     corpus.build_shards("again", &["--threads", "7"]);
-    let relative = |name: &str| -> Vec<_> {
-        let root = corpus.folder.path().join(name);
-        contents(&root).into_iter().map(|(path, bytes)| (path.strip_prefix(&root).expect("below").to_owned(), bytes)).collect()
-    };
-    assert!(relative("shards") == relative("again"));
+    let found = |name: &str| contents_by_name(&corpus.folder.path().join(name));
+    assert!(found("shards") == found("again"));
 }
 
 #[test]
