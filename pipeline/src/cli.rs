@@ -19,7 +19,7 @@ use pipeline::{
     progress::say,
     run::{self, Task},
     tokenize::Algorithm,
-    verify,
+    trace, verify,
 };
 use schemas::{
     manifest::{Manifest, Totals},
@@ -151,6 +151,9 @@ struct Inspect {
     /// Ask a question over the tables `shards` and `documents`
     #[arg(long, value_name = "QUERY")]
     sql: Option<String>,
+    /// Show where a document came from, what became of it, and every row that holds it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["rows", "sql"])]
+    document: Option<u64>,
 }
 
 /// The command line or the configuration is wrong: exit code 2.
@@ -315,9 +318,10 @@ fn verify_directory(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn inspect_directory(arguments: &Inspect) -> anyhow::Result<()> {
-    let answer = match &arguments.sql {
-        Some(query) => inspect::query(&arguments.dir, query)?,
-        None => inspect::overview(&arguments.dir, arguments.rows)?,
+    let answer = match (&arguments.sql, arguments.document) {
+        (Some(query), _) => inspect::query(&arguments.dir, query)?,
+        (None, Some(id)) => trace::document(&arguments.dir, id)?,
+        (None, None) => inspect::overview(&arguments.dir, arguments.rows)?,
     };
     match io::stdout().lock().write_all(answer.as_bytes()) {
         // The reader, `head` for example, has seen enough.

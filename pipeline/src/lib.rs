@@ -21,4 +21,5 @@ pub mod resume;
 pub mod run;
 
 pub mod inspect;
+pub mod trace;
 pub mod verify;

@@ -193,6 +193,18 @@ fn the_parts_of_a_build_make_the_whole() {
     run_ok("nachos", &["merge", &parts[0], &parts[1], &parts[2], "--output", &bench.path("merged")]);
     let folder = bench.folder.path();
     assert!(contents_by_name(&folder.join("merged")) == contents_by_name(&folder.join("whole")));
+    let whole = bench.path("whole");
+    let kept = "select id, tokens from documents where verdict = 'keep' order by id desc limit 1";
+    let last = run_ok("nachos", &["inspect", &whole, "--sql", kept]);
+    let (id, tokens) = last.lines().nth(1).and_then(|row| row.trim().split_once(' ')).expect("a row");
+    let traced = run_ok("nachos", &["inspect", &whole, "--document", id]);
+    assert!(traced.contains("3.txt") && traced.contains("verdict       keep"), "{traced}");
+    let held: u64 = traced
+        .lines()
+        .filter_map(|line| line.split_once("(tokens ")?.1.strip_suffix(')')?.split_once(" to "))
+        .map(|(start, end)| end.parse::<u64>().expect("a place") - start.parse::<u64>().expect("a place"))
+        .sum();
+    assert_eq!(held.to_string(), tokens.trim(), "{traced}");
     let ended = run("nachos", &["merge", &parts[0], &parts[1], "--output", &bench.path("lacking")]);
     assert!(ended.code == Some(1) && ended.stderr.contains("expected each of the parts 1 to 3 once, found [1, 2]"), "{}", ended.stderr);
 }
