@@ -1,6 +1,7 @@
 //! Documents as JSON lines.
 
 use std::{
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -29,14 +30,14 @@ pub fn append_json_line(id: u64, source: &str, row: &DocumentRow, text: &str, ou
     out.push(b'\n');
 }
 
-/// A file of JSON lines, zstd-compressed if its name ends in `.zst`; `-` is standard output.
+/// A file of JSON lines, zstd-compressed if its name ends in `.zst`; `-` is standard output. A device or a pipe is written to, never replaced.
 pub struct JsonLinesWriter {
     path: PathBuf,
     stream: Stream,
 }
 
 enum Stream {
-    StandardOutput(io::BufWriter<io::Stdout>),
+    Unnamed(io::BufWriter<Box<dyn Write>>),
     Plain(OutputFile),
     Zstd(zstd::Encoder<'static, OutputFile>),
 }
@@ -45,7 +46,10 @@ impl JsonLinesWriter {
     pub fn create(path: &Path, zstd_level: i32) -> Result<Self, WriteError> {
         let create = || -> io::Result<Stream> {
             if path.as_os_str() == "-" {
-                return Ok(Stream::StandardOutput(io::BufWriter::new(io::stdout())));
+                return Ok(Stream::Unnamed(io::BufWriter::new(Box::new(io::stdout()))));
+            }
+            if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+                return Ok(Stream::Unnamed(io::BufWriter::new(Box::new(fs::OpenOptions::new().write(true).open(path)?))));
             }
             let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidFilename)?;
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -62,7 +66,7 @@ impl JsonLinesWriter {
 
     pub fn write(&mut self, lines: &[u8]) -> Result<(), WriteError> {
         match &mut self.stream {
-            Stream::StandardOutput(out) => out.write_all(lines),
+            Stream::Unnamed(out) => out.write_all(lines),
             Stream::Plain(file) => file.write_all(lines),
             Stream::Zstd(encoder) => encoder.write_all(lines),
         }
@@ -71,10 +75,28 @@ impl JsonLinesWriter {
 
     pub fn finish(self) -> Result<(), WriteError> {
         match self.stream {
-            Stream::StandardOutput(mut out) => out.flush(),
+            Stream::Unnamed(mut out) => out.flush(),
             Stream::Plain(file) => file.publish().map(drop),
             Stream::Zstd(encoder) => encoder.finish().and_then(OutputFile::publish).map(drop),
         }
         .map_err(|source| WriteError::Io { path: self.path, source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_written_to_and_not_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("pipe.jsonl");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        let reader = std::process::Command::new("cat").arg(&path).stdout(std::process::Stdio::piped()).spawn().expect("cat");
+        let mut writer = JsonLinesWriter::create(&path, 3).expect("opened");
+        writer.write(b"{}\n").expect("written");
+        writer.finish().expect("finished");
+        assert_eq!(reader.wait_with_output().expect("cat").stdout, b"{}\n");
+        assert!(!path.metadata().expect("the pipe").is_file());
     }
 }
