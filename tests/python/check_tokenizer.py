@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import sentencepiece
-from check_shards import CORPUS, ROOT, Shards, build, clean, contents, decompressed, expect, failures, nachos
+from check_shards import CORPUS, PLAIN, ROOT, Shards, build, clean, contents, decompressed, expect, failures, nachos
 from transformers import AutoTokenizer
 
 FIRST_ENTRIES = ["<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>", "<unk>NOTUSED", "<s>", "</s>"]
@@ -126,8 +126,10 @@ def check_ids(tokenizer, folder, lines, output, name):
 def check_pieces(tokenizer, text, vocab_size, folder):
     """SentencePiece with DrBERT's settings learns nearly the same pieces; counts that tie are broken in another order."""
     model = folder / "sentencepiece"
+    cleaned = folder / "cleaned.txt"
+    cleaned.write_text("".join(clean(line) + "\n" for line in text.read_text(encoding="utf-8").split("\n")), encoding="utf-8")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(text), model_prefix=str(model), model_type="bpe", vocab_size=vocab_size, character_coverage=0.9995, normalization_rule_name="nmt_nfkc", minloglevel=2
+        input=str(cleaned), model_prefix=str(model), model_type="bpe", vocab_size=vocab_size, character_coverage=0.9995, normalization_rule_name="nmt_nfkc", minloglevel=2
     )
     reference = sentencepiece.SentencePieceProcessor(model_file=f"{model}.model")
     theirs = {reference.id_to_piece(index) for index in range(3, reference.get_piece_size())}
@@ -140,7 +142,7 @@ def check_pieces(tokenizer, text, vocab_size, folder):
 
 
 def train(inputs, output, *more):
-    done = nachos("train-tokenizer", "--input", *inputs, "--output", output, *more)
+    done = nachos("train-tokenizer", "--input", *inputs, "--output", output, *PLAIN, *more)
     if done.returncode != 0:
         sys.exit(f"FAIL nachos train-tokenizer into {output}: {done.stderr.decode()}")
     return output

@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn a_long_document_keeps_its_smallest_shingles() {
-        let text: String = (0..20_000).map(|number| format!("mot{} ", number * 7919 % 15_013)).collect();
+        let words: Vec<_> = (0..20_000).map(|number| format!("mot{} ", number * 7919 % 15_013)).collect();
+        let text = words.concat();
         let mut all = FeatureExtractor::new(&DedupConfig::default());
         let sketch = all.shingles(&text).expect("long").sketch;
         let (mut every, mut window) = (Vec::new(), Vec::new());

@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn the_parts_are_the_whole_wherever_they_are_cut() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let text: String = (0..40).map(|number| format!("ligne {number}\nsuite\n{}", ["", "\n", " \t\r\n\n"][number % 3])).collect();
+        let lines: Vec<_> = (0..40).map(|number| format!("ligne {number}\nsuite\n{}", ["", "\n", " \t\r\n\n"][number % 3])).collect();
+        let text = lines.concat();
         std::fs::write(folder.path().join("a.txt"), &text).expect("written");
         std::fs::write(folder.path().join("b.txt"), "").expect("written");
         std::fs::write(folder.path().join("c.txt"), "fin sans saut de ligne").expect("written");

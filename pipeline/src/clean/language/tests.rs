@@ -132,7 +132,8 @@ proptest! {
             index if index - 2 < FRENCH.len() => FRENCH[index - 2].replace('\n', " "),
             index => FOREIGN[index - 2 - FRENCH.len()].1.to_owned(),
         };
-        let text: String = lines.iter().map(|&(index, blank)| format!("{}\n{}", line(index), if blank == 0 { "\n" } else { "" })).collect();
+        let lines: Vec<_> = lines.iter().map(|&(index, blank)| format!("{}\n{}", line(index), if blank == 0 { "\n" } else { "" })).collect();
+        let text = lines.concat();
         let text = text.trim_matches('\n').to_owned();
         if let Ok(once) = judge("fr", &text) {
             prop_assert_eq!(judge("fr", &once), Ok(once.clone()));
