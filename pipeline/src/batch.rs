@@ -9,7 +9,7 @@ use crate::{
     clean::{Change, CleanCounts, Cleaner},
     config::Config,
     corpus::Corpus,
-    dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark},
+    dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark, Memory},
     pack::{PackedSequence, Packer},
     read::{Chunk, CleanedRow, Framing},
     tokenize::Encoder,
@@ -143,6 +143,11 @@ pub struct Judge {
 impl Judge {
     pub fn new(deduplicator: Deduplicator, next_id: u64) -> Self {
         Self { deduplicator, next_id }
+    }
+
+    /// What deduplication holds in memory.
+    pub fn memory(&self) -> Memory {
+        self.deduplicator.memory()
     }
 
     /// `weight_of` gives the weight of a file's source.

@@ -463,6 +463,7 @@ fn judge_all(
             break;
         }
     }
+    log::info!("deduplication: {:?} bytes in memory", judge.memory());
     Ok(())
 }
 
