@@ -172,5 +172,6 @@ fn what_is_wrong_is_one_line_and_says_what_to_do() {
     build(&text, "tokenizer", "pack.max_seq_len=64", 1, "is not empty");
     check(&["verify", &tokenizer], 1, "no manifest.json");
     check(&["inspect", &shards, "--sql", "select nothing from shards"], 1, "the tables are shards (input_ids");
-    check(&["build"], 2, "--input");
+    check(&["build"], 2, "--tokenizer");
+    check(&["build", "--tokenizer", &tokenizer, "--output", &corpus.path("new")], 2, "no input: give --input PATH..., or [[sources]]");
 }
