@@ -177,7 +177,8 @@ fn resolve_one(given: &str, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Every readable file below `folder`, by name. Links to folders are not followed, so no loop can be entered.
+/// Every file below `folder` that its name says can be read, in the order of names; a link that leads nowhere is one too, and an error once it is opened. Links to folders
+/// are not followed, so no loop can be entered.
 fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
     let cannot_open = |source| ReadError::Open(folder.to_owned(), source);
     let mut entries: Vec<_> = folder.read_dir().map_err(cannot_open)?.collect::<Result<_, _>>().map_err(cannot_open)?;
@@ -186,7 +187,7 @@ fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
         let path = entry.path();
         if entry.file_type().map_err(cannot_open)?.is_dir() {
             walk(&path, inputs)?;
-        } else if path.is_file() {
+        } else if path.is_file() || !path.exists() {
             inputs.extend(Input::from_name(&path));
         }
     }
