@@ -9,7 +9,7 @@ use crate::{
     clean::{Change, CleanCounts, Cleaner},
     config::Config,
     corpus::Corpus,
-    dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark, Memory},
+    dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark},
     pack::{PackedSequence, Packer},
     read::{Chunk, CleanedRow, Framing},
     tokenize::Encoder,
@@ -145,9 +145,9 @@ impl Judge {
         Self { deduplicator, next_id }
     }
 
-    /// What deduplication holds in memory.
-    pub fn memory(&self) -> Memory {
-        self.deduplicator.memory()
+    /// Bytes that deduplication holds in memory.
+    pub fn memory_bytes(&self) -> usize {
+        self.deduplicator.memory_bytes()
     }
 
     /// `weight_of` gives the weight of a file's source.

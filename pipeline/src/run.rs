@@ -463,7 +463,7 @@ fn judge_all(
             break;
         }
     }
-    log::info!("deduplication: {:?} bytes in memory", judge.memory());
+    log::info!("deduplication: {} bytes in memory", judge.memory_bytes());
     Ok(())
 }
 

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DedupConfig {
+    /// Above this size the tables go on on the disk, in the output folder.
+    pub memory_mib: usize,
     pub exact: ExactDedupConfig,
     pub near: NearDedupConfig,
     pub paragraphs: ParagraphDedupConfig,
@@ -22,8 +24,6 @@ pub struct NearDedupConfig {
     pub enabled: bool,
     /// Documents are copies from this Jaccard similarity of their 5-word shingles on.
     pub threshold: f64,
-    /// Above this size the index goes on on the disk, in the output folder.
-    pub memory_mib: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,13 @@ pub struct ParagraphDedupConfig {
     pub min_bytes: usize,
 }
 
+impl Default for DedupConfig {
+    fn default() -> Self {
+        let (exact, near, paragraphs) = (ExactDedupConfig::default(), NearDedupConfig::default(), ParagraphDedupConfig::default());
+        Self { memory_mib: 2048, exact, near, paragraphs }
+    }
+}
+
 impl Default for ExactDedupConfig {
     fn default() -> Self {
         Self { enabled: true }
@@ -44,7 +51,7 @@ impl Default for ExactDedupConfig {
 
 impl Default for NearDedupConfig {
     fn default() -> Self {
-        Self { enabled: true, threshold: 0.8, memory_mib: 2048 }
+        Self { enabled: true, threshold: 0.8 }
     }
 }
 

@@ -145,6 +145,8 @@ impl Config {
             format!("{language:?}"),
             "\"any\" or the code of a language that can be recognised, like \"fr\"",
         )?;
+        let memory = self.dedup.memory_mib;
+        require(memory > 0, "dedup.memory_mib", memory.to_string(), "at least 1")?;
         let threshold = self.dedup.near.threshold;
         require((0.5..=1.0).contains(&threshold), "dedup.near.threshold", threshold.to_string(), "0.5 to 1.0")?;
         let copies = self.dedup.paragraphs.max_copies;

@@ -3,12 +3,14 @@
 //! One pass over the documents in input order; of several copies the first is kept. A document is compared with what was kept before it: by the hash of its text, then by
 //! the shingles that it shares with those that have a MinHash band in common with it, and at last paragraph by paragraph. Nothing depends on where files or chunks begin.
 //!
-//! Memory: 24 to 29 bytes a kept document for exact copies, 93 to 115 for near copies (nine bands of 8 bytes, between 68 and 85 % full, and the place in the log), 9 to 12 a
-//! distinct paragraph. Near copies take no more than `dedup.near.memory_mib`: beyond that their tables go on on the disk.
+//! Memory: 102 to 126 bytes a kept document (nine bands and the text's hash in tables of 8-byte entries that are 68 to 85 % full, and the place in the log), 9 to 12 a distinct
+//! paragraph. Beyond `dedup.memory_mib` it all goes on on the disk, in the output folder.
 
 mod features;
+mod index;
 mod log;
-mod lsh;
+mod places;
+mod runs;
 mod tables;
 mod words;
 
@@ -21,10 +23,11 @@ use std::{
 };
 
 use features::{Paragraph, Shingles, sort_distinct};
+use index::{Index, TEXT_COLUMN};
 use log::{Log, Record};
-use lsh::LshIndex;
+use places::Places;
 use serde::{Deserialize, Serialize};
-use tables::{KeyTable, ParagraphCounts};
+use tables::ParagraphCounts;
 
 use crate::config::DedupConfig;
 
@@ -62,14 +65,6 @@ impl Mark {
     }
 }
 
-/// Bytes in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    pub exact: usize,
-    pub near: usize,
-    pub paragraphs: usize,
-}
-
 /// The state of the stream. Documents are to be judged in input order.
 pub struct Deduplicator {
     exact: bool,
@@ -81,15 +76,12 @@ pub struct Deduplicator {
 }
 
 struct Tables {
-    exact: KeyTable,
-    near: LshIndex,
+    max_bytes: usize,
+    index: Index,
     paragraphs: ParagraphCounts,
-    /// The place of each kept document in the log, in pieces of a fixed length, so that growing copies nothing.
-    places: Vec<Vec<u64>>,
-    kept: u32,
+    /// The place of each kept document in the log.
+    places: Places,
 }
-
-const PLACES: usize = 1 << 16;
 
 impl Deduplicator {
     /// Begins a stream, with its files in the folder `scratch`.
@@ -103,11 +95,10 @@ impl Deduplicator {
             fs::remove_dir_all(scratch).map_err(|source| DedupError::Io { path: scratch.to_owned(), source })?;
         }
         let mut tables = Tables {
-            exact: KeyTable::default(),
-            near: LshIndex::new(scratch, config.near.memory_mib << 20),
-            paragraphs: ParagraphCounts::default(),
-            places: Vec::new(),
-            kept: 0,
+            max_bytes: config.memory_mib << 20,
+            index: Index::new(scratch),
+            paragraphs: ParagraphCounts::new(scratch),
+            places: Places::new(scratch),
         };
         let log = Log::open(scratch, mark.log_bytes, &mut |place, record| tables.enter(place, &record))?;
         let (threshold, max_copies) = (config.near.threshold, config.paragraphs.max_copies);
@@ -117,16 +108,16 @@ impl Deduplicator {
     pub fn judge(&mut self, id: u64, features: Features) -> Result<Judgement, DedupError> {
         let Features { key, near, paragraphs, text_bytes } = features;
         if self.exact
-            && let Some(document) = self.tables.exact.get(key.0)
+            && let Some(original) = self.duplicate_of(key.0)?
         {
-            return Ok(Judgement::Duplicate(self.record(document)?.id));
+            return Ok(Judgement::Duplicate(original));
         }
         if let Some(shingles) = &near
             && let Some(original) = self.near_duplicate_of(shingles)?
         {
             return Ok(Judgement::NearDuplicate(original));
         }
-        let (kept, dropped): (Vec<Paragraph>, Vec<Paragraph>) = self.split(paragraphs);
+        let (kept, dropped): (Vec<Paragraph>, Vec<Paragraph>) = self.split(paragraphs)?;
         let dropped_paragraphs = ranges(&dropped, text_bytes);
         if text_bytes > 0 && dropped_paragraphs.first() == Some(&(0..text_bytes)) {
             return Ok(Judgement::RepeatedParagraphs);
@@ -142,70 +133,99 @@ impl Deduplicator {
         Ok(Mark { log_bytes: self.log.flush()? })
     }
 
-    pub fn memory(&self) -> Memory {
-        Memory {
-            exact: self.tables.exact.memory_bytes(),
-            near: self.tables.near.memory_bytes() + self.tables.places.len() * PLACES * 8,
-            paragraphs: self.tables.paragraphs.memory_bytes(),
-        }
+    /// Bytes in memory.
+    pub fn memory_bytes(&self) -> usize {
+        self.tables.memory_bytes()
     }
 
     fn record(&self, document: u32) -> Result<Record, DedupError> {
-        let document = document as usize;
-        self.log.get(self.tables.places[document / PLACES][document % PLACES])
+        self.log.get(self.tables.places.get(document)?)
+    }
+
+    /// The first kept document with this text.
+    fn duplicate_of(&mut self, key: u128) -> Result<Option<u64>, DedupError> {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        self.tables.index.find(TEXT_COLUMN, text_value(key), &mut candidates)?;
+        let found = self.first(&mut candidates, |record| record.key == key);
+        self.candidates = candidates;
+        found
     }
 
     /// The first kept document that is similar enough.
     fn near_duplicate_of(&mut self, shingles: &Shingles) -> Result<Option<u64>, DedupError> {
         let mut candidates = std::mem::take(&mut self.candidates);
-        self.tables.near.candidates(&shingles.bands, &mut candidates)?;
+        candidates.clear();
+        for (band, &value) in shingles.bands.iter().enumerate() {
+            self.tables.index.find(band, value, &mut candidates)?;
+        }
         let mut own = shingles.clone();
         if !candidates.is_empty() {
             sort_distinct(&mut own.sketch);
         }
-        let mut found = None;
-        for &candidate in &candidates {
-            let Record { id, near: Some(mut other), .. } = self.record(candidate)? else { continue };
-            sort_distinct(&mut other.sketch);
-            if similarity(&own, &other) >= self.threshold {
-                found = Some(id);
-                break;
+        let found = self.first(&mut candidates, |record| {
+            record.near.as_mut().is_some_and(|other| {
+                sort_distinct(&mut other.sketch);
+                similarity(&own, other) >= self.threshold
+            })
+        });
+        self.candidates = candidates;
+        found
+    }
+
+    /// The first of the documents whose record is accepted.
+    fn first(&self, documents: &mut Vec<u32>, mut accepts: impl FnMut(&mut Record) -> bool) -> Result<Option<u64>, DedupError> {
+        sort_distinct(documents);
+        for &document in &*documents {
+            let mut record = self.record(document)?;
+            if accepts(&mut record) {
+                return Ok(Some(record.id));
             }
         }
-        self.candidates = candidates;
-        Ok(found)
+        Ok(None)
     }
 
     /// The paragraphs that are kept, and those of which there are copies enough.
-    fn split(&self, paragraphs: Vec<Paragraph>) -> (Vec<Paragraph>, Vec<Paragraph>) {
+    fn split(&self, paragraphs: Vec<Paragraph>) -> Result<(Vec<Paragraph>, Vec<Paragraph>), DedupError> {
         let mut own: Vec<u64> = Vec::new();
-        paragraphs.into_iter().partition(|paragraph| {
-            let earlier = own.iter().filter(|&&hash| hash == paragraph.hash).count() as u32;
-            let is_kept = self.tables.paragraphs.get(paragraph.hash) + earlier < self.max_copies;
-            own.extend(is_kept.then_some(paragraph.hash));
-            is_kept
-        })
+        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+        for paragraph in paragraphs {
+            let earlier = own.iter().filter(|&&hash| hash == paragraph.hash).count() as u64;
+            if self.tables.paragraphs.get(paragraph.hash)? + earlier < u64::from(self.max_copies) {
+                own.push(paragraph.hash);
+                kept.push(paragraph);
+            } else {
+                dropped.push(paragraph);
+            }
+        }
+        Ok((kept, dropped))
     }
+}
+
+/// What of a text's hash the index holds.
+fn text_value(key: u128) -> u32 {
+    (key >> 96) as u32
 }
 
 impl Tables {
     fn enter(&mut self, place: u64, record: &Record) -> Result<(), DedupError> {
-        let document = self.kept;
-        self.kept += 1;
-        if self.places.last().is_none_or(|places| places.len() == PLACES) {
-            self.places.push(Vec::with_capacity(PLACES));
-        }
-        if let Some(places) = self.places.last_mut() {
-            places.push(place);
-        }
-        if self.exact.get(record.key).is_none() {
-            self.exact.insert(record.key, document);
-        }
-        if let Some(shingles) = &record.near {
-            self.near.insert(&shingles.bands, document)?;
+        let document = self.places.push(place);
+        self.index.insert(TEXT_COLUMN, text_value(record.key), document)?;
+        for (band, &value) in record.near.iter().flat_map(|shingles| shingles.bands.iter().enumerate()) {
+            self.index.insert(band, value, document)?;
         }
         record.paragraphs.iter().for_each(|&hash| self.paragraphs.add_one(hash));
-        Ok(())
+        if self.memory_bytes() > self.max_bytes { self.spill() } else { Ok(()) }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.index.memory_bytes() + self.paragraphs.memory_bytes() + self.places.memory_bytes()
+    }
+
+    /// Brings the larger table to the disk.
+    fn spill(&mut self) -> Result<(), DedupError> {
+        self.places.spill()?;
+        if self.paragraphs.memory_bytes() > self.index.memory_bytes() { self.paragraphs.spill() } else { self.index.spill() }
     }
 }
 

@@ -1,5 +1,14 @@
 //! Compact hash tables: open addressing in one block of memory, found by the upper bits of the hash, growing by a quarter.
 
+use std::path::Path;
+
+use super::{DedupError, runs::SortedRuns};
+
+/// An entry is one number, its upper bits those of the hash.
+pub(super) const ENTRY_BYTES: usize = 8;
+/// No entry.
+pub(super) const FREE: u64 = u64::MAX;
+
 /// Slots that are used at most, and by how much a full table grows: together they keep between 68 and 85 % of the slots in use.
 const MAX_LOAD: (usize, usize) = (85, 100);
 const GROWTH: (usize, usize) = (5, 4);
@@ -25,61 +34,29 @@ pub(super) fn probe(hash: u64, slots: usize) -> impl Iterator<Item = usize> {
     (first..slots).chain(0..first)
 }
 
-/// 128-bit key → number of a document; 20 bytes a slot.
-#[derive(Default)]
-pub(super) struct KeyTable {
-    keys: Vec<u128>,
-    documents: Vec<u32>,
-    entries: usize,
-}
-
-const NO_DOCUMENT: u32 = u32::MAX;
-
-impl KeyTable {
-    pub(super) fn get(&self, key: u128) -> Option<u32> {
-        let found = self.slot(key)?;
-        Some(self.documents[found]).filter(|&document| document != NO_DOCUMENT)
-    }
-
-    /// `key` must be new.
-    pub(super) fn insert(&mut self, key: u128, document: u32) {
-        if is_full(self.entries, self.keys.len()) {
-            self.grow();
-        }
-        if let Some(slot) = self.slot(key) {
-            (self.keys[slot], self.documents[slot]) = (key, document);
-            self.entries += 1;
-        }
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.keys.capacity() * 16 + self.documents.capacity() * 4
-    }
-
-    /// Where `key` is, or would be; `None` only in a table without slots.
-    fn slot(&self, key: u128) -> Option<usize> {
-        probe((key >> 64) as u64, self.keys.len()).find(|&slot| self.documents[slot] == NO_DOCUMENT || self.keys[slot] == key)
-    }
-
-    fn grow(&mut self) {
-        let slots = more_slots(self.keys.len());
-        let old = std::mem::replace(self, Self { keys: vec![0; slots], documents: vec![NO_DOCUMENT; slots], entries: 0 });
-        for (key, document) in old.keys.into_iter().zip(old.documents).filter(|(_, document)| *document != NO_DOCUMENT) {
-            self.insert(key, document);
-        }
-    }
-}
-
-/// How often each paragraph was seen, up to 255 times; 8 bytes a slot, 56 of the hash's bits and the count.
-#[derive(Default)]
+/// How often each paragraph was seen; 56 of the hash's bits and the count, which stops at 255 in memory, in an entry.
 pub(super) struct ParagraphCounts {
     slots: Vec<u64>,
     entries: usize,
+    runs: SortedRuns,
 }
 
+const MAX_COUNT: u64 = 0xFF;
+
 impl ParagraphCounts {
-    pub(super) fn get(&self, hash: u64) -> u32 {
-        self.slot(hash).map_or(0, |slot| (self.slots[slot] & 0xFF) as u32)
+    /// What memory cannot hold will go to files in `folder`.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { slots: Vec::new(), entries: 0, runs: SortedRuns::new(folder, "paragraphs") }
+    }
+
+    pub(super) fn get(&self, hash: u64) -> Result<u64, DedupError> {
+        let mut count = self.slot(hash).map_or(0, |slot| self.slots[slot] & MAX_COUNT);
+        self.runs.visit(0, hash & !MAX_COUNT, &mut |entry| {
+            let is_it = entry >> 8 == hash >> 8;
+            count += if is_it { entry & MAX_COUNT } else { 0 };
+            is_it
+        })?;
+        Ok(count)
     }
 
     pub(super) fn add_one(&mut self, hash: u64) {
@@ -87,14 +64,22 @@ impl ParagraphCounts {
             self.grow();
         }
         if let Some(slot) = self.slot(hash) {
-            let count = self.slots[slot] & 0xFF;
+            let count = self.slots[slot] & MAX_COUNT;
             self.entries += usize::from(count == 0);
-            self.slots[slot] = (hash & !0xFF) | (count + 1).min(0xFF);
+            self.slots[slot] = (hash & !MAX_COUNT) | (count + 1).min(MAX_COUNT);
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slots.capacity() * 8
+        self.slots.capacity() * ENTRY_BYTES
+    }
+
+    pub(super) fn spill(&mut self) -> Result<(), DedupError> {
+        self.entries = 0;
+        let mut entries = std::mem::take(&mut self.slots);
+        entries.retain(|&entry| entry != 0);
+        entries.sort_unstable();
+        self.runs.push(&[entries])
     }
 
     fn slot(&self, hash: u64) -> Option<usize> {
@@ -123,27 +108,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tables_hold_what_maps_hold(numbers in proptest::collection::vec(0..200_u64, 0..600)) {
-            let (mut keys, mut known) = (KeyTable::default(), BTreeMap::new());
-            let (mut counts, mut counted) = (ParagraphCounts::default(), BTreeMap::new());
-            for (number, document) in numbers.into_iter().zip(0..) {
-                let key = u128::from(mix(number)) << 64 | u128::from(number);
-                prop_assert_eq!(keys.get(key), known.get(&key).copied());
-                known.entry(key).or_insert_with(|| {
-                    keys.insert(key, document);
-                    document
-                });
+        fn paragraphs_are_counted_in_memory_and_on_the_disk(numbers in proptest::collection::vec(0..200_u64, 0..600), every in 20..200_usize) {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let (mut counts, mut counted) = (ParagraphCounts::new(folder.path()), BTreeMap::new());
+            for (index, number) in numbers.into_iter().enumerate() {
+                prop_assert_eq!(counts.get(mix(number)).expect("readable"), counted.get(&number).copied().unwrap_or(0));
                 counts.add_one(mix(number));
                 *counted.entry(number).or_insert(0) += 1;
-                prop_assert_eq!(counts.get(mix(number)), counted[&number]);
+                if index % every == every - 1 {
+                    counts.spill().expect("written");
+                }
             }
         }
     }
 
     #[test]
-    fn a_count_stops_at_its_largest_value() {
-        let mut counts = ParagraphCounts::default();
+    fn a_count_in_memory_stops_at_its_largest_value() {
+        let mut counts = ParagraphCounts::new(Path::new("."));
         (0..300).for_each(|_| counts.add_one(7 << 20));
-        assert_eq!((counts.get(7 << 20), counts.get(8 << 20)), (255, 0));
+        assert_eq!((counts.get(7 << 20).expect("in memory"), counts.get(8 << 20).expect("in memory")), (255, 0));
     }
 }

@@ -109,10 +109,11 @@ fn planted_edits_are_found_by_their_true_similarity() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn an_interrupted_stream_goes_on_as_if_it_had_not_been(
+    fn a_stream_that_is_interrupted_and_has_no_memory_goes_on_as_if_it_had_not_been(
         numbers in proptest::collection::vec((0..12_usize, 0..3_usize), 1..60),
         stop in 0..60_usize,
         garbage in proptest::collection::vec(any::<u8>(), 0..40),
+        memory in (0..2_usize).prop_map(|choice| choice * 600_000),
     ) {
         let texts: Vec<String> = numbers
             .iter()
@@ -127,6 +128,7 @@ proptest! {
         let scratch = tempfile::tempdir().expect("a temporary folder");
         let mut features = FeatureExtractor::new(&config);
         let mut first = Deduplicator::create(&config, scratch.path()).expect("created");
+        first.tables.max_bytes = memory;
         let mut mark = Mark::default();
         let stop = stop.min(texts.len());
         for (index, text) in texts.iter().enumerate() {
@@ -145,6 +147,7 @@ proptest! {
         bytes.extend(&garbage);
         fs::write(&path, bytes).expect("written");
         let mut second = Deduplicator::resume(&config, scratch.path(), &mark).expect("resumed");
+        second.tables.max_bytes = memory;
         for (index, text) in texts.iter().enumerate().skip(stop) {
             prop_assert_eq!(&second.judge(index as u64 + 10, features.extract(text)).expect("judged"), &expected[index]);
         }
