@@ -6,6 +6,7 @@
 mod chunk;
 mod cut;
 mod encoding;
+mod guard;
 mod input;
 mod parquet;
 mod part;

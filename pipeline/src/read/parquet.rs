@@ -9,15 +9,12 @@ use arrow::{
     array::{ArrayAccessor, cast::AsArray},
     datatypes::DataType,
 };
-use parquet::{
-    arrow::{
-        ProjectionMask,
-        arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
-    },
-    errors::ParquetError,
+use parquet::arrow::{
+    ProjectionMask,
+    arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
 };
 
-use super::{Chunk, Framing, Input, ReadError, ReadProgress, share::proportion};
+use super::{Chunk, Framing, Input, ReadError, ReadProgress, guard::guarded, share::proportion};
 use crate::config::InputConfig;
 
 /// Rows decoded at a time, at most, and about how many bytes of text.
@@ -35,7 +32,7 @@ pub(super) fn read(
     let file = File::open(&input.path).map_err(|source| ReadError::Open(input.path.clone(), source))?;
     // Without the writer's own Arrow schema every text column is plain text, dictionaries included.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(damaged)?;
+    let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)).map_err(damaged)?;
     let column = config.text_column.as_str();
     let Some(index) = text_column_index(&builder, column) else {
         let names: Vec<_> = builder.schema().fields().iter().map(|field| format!("{} ({})", field.name(), field.data_type())).collect();
@@ -47,12 +44,12 @@ pub(super) fn read(
     let leaf = (0..columns.num_columns()).find(|&leaf| columns.get_column_root_idx(leaf) == index).unwrap_or(index);
     let text_bytes: i64 = builder.metadata().row_groups().iter().map(|group| group.column(leaf).uncompressed_size()).sum();
     let batch_rows = (BATCH_BYTES as u64 * total_rows / text_bytes.max(1) as u64).clamp(1, BATCH_ROWS as u64) as usize;
-    let reader = builder.with_projection(mask).with_batch_size(batch_rows).with_offset(from as usize).build().map_err(damaged)?;
+    let reader = guarded(|| builder.with_projection(mask).with_batch_size(batch_rows).with_offset(from as usize).build());
+    let mut reader = reader.map_err(damaged)?;
     let text_column: Arc<str> = column.into();
     let mut row = from;
     progress.file_bytes.fetch_add(proportion(input.file_bytes, from, total_rows), Ordering::Relaxed);
-    for batch in reader {
-        let batch = batch.map_err(|source| damaged(ParquetError::from(source)))?;
+    while let Some(batch) = guarded(|| Ok(reader.next().transpose()?)).map_err(damaged)? {
         let texts = batch.column(0).as_ref();
         let (lengths, bytes) = if let Some(texts) = texts.as_string_opt::<i64>() {
             concatenate(texts)
@@ -96,4 +93,40 @@ fn concatenate<'a>(texts: impl ArrayAccessor<Item = &'a str> + Copy) -> (Vec<Opt
         })
         .collect();
     (lengths, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use schemas::part;
+
+    use super::*;
+    use crate::read::{Compression, Format, read_chunks};
+
+    #[test]
+    fn no_damage_ends_the_program() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("La toux."), None, Some("La fin.")]));
+        let batch = RecordBatch::try_from_iter([("text", texts)]).expect("a table");
+        let part = RecordBatch::new_empty(part::schema());
+        for (format, batch) in [(Format::Parquet, batch), (Format::Part, part)] {
+            let mut whole = Vec::new();
+            let mut writer = ArrowWriter::try_new(&mut whole, batch.schema(), None).expect("a writer");
+            writer.write(&batch).and_then(|()| writer.close()).expect("written");
+            let path = folder.path().join("damaged.parquet");
+            for (at, damage) in (0..whole.len()).flat_map(|at| [0x01, 0x10, 0x7F, 0xFF].map(|damage| (at, damage))) {
+                let mut damaged = whole.clone();
+                damaged[at] ^= damage;
+                std::fs::write(&path, &damaged).expect("written");
+                let file_bytes = damaged.len() as u64;
+                let input = Input { path: path.clone(), format, compression: Compression::None, file_bytes, range: 0..u64::MAX };
+                let mut count_records = |chunk: Chunk| {
+                    chunk.for_each_record(&mut |record| assert!(record.offset < 4));
+                    true
+                };
+                drop(read_chunks(&input, 0, &InputConfig::default(), &Arc::default(), &mut count_records));
+            }
+        }
+    }
 }

@@ -9,10 +9,13 @@ use arrow::{
     array::{AsArray, RecordBatch},
     datatypes::{UInt32Type, UInt64Type},
 };
-use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, errors::ParquetError};
+use parquet::{
+    arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+    errors::ParquetError,
+};
 use schemas::{documents::Verdict, part};
 
-use super::{Chunk, CleanedRow, Framing, Input, ReadError, ReadProgress, share::proportion};
+use super::{Chunk, CleanedRow, Framing, Input, ReadError, ReadProgress, guard::guarded, share::proportion};
 
 /// Texts decoded at a time, about.
 const BATCH_BYTES: u64 = 1 << 20;
@@ -20,10 +23,9 @@ const BATCH_BYTES: u64 = 1 << 20;
 pub(super) fn read(input: &Input, from: u64, progress: &Arc<ReadProgress>, emit: &mut dyn FnMut(Chunk) -> bool) -> Result<(), ReadError> {
     let damaged = |source| ReadError::Parquet { path: input.path.clone(), source };
     let file = File::open(&input.path).map_err(|source| ReadError::Open(input.path.clone(), source))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
-    if builder.schema().fields() != part::schema().fields() {
-        return Err(damaged(ParquetError::General("its columns are not those of a part".into())));
-    }
+    // The columns are known; the Arrow schema that the file may hold is not looked at.
+    let options = ArrowReaderOptions::new().with_schema(part::schema());
+    let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)).map_err(damaged)?;
     let metadata = builder.metadata();
     let total_rows = metadata.file_metadata().num_rows().max(1) as u64;
     let bytes: i64 = metadata.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::total_byte_size).sum();
@@ -31,8 +33,8 @@ pub(super) fn read(input: &Input, from: u64, progress: &Arc<ReadProgress>, emit:
     let file_bytes_up_to = |row| proportion(input.file_bytes, row, total_rows);
     progress.file_bytes.fetch_add(file_bytes_up_to(from), Ordering::Relaxed);
     let mut row = from;
-    for batch in builder.with_batch_size(batch_rows).with_offset(from as usize).build().map_err(damaged)? {
-        let batch = batch.map_err(|source| damaged(ParquetError::from(source)))?;
+    let mut reader = guarded(|| builder.with_batch_size(batch_rows).with_offset(from as usize).build()).map_err(damaged)?;
+    while let Some(batch) = guarded(|| Ok(reader.next().transpose()?)).map_err(damaged)? {
         let end = row + batch.num_rows() as u64;
         progress.file_bytes.fetch_add(file_bytes_up_to(end) - file_bytes_up_to(row), Ordering::Relaxed);
         let chunk = chunk(&batch, row).ok_or_else(|| damaged(ParquetError::General("it holds an unknown verdict".into())))?;

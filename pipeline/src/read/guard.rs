@@ -1,0 +1,46 @@
+//! Keeps the Parquet library's panics from ending the program: on some damaged files it panics where it should return an error.
+
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
+    sync::Once,
+};
+
+use parquet::errors::ParquetError;
+
+thread_local! {
+    static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls the library; its panic becomes an error, and nothing is printed.
+pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !IS_GUARDED.get() {
+                print(panic);
+            }
+        }));
+    });
+    IS_GUARDED.set(true);
+    let result = catch_unwind(AssertUnwindSafe(call));
+    IS_GUARDED.set(false);
+    result.unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
+        Err(ParquetError::General(message.unwrap_or_else(|| "the file is damaged".to_owned())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let number = "x".parse::<u32>();
+        let found = guarded(|| Ok(number.expect("no number")));
+        assert!(found.is_err_and(|error| error.to_string().contains("no number")));
+        assert!(guarded(|| Ok(1)).is_ok_and(|number| number == 1));
+    }
+}
