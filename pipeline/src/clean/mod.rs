@@ -84,7 +84,14 @@ impl Cleaner {
         if let Some(verdict) = self.quality.judge(&out[start..]) {
             return verdict;
         }
-        self.privacy.redact(out, start, counts);
+        // What was hidden may have kept something beside it from being mended.
+        for _ in 0..MAX_ROUNDS {
+            if !self.privacy.redact(out, start, counts) {
+                break;
+            }
+            let hidden = out.split_off(start);
+            self.mend_into(&hidden, out, counts);
+        }
         if out.len() == start { Verdict::Empty } else { Verdict::Keep }
     }
 

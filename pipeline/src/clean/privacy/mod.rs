@@ -61,12 +61,9 @@ impl PrivacyFilter {
         Self { rules, action: config.action, finds: Vec::new() }
     }
 
-    /// Replaces the identities in the cleaned document that begins at `start`, until there are none.
-    pub(super) fn redact(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts) {
-        let is_changed = (0..MAX_ROUNDS).take_while(|_| self.redact_once(text, start, counts)).count() > 0;
-        if is_changed && self.action == PrivacyAction::Remove {
-            regularise_spaces(text, start);
-        }
+    /// Replaces the identities in the cleaned document that begins at `start`, until there are none; says whether there were any.
+    pub(super) fn redact(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts) -> bool {
+        (0..MAX_ROUNDS).take_while(|_| self.redact_once(text, start, counts)).count() > 0
     }
 
     fn redact_once(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts) -> bool {
@@ -153,23 +150,6 @@ fn keep_first_and_strongest(finds: &mut Vec<Find>) {
         }
         overlap
     });
-}
-
-/// Removing a word leaves two spaces, or one at the end of a line.
-fn regularise_spaces(text: &mut String, start: usize) {
-    let mut regular = String::with_capacity(text.len() - start);
-    for line in text[start..].split('\n') {
-        let words = line.split(' ').filter(|word| !word.is_empty());
-        for (index, word) in words.enumerate() {
-            if index > 0 {
-                regular.push(' ');
-            }
-            regular.push_str(word);
-        }
-        regular.push('\n');
-    }
-    text.truncate(start);
-    text.push_str(regular.trim_matches('\n'));
 }
 
 #[cfg(test)]
