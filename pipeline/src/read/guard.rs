@@ -1,15 +1,34 @@
-//! Keeps the Parquet library's panics from ending the program: on some damaged files it panics where it should return an error.
+//! Keeps damaged Parquet files from ending the program: on some of them the library panics, or asks for more memory than there is.
 
 use std::{
     cell::Cell,
+    fs::File,
     panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
     sync::Once,
 };
 
-use parquet::errors::ParquetError;
+use parquet::{
+    arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+    errors::ParquetError,
+};
 
 thread_local! {
     static IS_GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Opens a file whose columns lie inside it.
+pub(super) fn open(file: File, options: ArrowReaderOptions) -> Result<ParquetRecordBatchReaderBuilder<File>, ParquetError> {
+    guarded(|| {
+        let file_bytes = file.metadata()?.len();
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+        let mut columns = builder.metadata().row_groups().iter().flat_map(|group| group.columns());
+        let lies_inside = |(start, length): (u64, u64)| start.checked_add(length).is_some_and(|end| end <= file_bytes);
+        if columns.all(|column| lies_inside(column.byte_range())) {
+            Ok(builder)
+        } else {
+            Err(ParquetError::EOF(format!("a column goes on beyond the file's {file_bytes} bytes")))
+        }
+    })
 }
 
 /// Calls the library; its panic becomes an error, and nothing is printed.

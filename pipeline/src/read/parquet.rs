@@ -14,7 +14,11 @@ use parquet::arrow::{
     arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
 };
 
-use super::{Chunk, Framing, Input, ReadError, ReadProgress, guard::guarded, share::proportion};
+use super::{
+    Chunk, Framing, Input, ReadError, ReadProgress,
+    guard::{self, guarded},
+    share::proportion,
+};
 use crate::config::InputConfig;
 
 /// Rows decoded at a time, at most, and about how many bytes of text.
@@ -32,7 +36,7 @@ pub(super) fn read(
     let file = File::open(&input.path).map_err(|source| ReadError::Open(input.path.clone(), source))?;
     // Without the writer's own Arrow schema every text column is plain text, dictionaries included.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)).map_err(damaged)?;
+    let builder = guard::open(file, options).map_err(damaged)?;
     let column = config.text_column.as_str();
     let Some(index) = text_column_index(&builder, column) else {
         let names: Vec<_> = builder.schema().fields().iter().map(|field| format!("{} ({})", field.name(), field.data_type())).collect();

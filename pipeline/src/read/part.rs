@@ -9,13 +9,14 @@ use arrow::{
     array::{AsArray, RecordBatch},
     datatypes::{UInt32Type, UInt64Type},
 };
-use parquet::{
-    arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
-    errors::ParquetError,
-};
+use parquet::{arrow::arrow_reader::ArrowReaderOptions, errors::ParquetError};
 use schemas::{documents::Verdict, part};
 
-use super::{Chunk, CleanedRow, Framing, Input, ReadError, ReadProgress, guard::guarded, share::proportion};
+use super::{
+    Chunk, CleanedRow, Framing, Input, ReadError, ReadProgress,
+    guard::{self, guarded},
+    share::proportion,
+};
 
 /// Texts decoded at a time, about.
 const BATCH_BYTES: u64 = 1 << 20;
@@ -25,7 +26,7 @@ pub(super) fn read(input: &Input, from: u64, progress: &Arc<ReadProgress>, emit:
     let file = File::open(&input.path).map_err(|source| ReadError::Open(input.path.clone(), source))?;
     // The columns are known; the Arrow schema that the file may hold is not looked at.
     let options = ArrowReaderOptions::new().with_schema(part::schema());
-    let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)).map_err(damaged)?;
+    let builder = guard::open(file, options).map_err(damaged)?;
     let metadata = builder.metadata();
     let total_rows = metadata.file_metadata().num_rows().max(1) as u64;
     let bytes: i64 = metadata.row_groups().iter().map(parquet::file::metadata::RowGroupMetaData::total_byte_size).sum();
