@@ -17,6 +17,7 @@ use pipeline::{
     corpus::{Corpus, MergedParts},
     inspect,
     progress::say,
+    report,
     run::{self, Task},
     tokenize::Algorithm,
     trace, verify,
@@ -52,6 +53,14 @@ enum Command {
     },
     /// Look into a shard directory
     Inspect(Inspect),
+    /// Write a page about a shard directory: what went in, what came out, and why
+    Report {
+        /// The shard directory
+        dir: PathBuf,
+        /// The HTML file [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Args)]
@@ -183,6 +192,7 @@ impl Cli {
             Command::Clean(arguments) => clean(&arguments, &screen),
             Command::Verify { dir } => verify_directory(&dir),
             Command::Inspect(arguments) => inspect_directory(&arguments),
+            Command::Report { dir, output } => report_on(&dir, output.as_deref()),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
@@ -323,7 +333,17 @@ fn inspect_directory(arguments: &Inspect) -> anyhow::Result<()> {
         (None, Some(id)) => trace::document(&arguments.dir, id)?,
         (None, None) => inspect::overview(&arguments.dir, arguments.rows)?,
     };
-    match io::stdout().lock().write_all(answer.as_bytes()) {
+    print(&answer)
+}
+
+fn report_on(dir: &Path, output: Option<&Path>) -> anyhow::Result<()> {
+    let page = report::html(dir)?;
+    let Some(output) = output else { return print(&page) };
+    std::fs::write(output, page).with_context(|| format!("{}: cannot be written", output.display()))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
         // The reader, `head` for example, has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("standard output: cannot be written"),

@@ -21,5 +21,6 @@ pub mod resume;
 pub mod run;
 
 pub mod inspect;
+pub mod report;
 pub mod trace;
 pub mod verify;

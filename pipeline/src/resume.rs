@@ -29,6 +29,7 @@ use serde_json::Value;
 
 use crate::{
     batch::Position,
+    config::leaves,
     dedup::Mark,
     pack::{PackedSequence, PackerState, rows_from_bytes, rows_to_bytes},
     read::Input,
@@ -125,22 +126,6 @@ impl Identity {
         }
         found
     }
-}
-
-/// Every setting by its dotted key.
-fn leaves(config: &Value) -> BTreeMap<String, String> {
-    fn walk(value: &Value, path: &str, found: &mut BTreeMap<String, String>) {
-        if let Value::Object(fields) = value {
-            for (key, value) in fields {
-                walk(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, found);
-            }
-        } else {
-            found.insert(path.to_owned(), value.to_string());
-        }
-    }
-    let mut found = BTreeMap::new();
-    walk(config, "", &mut found);
-    found
 }
 
 /// How far a run is.

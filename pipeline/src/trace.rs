@@ -96,7 +96,7 @@ fn list(ids: &[u64]) -> String {
 }
 
 /// Hands every batch of rows to `visit`, with the number of its first row.
-fn for_each_batch(path: &Path, columns: Option<[&str; 2]>, visit: &mut dyn FnMut(&RecordBatch, u64)) -> Result<(), VerifyError> {
+pub(crate) fn for_each_batch(path: &Path, columns: Option<[&str; 2]>, visit: &mut dyn FnMut(&RecordBatch, u64)) -> Result<(), VerifyError> {
     let parquet_error = |source| VerifyError::Parquet { path: path.to_owned(), source };
     let file = File::open(path).map_err(|source| VerifyError::Io { path: path.to_owned(), source })?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error)?;
@@ -111,6 +111,6 @@ fn for_each_batch(path: &Path, columns: Option<[&str; 2]>, visit: &mut dyn FnMut
     Ok(())
 }
 
-fn named<'b>(batch: &'b RecordBatch, name: &str) -> &'b dyn Array {
+pub(crate) fn named<'b>(batch: &'b RecordBatch, name: &str) -> &'b dyn Array {
     batch.column_by_name(name).expect("a column of the format")
 }

@@ -152,6 +152,20 @@ fn verify_names_the_file_that_a_single_flipped_bit_is_in() {
 }
 
 #[test]
+fn the_report_is_one_page_that_says_what_the_manifest_says_and_nothing_of_the_text() {
+    let corpus = Corpus::build();
+    let (shards, page) = (corpus.path("shards"), corpus.path("report.html"));
+    run_ok("nachos", &["report", &shards, "--output", &page]);
+    let page = fs::read_to_string(page).expect("the report");
+    assert_eq!(page, run_ok("nachos", &["report", &shards]));
+    let manifest = fs::read(Path::new(&shards).join("manifest.json")).expect("the manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert!(page.contains(manifest["manifest_hash"].as_str().expect("a hash")) && page.contains("pack.max_seq_len"));
+    assert!(!DISEASES.iter().any(|disease| page.contains(disease)));
+    assert_eq!(run("nachos", &["report", &corpus.path("tokenizer")]).code, Some(1));
+}
+
+#[test]
 fn what_is_wrong_is_one_line_and_says_what_to_do() {
     let corpus = Corpus::build();
     let (tokenizer, shards, text) = (corpus.path("tokenizer"), corpus.path("shards"), corpus.path("notes.txt"));

@@ -6,6 +6,8 @@ mod dedup;
 pub use clean::{CleanConfig, PrivacyAction, PrivacyConfig, PrivacyLevel, QualityConfig};
 pub use dedup::{DedupConfig, ExactDedupConfig, NearDedupConfig, ParagraphDedupConfig};
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The effective configuration, as it is recorded in `manifest.json`.
@@ -153,6 +155,22 @@ impl Config {
         require((1..=255).contains(&copies), "dedup.paragraphs.max_copies", copies.to_string(), "1 to 255")?;
         Ok(self)
     }
+}
+
+/// Every setting by its dotted key.
+pub(crate) fn leaves(config: &serde_json::Value) -> BTreeMap<String, String> {
+    fn walk(value: &serde_json::Value, path: &str, found: &mut BTreeMap<String, String>) {
+        if let serde_json::Value::Object(fields) = value {
+            for (key, value) in fields {
+                walk(value, &if path.is_empty() { key.clone() } else { format!("{path}.{key}") }, found);
+            }
+        } else {
+            found.insert(path.to_owned(), value.to_string());
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(config, "", &mut found);
+    found
 }
 
 #[cfg(test)]

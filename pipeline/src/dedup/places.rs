@@ -54,12 +54,11 @@ impl Places {
     }
 
     pub(super) fn spill(&mut self) -> Result<(), DedupError> {
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => {
-                let options = fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&self.path);
-                options.map_err(|source| self.io_error(source))?
-            }
+        let mut file = if let Some(file) = self.file.take() {
+            file
+        } else {
+            let options = fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&self.path);
+            options.map_err(|source| self.io_error(source))?
         };
         for piece in std::mem::take(&mut self.pieces) {
             let bytes: Vec<u8> = piece.iter().flat_map(|place| place.to_le_bytes()).collect();

@@ -10,6 +10,7 @@ use std::{
 use parquet::{
     arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
     errors::ParquetError,
+    file::metadata::RowGroupMetaData,
 };
 
 thread_local! {
@@ -21,7 +22,7 @@ pub(super) fn open(file: File, options: ArrowReaderOptions) -> Result<ParquetRec
     guarded(|| {
         let file_bytes = file.metadata()?.len();
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
-        let mut columns = builder.metadata().row_groups().iter().flat_map(|group| group.columns());
+        let mut columns = builder.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
         let lies_inside = |(start, length): (u64, u64)| start.checked_add(length).is_some_and(|end| end <= file_bytes);
         if columns.all(|column| lies_inside(column.byte_range())) {
             Ok(builder)
