@@ -58,6 +58,8 @@ prix : 12 € @ l'unité
 identifiant git@v2 du script
 "from": "{EMAIL:noreply@doctolien.example.com}", "to": "{EMAIL:k.benali@exemple.tn}"
 Nom;Mail⏎A;{EMAIL:a1@b2.fr}⏎B;{EMAIL:b.b@c-d.fr}
+{EMAIL:secretariat (at) chu-exemple (dot) fr}
+écrire à {EMAIL:anne.petit[arobase]exemple[point]fr}, merci
 """
 
 CASES["telephone"] = """
@@ -208,6 +210,8 @@ ES12 et ES13, cellules IT15
 numéro NL12345 du registre
 AMM EU/1/12/753/001-012
 essai NCT01234567, DE 2012
+virement {IBAN:BRKK 0036 0305 0000 1000 9795 493P 1}
+{IBAN:KWKK CBKU 0000 0000 0000 1234 5601 01}
 """
 
 CASES["carte_bancaire"] = """
@@ -542,6 +546,8 @@ dans 20 domaines différents
 voie orale, 75 mg
 en 2019 Paris comptait deux millions d'habitants
 34009 Boîtes vendues
+{ADRESSE:2 rue du Faubourg-Saint-Jacques⏎⏎75014 Paris}
+Mme [x]⏎{ADRESSE:14 allée des Tilleuls⏎⏎13100 AIX-EN-PROVENCE}⏎⏎Le 12 mars 2021
 """
 
 CASES["ipp"] = """

@@ -40,7 +40,7 @@ impl Default for ContextRules {
             birth: regex(&format!(
                 r"(?i)(?:\b(?:nee?s? |né(?:e|\(e\))?s? (?:(?:[^.,;\n\d]|\(\d{{2,3}}\)){{2,40}}? )?)(?:le ?:? ?|\()|\bdate(?: et lieu)?[ _](?:de )?naiss(?:ance)?\.?(?: d[eu] [^:\n\d]{{1,25}})?\s*[:;=|]?\s*(?:le )?|\bD\.?D\.?N\b\.?\s*[:;=|]?\s*|\bnaissance ?(?:le|:|du|en date du) ?)(?:(?:lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche) )?({DATE})"
             )),
-            street: regex(&format!(r"(?i:\b{STREET})[^\n;]{{0,60}}?(?:,? |,? ?\n){town}")),
+            street: regex(&format!(r"(?i:\b{STREET})[^\n;]{{0,60}}?(?:,? |,? ?\n\n?){town}")),
             street_with_context: regex(&format!(
                 r"(?i:\b(?:habit\w*|demeur\w+|vit|vivant|r[ée]sid\w+|domicili\w+|adresse ?:?|log[ée]\w*|h[ée]berg\w+)\b(?: actuellement| seule?)?(?: au| à| dans| chez [^,\n]{{0,20}})?,? )((?i:{STREET})(?: (?:de la|de l'|des|de|du|d'|la|le|les|l'|aux?|à))*(?: |')?(?:\p{{Lu}}[\p{{L}}'’-]*(?: \p{{Lu}}[\p{{L}}'’-]*)*|[\p{{L}}'’-]+))"
             )),
@@ -87,9 +87,11 @@ impl ContextRules {
             add(&self.birth, window, Identity::DateNaissance);
         }
         if signs.digits > 0 {
-            // The postcode and the town may stand in the line below.
-            let town_follows = text.as_bytes().get(line.end + 1).is_some_and(u8::is_ascii_digit);
-            let window = line.start..if town_follows { next } else { line.end };
+            // The postcode and the town may stand in the line below, or below a blank one.
+            let below = text.get(line.end..).unwrap_or_default().trim_start_matches('\n');
+            let town_end = memchr::memchr(b'\n', below.as_bytes()).unwrap_or(below.len());
+            let town_follows = below.starts_with(|first: char| first.is_ascii_digit());
+            let window = line.start..if town_follows { text.len() - below.len() + town_end } else { line.end };
             add(&self.box_or_place, window.clone(), Identity::Adresse);
             add(&self.street, window, Identity::Adresse);
         }

@@ -81,7 +81,7 @@ impl Default for NameRules {
         let word = r"(?:[DdLlO]['’])?\p{Lu}[\p{L}]+(?:[-'’]\p{L}+)*";
         Self {
             title: regex(
-                r"\b(?:(?:MM?|Mr|Mme|Mlle|Mmes|Dr|Drs|Pr|Prs|DR|PR|MME|MR)\b\.?|(?i:madame|monsieur|mademoiselle|docteure?|professeure?)\b|(?i:né\(?e\)?|née|épouse|veuve)\b|(?i:nom(?: de naissance| de jeune fille| d'usage| du patient| de la patiente| et pr[ée]noms?)?|pr[ée]noms?|patiente?|praticien|m[ée]decin(?: traitant)?|op[ée]rateur|chirurgien|anesth[ée]siste) ?:)(?: (?:le|la) (?:Dr|Pr|Docteure?|Professeure?)\b\.?| (?:Dr|Pr)\b\.?)? ",
+                r"(?:\b(?:(?:MM?|Mr|Mme|Mlle|Mmes|Dr|Drs|Pr|Prs|DR|PR|MME|MR)\b\.?|(?i:madame|monsieur|mademoiselle|docteure?|professeure?)\b|(?i:né\(?e\)?|née|veuve)\b|(?i:nom(?: de naissance| de jeune fille| d'usage| du patient| de la patiente| et pr[ée]noms?)?|pr[ée]noms?|patiente?|praticien|m[ée]decin(?: traitant)?|op[ée]rateur|chirurgien|anesth[ée]siste) ?:)|[éÉ](?:pouse|POUSE)\b)(?: (?:le|la) (?:Dr|Pr|Docteure?|Professeure?)\b\.?| (?:Dr|Pr)\b\.?)? ",
             ),
             name: regex(&format!(r"^{initials}{particle}{word}(?: {initials}{particle}{word}){{0,3}}")),
             second: regex(&format!(r"^ et ({initials}{particle}{word})")),
