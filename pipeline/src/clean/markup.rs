@@ -118,6 +118,10 @@ fn tag(text: &str, out: &mut String) -> Option<usize> {
     if !after_name.is_empty() && !after_name.starts_with([' ', '/', '\n', '\t', '\r']) {
         return None;
     }
+    // « a<b ou c>d » compares.
+    if name.len() == 1 && !after_name.trim_matches([' ', '/']).is_empty() && !after_name.contains('=') {
+        return None;
+    }
     let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     let is_office = name.split_once(':').is_some_and(|(space, _)| ["o", "v", "w", "m", "st1"].contains(&space));
     if is(&HIDDEN) {
@@ -233,7 +237,7 @@ mod tests {
         for right in
             ["TA < 5 et > 3", "p<0,05 et n>12", "<LOQ>", "taux <12 ou a<b>", "x <- 3", "[1](sic)", "[a] (b)", "[IBAN](a.fr)", "[été.](sic)"]
         {
-            assert_eq!(strip(right), right.replace("a<b>", "a"));
+            assert_eq!(strip(right), right.replace("<b>", ""));
         }
     }
 }

@@ -193,6 +193,7 @@ fn close_gap(gap: &mut Gap, start: usize, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde::Deserialize;
 
     use super::*;
 
@@ -204,6 +205,32 @@ mod tests {
         let (mut out, mut counts) = (String::new(), CleanCounts::default());
         Cleaner::new(&CleanConfig::default()).clean_into(text, &mut out, &mut counts);
         (out, counts)
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        kind: String,
+        text: String,
+        expected: String,
+    }
+
+    #[test]
+    fn the_labelled_set_is_met() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/cleaning.jsonl");
+        let cases = std::fs::read_to_string(path).expect("tests/data/cleaning.jsonl");
+        let mut config = CleanConfig { language: "any".into(), ..CleanConfig::default() };
+        config.quality.enabled = false;
+        let mut cleaner = Cleaner::new(&config);
+        let mut failures = Vec::new();
+        for line in cases.lines() {
+            let Case { kind, text, expected } = serde_json::from_str(line).expect("a case");
+            let mut found = String::new();
+            cleaner.clean_into(&text, &mut found, &mut CleanCounts::default());
+            if found != expected {
+                failures.push(format!("{kind}: {text:?}\n  expected {expected:?}\n  found    {found:?}"));
+            }
+        }
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
     }
 
     #[test]
