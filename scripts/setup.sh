@@ -106,6 +106,12 @@ gloo_headers() { # unpacked into the project: apt downloads for everyone, and no
     fi
 }
 
+slurm() { # one check starts a Slurm of its own, which only root can
+    if [ "$(id -u)" = 0 ] && ! PATH=$PATH:/usr/sbin command -v slurmctld >/dev/null; then
+        install_package slurm-wlm munge || say "Slurm: not to be had here (its check is passed over)"
+    fi
+}
+
 case ${1-} in run | test) ;; *) die "usage: scripts/setup.sh run|test" ;; esac
 rust
 cxx_compiler
@@ -118,3 +124,4 @@ else
     link_libtorch
 fi
 gloo_headers
+[ "$1" = run ] || slurm
