@@ -47,6 +47,44 @@ pub(super) fn classify(character: char) -> Class {
     }
 }
 
+/// What a byte is where nothing but plain text was before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Visible ASCII.
+    Plain,
+    Space,
+    /// The first byte of À to ÿ.
+    Latin,
+    /// To be looked at as a character.
+    Slow,
+}
+
+const LANES: [Lane; 256] = {
+    let mut lanes = [Lane::Slow; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        lanes[byte as usize] = Lane::Plain;
+        byte += 1;
+    }
+    lanes[b' ' as usize] = Lane::Space;
+    lanes[0xC3] = Lane::Latin;
+    lanes
+};
+
+/// The length of the text's beginning that stays as it is: visible ASCII, letters from À to ÿ, and single spaces between them.
+pub(super) fn plain_length(text: &[u8]) -> usize {
+    let lane = |at: usize| text.get(at).map_or(Lane::Slow, |&byte| LANES[usize::from(byte)]);
+    let mut at = 0;
+    loop {
+        match lane(at) {
+            Lane::Plain => at += 1,
+            Lane::Latin => at += 2,
+            Lane::Space if at > 0 && matches!(lane(at + 1), Lane::Plain | Lane::Latin) => at += 1,
+            Lane::Space | Lane::Slow => return at,
+        }
+    }
+}
+
 /// What the fonts Symbol and Wingdings show, as far as it is sure: bullets, arrows, comparisons and Greek letters.
 fn private(character: char) -> Option<&'static str> {
     Some(match character {
@@ -84,6 +122,14 @@ mod tests {
         for character in ('\0'..=char::MAX).filter(|character| !may_need_composition(*character)) {
             assert!(nfc.is_normalized(&format!("e{character}a{character}")), "{:04x}", character as u32);
         }
+    }
+
+    #[test]
+    fn what_is_plain_is_visible_and_needs_no_composition() {
+        for character in ('\0'..=char::MAX).filter(|character| plain_length(character.to_string().as_bytes()) > 0) {
+            assert!(classify(character) == Class::Visible && !may_need_composition(character), "{:04x}", character as u32);
+        }
+        assert_eq!([" a", "a b é", "a  b", "a \n", "a ", "é\u{a0}"].map(|text| plain_length(text.as_bytes())), [0, 6, 1, 1, 1, 2]);
     }
 
     #[test]

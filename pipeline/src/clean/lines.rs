@@ -162,10 +162,14 @@ fn mend_line(line: &str, out: &mut String, counts: &mut CleanCounts) {
     }
 }
 
+/// Whether three capitals stand with single spaces between them. Every fourth byte of the line tells where that can be.
 fn has_single_capitals(line: &str) -> bool {
-    line.as_bytes()
-        .windows(5)
-        .any(|window| matches!(window, [a, b' ', b, b' ', c] if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_uppercase()))
+    let bytes = line.as_bytes();
+    let is_capital = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_uppercase);
+    let is_space = |at: usize| bytes.get(at) == Some(&b' ');
+    let are_here = |at: usize| is_capital(at) && is_space(at + 1) && is_capital(at + 2) && is_space(at + 3) && is_capital(at + 4);
+    let may_be_near = |at: usize| is_space(at) && is_capital(at + 1) || is_capital(at) && is_space(at + 1);
+    (0..bytes.len()).step_by(4).any(|at| may_be_near(at) && (at.saturating_sub(3)..=at).any(are_here))
 }
 
 /// « D I A G N O S T I C » is a word, « A B C D E » and « I I I I I » are lists.
@@ -230,6 +234,15 @@ mod tests {
         assert_eq!(mend("D I A G N O S T I C : asthme"), "DIAGNOSTIC : asthme");
         for right in ["groupes A B C D E F", "classes I I I I I", "N S T B C", "A B O"] {
             assert_eq!(mend(right), right);
+        }
+    }
+
+    #[test]
+    fn single_capitals_are_found_wherever_they_stand() {
+        for before in 0..9 {
+            let padding = "x".repeat(before);
+            assert!(has_single_capitals(&format!("{padding}A B C")) && has_single_capitals(&format!("{padding}A B Cé, suite")));
+            assert!(!has_single_capitals(&format!("{padding}A B, C D")));
         }
     }
 

@@ -19,7 +19,7 @@ pub use privacy::Identity;
 
 use std::borrow::Cow;
 
-use character::{Class, classify, may_need_composition};
+use character::{Class, classify, may_need_composition, plain_length};
 use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 use language::LanguageFilter;
 use lines::LineMender;
@@ -144,7 +144,17 @@ impl Cleaner {
         let mut gap = Gap::None;
         let mut after_carriage_return = false;
         let (mut unified, mut removed) = (0, 0);
-        for character in text.chars() {
+        let mut rest = text;
+        loop {
+            let (plain, after) = rest.split_at(plain_length(rest.as_bytes()));
+            if !plain.is_empty() {
+                close_gap(&mut gap, start, out);
+                out.push_str(plain);
+                after_carriage_return = false;
+            }
+            let mut characters = after.chars();
+            let Some(character) = characters.next() else { break };
+            rest = characters.as_str();
             let follows_carriage_return = std::mem::replace(&mut after_carriage_return, character == '\r');
             match classify(character) {
                 Class::Visible => {

@@ -72,7 +72,8 @@ impl ContextRules {
                 }
             }
         };
-        let announces_next_line = text[line.clone()].len() < 40 && line.end < text.len();
+        let digits_below = text.as_bytes()[line.end..next].iter().filter(|byte| byte.is_ascii_digit()).count();
+        let announces_next_line = line.len() < 40 && digits_below >= 4;
         let window = line.start..if announces_next_line { next } else { line.end };
         if signs.longest_cluster >= 8 || announces_next_line {
             add(&self.rpps, window.clone(), Identity::Rpps);
@@ -92,11 +93,31 @@ impl ContextRules {
             let town_end = memchr::memchr(b'\n', below.as_bytes()).unwrap_or(below.len());
             let town_follows = below.starts_with(|first: char| first.is_ascii_digit());
             let window = line.start..if town_follows { text.len() - below.len() + town_end } else { line.end };
-            add(&self.box_or_place, window.clone(), Identity::Adresse);
-            add(&self.street, window, Identity::Adresse);
+            if has_postcode(&text.as_bytes()[window.clone()]) {
+                add(&self.box_or_place, window.clone(), Identity::Adresse);
+                add(&self.street, window, Identity::Adresse);
+            }
         }
         if signs.digits > 0 {
             add(&self.street_with_context, line, Identity::Adresse);
         }
     }
+}
+
+/// Whether there are five digits in a row, or two and three.
+fn has_postcode(text: &[u8]) -> bool {
+    let mut pairs = 0;
+    let mut digits = 0;
+    for &byte in text {
+        if byte.is_ascii_digit() {
+            digits += 1;
+            if digits == 5 || pairs == 2 && digits == 3 {
+                return true;
+            }
+        } else {
+            pairs = if byte == b' ' { digits } else { 0 };
+            digits = 0;
+        }
+    }
+    false
 }
