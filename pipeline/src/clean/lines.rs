@@ -83,7 +83,8 @@ impl LineMender {
         if line.len() < 400 && has_page_word(line) && PAGE_LINES.is_match(line) {
             return Some(Change::PageLine);
         }
-        if line.bytes().any(|byte| matches!(byte, b'{' | b'}' | b'=' | b'$')) && SCRIPT_LINES.is_match(line) {
+        let may_be_script = memchr::memchr3(b'{', b'}', b'=', line.as_bytes()).is_some() || memchr::memchr(b'$', line.as_bytes()).is_some();
+        if may_be_script && SCRIPT_LINES.is_match(line) {
             return Some(Change::ScriptLine);
         }
         let is_repeated = line.len() >= MIN_REPEATED_BYTES && is_prose(line) && !self.seen.insert(xxh3_64(line.as_bytes()));
@@ -93,7 +94,7 @@ impl LineMender {
 
 /// Whether the line is neither an item of a list nor a row of a table: those are repeated for good reasons.
 fn is_prose(line: &str) -> bool {
-    let is_row = line.contains([';', '|']) || line.bytes().filter(u8::is_ascii_digit).count() * 4 > line.len();
+    let is_row = memchr::memchr2(b';', b'|', line.as_bytes()).is_some() || line.bytes().filter(u8::is_ascii_digit).count() * 4 > line.len();
     !is_row && line.starts_with(char::is_alphabetic)
 }
 

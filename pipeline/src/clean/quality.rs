@@ -17,6 +17,27 @@ const STOP_WORDS: [&str; 24] = [
     "le", "la", "les", "de", "du", "des", "un", "une", "et", "ou", "à", "en", "au", "aux", "dans", "par", "pour", "sur", "avec", "que",
     "qui", "est", "l", "d",
 ];
+const LONGEST_STOP_WORD: usize = 4;
+const STOP_WORD_KEYS: [u32; STOP_WORDS.len()] = {
+    let mut keys = [0; STOP_WORDS.len()];
+    let mut index = 0;
+    while index < keys.len() {
+        keys[index] = stop_word_key(STOP_WORDS[index].as_bytes());
+        index += 1;
+    }
+    keys
+};
+
+/// A short word as a number, whatever the case of its ASCII letters.
+const fn stop_word_key(word: &[u8]) -> u32 {
+    let mut key = 0;
+    let mut index = 0;
+    while index < word.len() {
+        key = key << 8 | word[index].to_ascii_lowercase() as u32;
+        index += 1;
+    }
+    key
+}
 
 /// Judges one document after another.
 pub(super) struct QualityFilter {
@@ -132,7 +153,12 @@ impl Statistics {
         let mut word_start = None;
         for (at, character) in text.char_indices() {
             found.characters += 1;
-            let is_letter = character.is_alphabetic();
+            let is_letter = match character {
+                'a'..='z' | 'A'..='Z' => true,
+                '\0'..='\u{7f}' | '×' | '÷' => false,
+                'À'..='ÿ' => true,
+                _ => character.is_alphabetic(),
+            };
             if is_letter {
                 found.letters += 1;
                 word_start = word_start.or(Some(at));
@@ -158,9 +184,10 @@ impl Statistics {
 
     fn end_word(&mut self, word: &str) {
         self.words += 1;
-        self.longest_word = self.longest_word.max(word.chars().count());
-        let is_stop_word = word.len() <= 4 && (STOP_WORDS.contains(&word) || STOP_WORDS.iter().any(|stop| stop.eq_ignore_ascii_case(word)));
-        self.stop_words += usize::from(is_stop_word);
+        if word.len() > self.longest_word {
+            self.longest_word = self.longest_word.max(word.chars().count());
+        }
+        self.stop_words += usize::from(word.len() <= LONGEST_STOP_WORD && STOP_WORD_KEYS.contains(&stop_word_key(word.as_bytes())));
     }
 }
 

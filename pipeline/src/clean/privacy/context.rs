@@ -2,12 +2,71 @@
 
 use std::ops::Range;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
 use super::{Find, Identity, Signs, numbers::regex};
 
+/// What the announcing words have in them, in small letters, and the rule that each is for.
+const STEMS: [(&str, u8); 47] = [
+    ("rpps", RPPS),
+    ("r.p", RPPS),
+    ("rp.", RPPS),
+    ("adel", ADELI),
+    ("adél", ADELI),
+    ("adÉl", ADELI),
+    ("ade.", ADELI),
+    ("adé.", ADELI),
+    ("ad.", ADELI),
+    ("a.d", ADELI),
+    ("fines", FINESS),
+    ("fine.", FINESS),
+    ("fin.", FINESS),
+    ("fi.", FINESS),
+    ("f.i", FINESS),
+    ("ipp", IPP),
+    ("ip.", IPP),
+    ("i.p", IPP),
+    ("nip", IPP),
+    ("ni.", IPP),
+    ("n.i", IPP),
+    ("patient", IPP),
+    ("malade", IPP),
+    ("permanent", IPP),
+    ("nda", NDA),
+    ("nd.", NDA),
+    ("n.d", NDA),
+    ("iep", NDA),
+    ("ie.", NDA),
+    ("i.e", NDA),
+    ("dossier", NDA),
+    ("jour", NDA),
+    ("admission", NDA),
+    ("passage", NDA),
+    ("venue", NDA),
+    ("hospitalisation", NDA),
+    ("naiss", BIRTH),
+    ("né", BIRTH),
+    ("nÉ", BIRTH),
+    ("nee", BIRTH),
+    (" ne ", BIRTH),
+    (" nes ", BIRTH),
+    ("\nne ", BIRTH),
+    ("(ne ", BIRTH),
+    (",ne ", BIRTH),
+    ("dd", BIRTH),
+    ("d.d", BIRTH),
+];
+const RPPS: u8 = 1;
+const ADELI: u8 = 2;
+const FINESS: u8 = 4;
+const IPP: u8 = 8;
+const NDA: u8 = 16;
+const BIRTH: u8 = 32;
+
 /// Each pattern's first group is the identity.
 pub(super) struct ContextRules {
+    stems: AhoCorasick,
     rpps: Regex,
     adeli: Regex,
     finess: Regex,
@@ -28,6 +87,7 @@ impl Default for ContextRules {
         let number_of_nine = r"(\d[\dABab](?: ?\d){7})\b";
         let town = TOWN;
         Self {
+            stems: stems(),
             rpps: regex(r"(?i)\bR\.?P\.?P\.?S\b\.?(?:[^\d,]{0,30}\(11 chiffres\))?[^\d,]{0,30}?(\d(?: ?\d){10})\b"),
             adeli: regex(&format!(r"(?i)\ba\.?d\.?[eé]\.?l\.?i\b\.?(?:[^\d\n,]{{0,25}}\(9 chiffres\))?[^\d,]{{0,25}}?{number_of_nine}")),
             finess: regex(&format!(r"(?i)\bF\.?I\.?N\.?E\.?S\.?S\b\.?(?:[^\d\n,]{{0,25}}\(9 chiffres\))?[^\d,]{{0,30}}?{number_of_nine}")),
@@ -52,6 +112,12 @@ impl Default for ContextRules {
 }
 
 impl ContextRules {
+    /// The rules whose words may stand in the text.
+    fn announced(&self, text: &str) -> u8 {
+        let begins_so = if text.starts_with(['n', 'N']) { BIRTH } else { 0 };
+        self.stems.find_overlapping_iter(text).fold(begins_so, |rules, found| rules | STEMS[found.pattern().as_usize()].1)
+    }
+
     pub(super) fn search(&self, text: &str, line: Range<usize>, signs: Signs, finds: &mut Vec<Find>) {
         if signs.digits == 0 && !text[line.clone()].contains(['S', 's', 'P', 'p', 'A', 'a']) {
             return;
@@ -75,17 +141,18 @@ impl ContextRules {
         let digits_below = text.as_bytes()[line.end..next].iter().filter(|byte| byte.is_ascii_digit()).count();
         let announces_next_line = line.len() < 40 && digits_below >= 4;
         let window = line.start..if announces_next_line { next } else { line.end };
-        if signs.longest_cluster >= 8 || announces_next_line {
-            add(&self.rpps, window.clone(), Identity::Rpps);
-            add(&self.adeli, window.clone(), Identity::Adeli);
-            add(&self.finess, window.clone(), Identity::Finess);
-        }
-        if signs.digits >= 5 || announces_next_line {
-            add(&self.ipp, window.clone(), Identity::Ipp);
-            add(&self.nda, window.clone(), Identity::Nda);
-        }
-        if signs.digits >= 4 || announces_next_line {
-            add(&self.birth, window, Identity::DateNaissance);
+        let announced = if signs.digits >= 4 || announces_next_line { self.announced(&text[window.clone()]) } else { 0 };
+        for (rule, own, min_digits, kind) in [
+            (&self.rpps, RPPS, 8, Identity::Rpps),
+            (&self.adeli, ADELI, 8, Identity::Adeli),
+            (&self.finess, FINESS, 8, Identity::Finess),
+            (&self.ipp, IPP, 5, Identity::Ipp),
+            (&self.nda, NDA, 5, Identity::Nda),
+            (&self.birth, BIRTH, 4, Identity::DateNaissance),
+        ] {
+            if announced & own != 0 && (signs.digits >= min_digits || announces_next_line) {
+                add(rule, window.clone(), kind);
+            }
         }
         if signs.digits > 0 {
             // The postcode and the town may stand in the line below, or below a blank one.
@@ -102,6 +169,11 @@ impl ContextRules {
             add(&self.street_with_context, line, Identity::Adresse);
         }
     }
+}
+
+fn stems() -> AhoCorasick {
+    let builder = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(STEMS.map(|(stem, _)| stem));
+    builder.expect("a few short words")
 }
 
 /// Whether there are five digits in a row, or two and three.

@@ -10,9 +10,10 @@ mod numbers;
 
 pub use kinds::Identity;
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
 
 use context::ContextRules;
+use memchr::memmem::Finder;
 use names::NameRules;
 use numbers::NumberRules;
 
@@ -111,11 +112,13 @@ impl Rules {
 
 impl Signs {
     fn of(line: &[u8]) -> Self {
-        let holds = |word: &str| memchr::memmem::find(line, word.as_bytes()).is_some();
+        static SPELLED_AT: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(" AT "), Finder::new("arobase")]);
         let digits = line.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let is_at = |at: usize| line[at] == b'@' || matches!(line.get(at + 1..at + 3), Some(b"at" | b"AT"));
+        let has_scheme = |at: usize| line[at..].starts_with(b"://");
         Self {
-            has_at: memchr::memchr(b'@', line).is_some() || ["(at", "[at", "(AT", " AT ", "arobase"].iter().any(|word| holds(word)),
-            has_scheme: holds("://"),
+            has_at: memchr::memchr3_iter(b'@', b'(', b'[', line).any(is_at) || SPELLED_AT.iter().any(|word| word.find(line).is_some()),
+            has_scheme: memchr::memchr_iter(b':', line).any(has_scheme),
             has_colons: memchr::memchr_iter(b':', line).nth(1).is_some(),
             digits,
             longest_cluster: if digits >= 5 { longest_cluster(line) } else { digits },
