@@ -67,6 +67,7 @@ pub(super) fn plain_length(text: &[u8]) -> usize {
 }
 
 /// Whether plain text ends before this byte: before controls, characters that are neither ASCII nor begin with 0xC3, and the first of two spaces.
+#[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
 fn ends_plain(byte: u8, next: u8) -> bool {
     (byte < b' ') | (byte == 0x7F) | ((byte >= 0xC0) & (byte != 0xC3)) | ((byte == b' ') & (next == b' '))
 }

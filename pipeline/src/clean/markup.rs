@@ -171,8 +171,9 @@ fn raised(text: &str, is_superscript: bool, out: &mut String) -> Option<usize> {
 
 /// Replaces Markdown's links by their text, and removes attributes and embedded images.
 fn strip_links(out: &mut String, start: usize) -> u64 {
+    // No repetition has a limit: with one, the search would leave its fast path.
     static LINKS: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#"!?\[([^\[\]\n]{0,300})\]\(((?:[^()\s]|\([^()\s]*\)){1,2000})(?: "[^"\n]*")?\)(?:\{[^{}\n]{1,300}\})?|\{[.#][A-Za-z][\w-]*(?: [^{}\n]{0,300})?\}|[a-z]+:[a-z/+.-]+;base64,[A-Za-z0-9+/=]{16,}"#).expect("a tested pattern")
+        Regex::new(r#"!?\[([^\[\]\n]*)\]\(((?:[^()\s]|\([^()\s]*\))+)(?: "[^"\n]*")?\)(?:\{[^{}\n]+\})?|\{[.#][A-Za-z][\w-]*(?: [^{}\n]*)?\}|[a-z]+:[a-z/+.-]+;base64,[A-Za-z0-9+/=]{16,}"#).expect("a tested pattern")
     });
     let tail = &out[start..];
     if !may_have_links(tail) {

@@ -7,62 +7,76 @@ use regex::Regex;
 
 use super::{Find, Identity, Signs, numbers::regex};
 
-/// What the announcing words have in them, in small letters, and the rule that each is for.
-const STEMS: [(&str, u8); 47] = [
-    ("rpps", RPPS),
-    ("r.p", RPPS),
-    ("rp.", RPPS),
-    ("adel", ADELI),
-    ("adél", ADELI),
-    ("adÉl", ADELI),
-    ("ade.", ADELI),
-    ("adé.", ADELI),
-    ("ad.", ADELI),
-    ("a.d", ADELI),
-    ("fines", FINESS),
-    ("fine.", FINESS),
-    ("fin.", FINESS),
-    ("fi.", FINESS),
-    ("f.i", FINESS),
-    ("ipp", IPP),
-    ("ip.", IPP),
-    ("i.p", IPP),
-    ("nip", IPP),
-    ("ni.", IPP),
-    ("n.i", IPP),
-    ("patient", IPP),
-    ("malade", IPP),
-    ("permanent", IPP),
-    ("nda", NDA),
-    ("nd.", NDA),
-    ("n.d", NDA),
-    ("iep", NDA),
-    ("ie.", NDA),
-    ("i.e", NDA),
-    ("dossier", NDA),
-    ("jour", NDA),
-    ("admission", NDA),
-    ("passage", NDA),
-    ("venue", NDA),
-    ("hospitalisation", NDA),
-    ("naiss", BIRTH),
-    ("né", BIRTH),
-    ("nÉ", BIRTH),
-    ("nee", BIRTH),
-    (" ne ", BIRTH),
-    (" nes ", BIRTH),
-    ("\nne ", BIRTH),
-    ("(ne ", BIRTH),
-    (",ne ", BIRTH),
-    ("dd", BIRTH),
-    ("d.d", BIRTH),
+/// What the announcing words have in them, in small letters; what each is a sign of; and whether it must begin a word.
+const STEMS: [(&str, u16, bool); 57] = [
+    ("rpps", RPPS, false),
+    ("r.p", RPPS, false),
+    ("rp.", RPPS, false),
+    ("rpp.", RPPS, false),
+    ("adel", ADELI, false),
+    ("adél", ADELI, false),
+    ("adÉl", ADELI, false),
+    ("ade.", ADELI, false),
+    ("adé.", ADELI, false),
+    ("adÉ.", ADELI, false),
+    ("ad.", ADELI, false),
+    ("a.d", ADELI, false),
+    ("fines", FINESS, false),
+    ("fine.", FINESS, false),
+    ("fin.", FINESS, false),
+    ("fi.", FINESS, false),
+    ("f.i", FINESS, false),
+    ("ipp", IPP, false),
+    ("ip.", IPP, false),
+    ("i.p", IPP, false),
+    ("nip", IPP, false),
+    ("ni.", IPP, false),
+    ("n.i", IPP, false),
+    ("permanent", IPP, false),
+    ("patient", PATIENT, false),
+    ("malade", PATIENT, false),
+    ("nda", NDA, false),
+    ("nd.", NDA, false),
+    ("n.d", NDA, false),
+    ("iep", NDA, false),
+    ("ie.", NDA, false),
+    ("i.e", NDA, false),
+    ("dossier", STAY, false),
+    ("jour", STAY, false),
+    ("admission", STAY, false),
+    ("passage", STAY, false),
+    ("venue", STAY, false),
+    ("hospitalisation", STAY, false),
+    ("n°", NUMBER, false),
+    ("num", NUMBER, false),
+    ("identifiant", NUMBER, false),
+    ("id", NUMBER, true),
+    ("no", NUMBER, true),
+    ("rno", NUMBER, false),
+    ("tno", NUMBER, false),
+    ("nno", NUMBER, false),
+    ("eno", NUMBER, false),
+    ("lno", NUMBER, false),
+    ("naiss", BIRTH, false),
+    ("né", BIRTH, true),
+    ("nÉ", BIRTH, true),
+    ("nee", BIRTH, true),
+    ("ne ", BIRTH, true),
+    ("nes ", BIRTH, true),
+    ("ddn", BIRTH, false),
+    ("dd.", BIRTH, false),
+    ("d.d", BIRTH, false),
 ];
-const RPPS: u8 = 1;
-const ADELI: u8 = 2;
-const FINESS: u8 = 4;
-const IPP: u8 = 8;
-const NDA: u8 = 16;
-const BIRTH: u8 = 32;
+const RPPS: u16 = 1;
+const ADELI: u16 = 2;
+const FINESS: u16 = 4;
+const IPP: u16 = 8;
+const NDA: u16 = 16;
+const BIRTH: u16 = 32;
+/// These announce something only together with « n° ».
+const PATIENT: u16 = 64;
+const STAY: u16 = 128;
+const NUMBER: u16 = 256;
 
 /// Each pattern's first group is the identity.
 pub(super) struct ContextRules {
@@ -113,9 +127,14 @@ impl Default for ContextRules {
 
 impl ContextRules {
     /// The rules whose words may stand in the text.
-    fn announced(&self, text: &str) -> u8 {
-        let begins_so = if text.starts_with(['n', 'N']) { BIRTH } else { 0 };
-        self.stems.find_overlapping_iter(text).fold(begins_so, |rules, found| rules | STEMS[found.pattern().as_usize()].1)
+    fn announced(&self, text: &str) -> u16 {
+        let is_in_word = |at: usize| text[..at].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_');
+        let signs = self.stems.find_overlapping_iter(text).fold(0, |signs, found| {
+            let (_, sign, must_begin_word) = STEMS[found.pattern().as_usize()];
+            if must_begin_word && is_in_word(found.start()) { signs } else { signs | sign }
+        });
+        let both = |first: u16, second: u16, rule: u16| if signs & first != 0 && signs & second != 0 { rule } else { 0 };
+        signs | both(PATIENT, NUMBER, IPP) | both(STAY, NUMBER, NDA)
     }
 
     pub(super) fn search(&self, text: &str, line: Range<usize>, signs: Signs, finds: &mut Vec<Find>) {
@@ -172,7 +191,7 @@ impl ContextRules {
 }
 
 fn stems() -> AhoCorasick {
-    let builder = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(STEMS.map(|(stem, _)| stem));
+    let builder = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(STEMS.map(|(stem, ..)| stem));
     builder.expect("a few short words")
 }
 
@@ -192,4 +211,46 @@ fn has_postcode(text: &[u8]) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    thread_local! {
+        static RULES: ContextRules = ContextRules::default();
+    }
+
+    /// What a rule finds must be announced, or it would never be looked for.
+    fn check(text: &str) {
+        RULES.with(|rules| {
+            let announced = rules.announced(text);
+            let (ipp, nda) = ((&rules.ipp, IPP), (&rules.nda, NDA));
+            for (rule, own) in [(&rules.rpps, RPPS), (&rules.adeli, ADELI), (&rules.finess, FINESS), ipp, nda, (&rules.birth, BIRTH)] {
+                assert!(announced & own != 0 || !rule.is_match(text), "{own}: {text:?}");
+            }
+            let has_address = rules.street.is_match(text) || rules.box_or_place.is_match(text);
+            assert!(has_postcode(text.as_bytes()) || !has_address, "{text:?}");
+        });
+    }
+
+    #[test]
+    fn the_labelled_set_is_announced() {
+        let cases = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/privacy.jsonl")).expect("the labelled set");
+        for line in cases.lines() {
+            let case: serde_json::Value = serde_json::from_str(line).expect("a case");
+            check(case["text"].as_str().expect("a text"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_found_is_announced(
+            text in "([«( \\n\"'/éx-]?(R\\.?P\\.?P\\.?S\\.?|[aA]\\.?[dD]\\.?[eéÉ]\\.?[lL]\\.?[iI]|F\\.?I\\.?N\\.?E\\.?S\\.?S|I\\.?P\\.?P|N\\.?I\\.?P|Id|(n°|Num[ée]ro|N°|no\\.|num\\.) ?(de |d')?(patiente?|malade|dossier|séjour|SEJOUR|venue)|dossier,? ?(n°|no)|N\\.?D\\.?A|I\\.?E\\.?P|n[ée]e?s?|NÉ|né\\(e\\)|Date de naissance|D\\.?D\\.?N|naissance)[ :]{1,3}(est |le |à Lyon le )?([0-9]{1,4}[ /.]?){2,6} ?(rue des Lis,? )?){1,3}(75 ?001 Paris)?",
+        ) {
+            check(&text);
+        }
+    }
 }
