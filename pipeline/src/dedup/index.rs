@@ -2,12 +2,7 @@
 
 use std::path::Path;
 
-use super::{
-    DedupError,
-    features::BANDS,
-    runs::SortedRuns,
-    tables::{ENTRY_BYTES, FREE, is_full, more_slots, probe},
-};
+use super::{DedupError, features::BANDS, runs::SortedRuns, tables::Slots};
 
 /// Documents under one value, at most: more are boilerplate, and looking at all of them would take time without end.
 const MAX_BUCKET: usize = 64;
@@ -17,7 +12,7 @@ const COLUMNS: usize = BANDS + 1;
 
 /// Values in several columns → numbers of documents.
 pub(super) struct Index {
-    tables: [Table; COLUMNS],
+    tables: [Slots<32>; COLUMNS],
     runs: SortedRuns,
     bucket: Vec<u32>,
 }
@@ -30,7 +25,7 @@ impl Index {
 
     /// Appends the documents under a value to `found`.
     pub(super) fn find(&self, column: usize, value: u32, found: &mut Vec<u32>) -> Result<(), DedupError> {
-        self.tables[column].find(value, found);
+        found.extend(self.tables[column].find(entry(value, 0)).map(|entry| entry as u32));
         self.runs.visit(column, entry(value, 0), &mut |entry| {
             let is_under_it = (entry >> 32) as u32 == value;
             found.extend(is_under_it.then_some(entry as u32));
@@ -51,62 +46,17 @@ impl Index {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.tables.iter().map(|table| table.slots.capacity() * ENTRY_BYTES).sum()
+        self.tables.iter().map(Slots::memory_bytes).sum()
     }
 
     pub(super) fn spill(&mut self) -> Result<(), DedupError> {
-        self.runs.push(std::mem::take(&mut self.tables).map(Table::into_sorted).as_slice())
+        self.runs.push(&self.tables.each_mut().map(Slots::take_sorted))
     }
 }
 
 /// Value and document in one number: sorted by value, then by document.
 fn entry(value: u32, document: u32) -> u64 {
     u64::from(value) << 32 | u64::from(document)
-}
-
-/// Several documents may stand under one value; 8 bytes a slot.
-#[derive(Default)]
-struct Table {
-    slots: Vec<u64>,
-    entries: usize,
-}
-
-impl Table {
-    fn find(&self, value: u32, found: &mut Vec<u32>) {
-        for slot in probe(u64::from(value) << 32, self.slots.len()) {
-            let entry = self.slots[slot];
-            if entry == FREE {
-                return;
-            }
-            if (entry >> 32) as u32 == value {
-                found.push(entry as u32);
-            }
-        }
-    }
-
-    fn insert(&mut self, entry: u64) {
-        if is_full(self.entries, self.slots.len()) {
-            let slots = more_slots(self.slots.len());
-            let old = std::mem::replace(&mut self.slots, vec![FREE; slots]);
-            old.into_iter().filter(|&entry| entry != FREE).for_each(|entry| self.place(entry));
-        }
-        self.place(entry);
-        self.entries += 1;
-    }
-
-    fn place(&mut self, entry: u64) {
-        let free = probe(entry & 0xFFFF_FFFF_0000_0000, self.slots.len()).find(|&slot| self.slots[slot] == FREE);
-        if let Some(slot) = free {
-            self.slots[slot] = entry;
-        }
-    }
-
-    fn into_sorted(self) -> Vec<u64> {
-        let mut entries = self.slots;
-        entries.retain(|&entry| entry != FREE);
-        entries.sort_unstable();
-        entries
-    }
 }
 
 #[cfg(test)]

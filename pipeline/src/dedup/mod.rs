@@ -17,7 +17,8 @@ mod words;
 pub use features::{FeatureExtractor, Features};
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -138,46 +139,42 @@ impl Deduplicator {
         self.tables.memory_bytes()
     }
 
-    fn record(&self, document: u32) -> Result<Record, DedupError> {
-        self.log.get(self.tables.places.get(document)?)
-    }
-
     /// The first kept document with this text.
     fn duplicate_of(&mut self, key: u128) -> Result<Option<u64>, DedupError> {
-        let mut candidates = std::mem::take(&mut self.candidates);
-        candidates.clear();
-        self.tables.index.find(TEXT_COLUMN, text_value(key), &mut candidates)?;
-        let found = self.first(&mut candidates, |record| record.key == key);
-        self.candidates = candidates;
-        found
+        self.first([(TEXT_COLUMN, text_value(key))], |record| record.key == key)
     }
 
     /// The first kept document that is similar enough.
     fn near_duplicate_of(&mut self, shingles: &Shingles) -> Result<Option<u64>, DedupError> {
-        let mut candidates = std::mem::take(&mut self.candidates);
-        candidates.clear();
-        for (band, &value) in shingles.bands.iter().enumerate() {
-            self.tables.index.find(band, value, &mut candidates)?;
-        }
-        let mut own = shingles.clone();
-        if !candidates.is_empty() {
-            sort_distinct(&mut own.sketch);
-        }
-        let found = self.first(&mut candidates, |record| {
+        let threshold = self.threshold;
+        let mut own = None;
+        self.first(shingles.bands.into_iter().enumerate(), |record| {
             record.near.as_mut().is_some_and(|other| {
+                let own = own.get_or_insert_with(|| {
+                    let mut own = shingles.clone();
+                    sort_distinct(&mut own.sketch);
+                    own
+                });
                 sort_distinct(&mut other.sketch);
-                similarity(&own, other) >= self.threshold
+                similarity(own, other) >= threshold
             })
-        });
-        self.candidates = candidates;
-        found
+        })
     }
 
-    /// The first of the documents whose record is accepted.
-    fn first(&self, documents: &mut Vec<u32>, mut accepts: impl FnMut(&mut Record) -> bool) -> Result<Option<u64>, DedupError> {
-        sort_distinct(documents);
-        for &document in &*documents {
-            let mut record = self.record(document)?;
+    /// The first document under any of the index's values whose record is accepted.
+    fn first(
+        &mut self,
+        values: impl IntoIterator<Item = (usize, u32)>,
+        mut accepts: impl FnMut(&mut Record) -> bool,
+    ) -> Result<Option<u64>, DedupError> {
+        let Tables { index, places, .. } = &self.tables;
+        self.candidates.clear();
+        for (column, value) in values {
+            index.find(column, value, &mut self.candidates)?;
+        }
+        sort_distinct(&mut self.candidates);
+        for &document in &self.candidates {
+            let mut record = self.log.get(places.get(document)?)?;
             if accepts(&mut record) {
                 return Ok(Some(record.id));
             }
@@ -200,6 +197,12 @@ impl Deduplicator {
         }
         Ok((kept, dropped))
     }
+}
+
+/// A new file, to be written and read.
+fn create_file(path: &Path) -> Result<File, DedupError> {
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(path);
+    file.map_err(|source| DedupError::Io { path: path.to_owned(), source })
 }
 
 /// What of a text's hash the index holds.

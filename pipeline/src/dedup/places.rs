@@ -1,13 +1,13 @@
 //! Where the log holds each kept document.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Write,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
-use super::DedupError;
+use super::{DedupError, create_file};
 
 const PLACE_BYTES: usize = 8;
 /// Places in one piece of memory, so that growing copies nothing.
@@ -54,12 +54,7 @@ impl Places {
     }
 
     pub(super) fn spill(&mut self) -> Result<(), DedupError> {
-        let mut file = if let Some(file) = self.file.take() {
-            file
-        } else {
-            let options = fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&self.path);
-            options.map_err(|source| self.io_error(source))?
-        };
+        let mut file = self.file.take().map_or_else(|| create_file(&self.path), Ok)?;
         for piece in std::mem::take(&mut self.pieces) {
             let bytes: Vec<u8> = piece.iter().flat_map(|place| place.to_le_bytes()).collect();
             file.write_all(&bytes).map_err(|source| self.io_error(source))?;

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DedupError, tables::ENTRY_BYTES};
+use super::{DedupError, create_file, tables::ENTRY_BYTES};
 
 /// Runs on the disk, at most; then they become one.
 const MAX_RUNS: usize = 4;
@@ -65,8 +65,7 @@ struct Run {
 impl Run {
     fn write<E: Iterator<Item = Result<u64, DedupError>>>(path: PathBuf, columns: impl Iterator<Item = E>) -> Result<Self, DedupError> {
         let io_error = |source| DedupError::Io { path: path.clone(), source };
-        let options = fs::OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
-        let mut file = BufWriter::with_capacity(1 << 20, options.map_err(io_error)?);
+        let mut file = BufWriter::with_capacity(1 << 20, create_file(&path)?);
         let mut starts = vec![0];
         let mut written = 0;
         for entries in columns {

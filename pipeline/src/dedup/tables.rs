@@ -4,40 +4,84 @@ use std::path::Path;
 
 use super::{DedupError, runs::SortedRuns};
 
-/// An entry is one number, its upper bits those of the hash.
 pub(super) const ENTRY_BYTES: usize = 8;
 /// No entry.
-pub(super) const FREE: u64 = u64::MAX;
+const FREE: u64 = u64::MAX;
 
 /// Slots that are used at most, and by how much a full table grows: together they keep between 68 and 85 % of the slots in use.
 const MAX_LOAD: (usize, usize) = (85, 100);
 const GROWTH: (usize, usize) = (5, 4);
 const FIRST_SLOTS: usize = 64;
 
-/// Whether one more entry would be too many for so many slots.
-pub(super) fn is_full(entries: usize, slots: usize) -> bool {
-    (entries + 1) * MAX_LOAD.1 > slots * MAX_LOAD.0
+/// Entries of 8 bytes, whose upper `KEY_BITS` bits are those of a hash; several may have the same.
+#[derive(Default)]
+pub(super) struct Slots<const KEY_BITS: u32> {
+    slots: Vec<u64>,
+    entries: usize,
 }
 
-pub(super) fn more_slots(slots: usize) -> usize {
-    (slots * GROWTH.0 / GROWTH.1).max(FIRST_SLOTS)
+impl<const KEY_BITS: u32> Slots<KEY_BITS> {
+    /// What of an entry, or of a hash, is the key.
+    pub(super) fn key(entry: u64) -> u64 {
+        entry & !(u64::MAX >> KEY_BITS)
+    }
+
+    /// The entries with the key of `hash`.
+    pub(super) fn find(&self, hash: u64) -> impl Iterator<Item = u64> {
+        self.probe(hash)
+            .map(|slot| self.slots[slot])
+            .take_while(|&entry| entry != FREE)
+            .filter(move |&entry| Self::key(entry) == Self::key(hash))
+    }
+
+    /// The first of them, to be changed.
+    pub(super) fn find_mut(&mut self, hash: u64) -> Option<&mut u64> {
+        let slot = self.probe(hash).find(|&slot| self.slots[slot] == FREE || Self::key(self.slots[slot]) == Self::key(hash))?;
+        Some(&mut self.slots[slot]).filter(|entry| **entry != FREE)
+    }
+
+    pub(super) fn insert(&mut self, entry: u64) {
+        if (self.entries + 1) * MAX_LOAD.1 > self.slots.len() * MAX_LOAD.0 {
+            let slots = (self.slots.len() * GROWTH.0 / GROWTH.1).max(FIRST_SLOTS);
+            let old = std::mem::replace(&mut self.slots, vec![FREE; slots]);
+            old.into_iter().filter(|&entry| entry != FREE).for_each(|entry| self.place(entry));
+        }
+        self.place(entry);
+        self.entries += 1;
+    }
+
+    /// Empties the table: its entries, sorted.
+    pub(super) fn take_sorted(&mut self) -> Vec<u64> {
+        let mut entries = std::mem::take(self).slots;
+        entries.retain(|&entry| entry != FREE);
+        entries.sort_unstable();
+        entries
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.slots.capacity() * ENTRY_BYTES
+    }
+
+    fn place(&mut self, entry: u64) {
+        let free = self.probe(entry).find(|&slot| self.slots[slot] == FREE);
+        if let Some(slot) = free {
+            self.slots[slot] = entry;
+        }
+    }
+
+    /// All slots, from the one on where the search for the key of `hash` begins, around the end: the order of the slots is that of the keys.
+    fn probe(&self, hash: u64) -> impl Iterator<Item = usize> + use<KEY_BITS> {
+        let slots = self.slots.len();
+        let first = ((u128::from(Self::key(hash)) * slots as u128) >> 64) as usize;
+        (first..slots).chain(0..first)
+    }
 }
 
-/// The slot where the search for `hash` begins: the order of the slots is that of the hashes.
-pub(super) fn first_slot(hash: u64, slots: usize) -> usize {
-    ((u128::from(hash) * slots as u128) >> 64) as usize
-}
-
-/// The slots from the first one for `hash` on, around the end.
-pub(super) fn probe(hash: u64, slots: usize) -> impl Iterator<Item = usize> {
-    let first = first_slot(hash, slots);
-    (first..slots).chain(0..first)
-}
+type Paragraphs = Slots<56>;
 
 /// How often each paragraph was seen; 56 of the hash's bits and the count, which stops at 255 in memory, in an entry.
 pub(super) struct ParagraphCounts {
-    slots: Vec<u64>,
-    entries: usize,
+    slots: Paragraphs,
     runs: SortedRuns,
 }
 
@@ -46,13 +90,14 @@ const MAX_COUNT: u64 = 0xFF;
 impl ParagraphCounts {
     /// What memory cannot hold will go to files in `folder`.
     pub(super) fn new(folder: &Path) -> Self {
-        Self { slots: Vec::new(), entries: 0, runs: SortedRuns::new(folder, "paragraphs") }
+        Self { slots: Paragraphs::default(), runs: SortedRuns::new(folder, "paragraphs") }
     }
 
     pub(super) fn get(&self, hash: u64) -> Result<u64, DedupError> {
-        let mut count = self.slot(hash).map_or(0, |slot| self.slots[slot] & MAX_COUNT);
-        self.runs.visit(0, hash & !MAX_COUNT, &mut |entry| {
-            let is_it = entry >> 8 == hash >> 8;
+        let key = Paragraphs::key(hash);
+        let mut count = self.slots.find(hash).map(|entry| entry & MAX_COUNT).sum();
+        self.runs.visit(0, key, &mut |entry| {
+            let is_it = Paragraphs::key(entry) == key;
             count += if is_it { entry & MAX_COUNT } else { 0 };
             is_it
         })?;
@@ -60,41 +105,18 @@ impl ParagraphCounts {
     }
 
     pub(super) fn add_one(&mut self, hash: u64) {
-        if is_full(self.entries, self.slots.len()) {
-            self.grow();
-        }
-        if let Some(slot) = self.slot(hash) {
-            let count = self.slots[slot] & MAX_COUNT;
-            self.entries += usize::from(count == 0);
-            self.slots[slot] = (hash & !MAX_COUNT) | (count + 1).min(MAX_COUNT);
+        match self.slots.find_mut(hash) {
+            Some(entry) => *entry += u64::from(*entry & MAX_COUNT < MAX_COUNT),
+            None => self.slots.insert(Paragraphs::key(hash) | 1),
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.slots.capacity() * ENTRY_BYTES
+        self.slots.memory_bytes()
     }
 
     pub(super) fn spill(&mut self) -> Result<(), DedupError> {
-        self.entries = 0;
-        let mut entries = std::mem::take(&mut self.slots);
-        entries.retain(|&entry| entry != 0);
-        entries.sort_unstable();
-        self.runs.push(&[entries])
-    }
-
-    fn slot(&self, hash: u64) -> Option<usize> {
-        probe(hash, self.slots.len()).find(|&slot| self.slots[slot] == 0 || self.slots[slot] >> 8 == hash >> 8)
-    }
-
-    fn grow(&mut self) {
-        let slots = more_slots(self.slots.len());
-        let old = std::mem::replace(&mut self.slots, vec![0; slots]);
-        for entry in old.into_iter().filter(|&entry| entry != 0) {
-            let free = probe(entry, slots).find(|&slot| self.slots[slot] == 0);
-            if let Some(slot) = free {
-                self.slots[slot] = entry;
-            }
-        }
+        self.runs.push(&[self.slots.take_sorted()])
     }
 }
 
