@@ -7,7 +7,6 @@ NACHOS_BIN names the program (default target/release/nachos). `--full` makes the
 """
 
 import gzip
-import json
 import lzma
 import os
 import resource
@@ -22,10 +21,10 @@ import polars
 import pyarrow
 import pyarrow.parquet
 
-from check_shards import NACHOS, contents, error_lines, expect, failures, nachos
+from check_shards import NACHOS, contents, error_lines, expect, failures, nachos, settings
 
 # Short and strange texts are looked at here, not whether they are French prose.
-KEEP_ALL = ["--set", "clean.language=any", "--set", "clean.quality.enabled=false"]
+KEEP_ALL = settings("clean.language=any", "clean.quality.enabled=false")
 MOST_MEMORY_MIB = 1024
 FULL = "--full" in sys.argv
 LONG_LINE_MIB = 1024 if FULL else 64
@@ -106,7 +105,7 @@ def check_lengths(bench, folder):
     empty_lines = folder / "empty-lines.txt"
     empty_lines.write_bytes(b"\n" * 10_000_000 + "Après dix millions de lignes.".encode())
     bench.right("10 million empty lines", [empty_lines], kept(1))
-    bench.right("10 million empty lines, a line a document", [empty_lines], kept(1), more=["--set", "input.document=line"])
+    bench.right("10 million empty lines, a line a document", [empty_lines], kept(1), more=settings("input.document=line"))
     deep = folder / "deep.jsonl"
     nested = "[" * 200_000 + "]" * 200_000
     deep.write_text('{"a": ' + nested + ', "text": "La toux."}\n{"text": ' + nested + '}\n{"text": ' + nested[:200_000] + "\n")
@@ -147,7 +146,7 @@ def check_damage(bench, folder):
         cut = folder / f"cut.txt.{suffix}"
         for part in (1, 10, len(data) // 2, len(data) - 30, len(data) - 1):
             cut.write_bytes(data[:part])
-            bench.error(f".{suffix} cut after {part} of {len(data)} bytes", [cut], ["cut." + "txt", "cut short"])
+            bench.error(f".{suffix} cut after {part} of {len(data)} bytes", [cut], ["cut.txt", "cut short"])
         if suffix == "zst":  # this writer adds no checksum
             continue
         flipped = bytearray(data)
@@ -159,7 +158,7 @@ def check_damage(bench, folder):
     pyarrow.parquet.write_table(table, parquet)
     verdicts = ["keep", "missing_text", "empty", "keep"]
     bench.right("Parquet with a null and an empty text", [parquet], lambda documents: [verdict for verdict, _ in documents] == verdicts)
-    bench.error("Parquet whose column is a number", [parquet], ["table.parquet", "input.text_column"], more=["--set", "input.text_column=n"])
+    bench.error("Parquet whose column is a number", [parquet], ["table.parquet", "input.text_column"], more=settings("input.text_column=n"))
     data = parquet.read_bytes()
     pyarrow.parquet.write_table(table.slice(0, 0), parquet)
     bench.right("Parquet without a row", [parquet], kept(0))
@@ -177,7 +176,6 @@ def check_files(bench, folder):
     bench.right(f"a folder of {MANY_FILES} files, with a link to itself", [many], kept(MANY_FILES))
     pipe = folder / "pipe.txt"
     os.mkfifo(pipe)
-
     last = folder / "last.txt"
     last.write_text("La fin.")
 
@@ -204,7 +202,7 @@ def check_full_disk(bench, folder):
     with text.open("w") as file:
         for number in range(40_000):
             file.write(" ".join(words[number * 7919 * place % 104_729 % len(words)] for place in range(1, 40)) + f" {number}.\n\n")
-    small = ["--set", "write.shard_size_mib=1", "--set", "pack.window_tokens=65536"]
+    small = settings("write.shard_size_mib=1", "pack.window_tokens=65536")
     whole, expected = bench.build(text, more=small)
     expect(whole.returncode == 0, "a full disk: the reference is built", whole.stderr.decode())
     for limit in (0, 10_000, 900_000):

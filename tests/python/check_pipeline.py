@@ -14,9 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from check_shards import CORPUS, expect, failures, nachos
+from check_shards import CORPUS, expect, failures, nachos, settings
 
-NO_DEDUP = [argument for part in ("exact", "near", "paragraphs") for argument in ("--set", f"dedup.{part}.enabled=false")]
+NO_DEDUP = settings(*(f"dedup.{part}.enabled=false" for part in ("exact", "near", "paragraphs")))
 LONG = 200
 # Documents of the French sources that are in English.
 ENGLISH_AMONG_FRENCH = {"mesconseilscovid": 1, "snds_docs": 1}

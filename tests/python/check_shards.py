@@ -32,11 +32,17 @@ ROOT = Path(__file__).resolve().parents[2]
 NACHOS = Path(os.environ.get("NACHOS_BIN", ROOT / "target/release/nachos"))
 CORPUS = Path(os.environ.get("DRBERT_CORPUS", ROOT / "../shared/corpus"))
 BOS, EOS = 5, 6
+
+
+def settings(*pairs):
+    return [argument for pair in pairs for argument in ("--set", pair)]
+
+
 # What is checked here is redone in a few lines; cleaning and deduplication at full depth have checks of their own.
-PLAIN = [
-    *("--set", "clean.language=any", "--set", "clean.quality.enabled=false", "--set", "clean.privacy.level=off", "--set", "clean.mojibake=false"),
-    *("--set", "clean.markup=false", "--set", "clean.structure=false", "--set", "dedup.near.enabled=false", "--set", "dedup.paragraphs.enabled=false"),
-]
+PLAIN = settings(
+    *("clean.language=any", "clean.quality.enabled=false", "clean.privacy.level=off", "clean.mojibake=false"),
+    *("clean.markup=false", "clean.structure=false", "dedup.near.enabled=false", "dedup.paragraphs.enabled=false"),
+)
 MAX_SEQ_LEN = 128
 
 logging.set_verbosity_error()  # documents longer than the model are what packing is for

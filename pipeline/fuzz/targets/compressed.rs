@@ -8,14 +8,9 @@ use pipeline::{
     config::InputConfig,
     read::{Compression, Format},
 };
-use reading::Reading;
-
-thread_local! {
-    static READING: Reading = Reading::new();
-}
 
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, content)) = data.split_first() else { return };
     let compression = [Compression::Gzip, Compression::Zstd, Compression::Xz][usize::from(choice) % 3];
-    READING.with(|reading| reading.check(content, Format::Text, compression, &InputConfig::default()));
+    reading::check(content, Format::Text, compression, &InputConfig::default());
 });

@@ -8,14 +8,9 @@ use pipeline::{
     config::InputConfig,
     read::{Compression, Format},
 };
-use reading::Reading;
-
-thread_local! {
-    static READING: Reading = Reading::new();
-}
 
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, content)) = data.split_first() else { return };
     let format = if choice % 2 == 0 { Format::Parquet } else { Format::Part };
-    READING.with(|reading| reading.check(content, format, Compression::None, &InputConfig::default()));
+    reading::check(content, format, Compression::None, &InputConfig::default());
 });

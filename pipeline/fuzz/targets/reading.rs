@@ -1,6 +1,6 @@
 //! Reads one file whose content is the fuzzer's, and checks what every reader promises.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, sync::Arc};
 
 use pipeline::{
     config::InputConfig,
@@ -8,32 +8,25 @@ use pipeline::{
 };
 use tempfile::TempDir;
 
-pub struct Reading {
-    folder: TempDir,
+thread_local! {
+    /// In memory where that is possible.
+    static FOLDER: TempDir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder");
 }
 
-impl Reading {
-    pub fn new() -> Self {
-        let memory = PathBuf::from("/dev/shm");
-        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
-        Self { folder: folder.expect("a temporary folder") }
+/// Reading ends with records in order, within the file, or with an error; and goes on from the end of any chunk with the same records.
+pub fn check(content: &[u8], format: Format, compression: Compression, config: &InputConfig) {
+    let path = FOLDER.with(|folder| folder.path().join("input"));
+    fs::write(&path, content).expect("written");
+    let input = Input { path, format, compression, file_bytes: content.len() as u64, range: 0..u64::MAX };
+    let (mut ends, mut records) = (Vec::new(), Vec::new());
+    let is_whole = read(&input, 0, config, &mut ends, &mut records);
+    for pair in records.windows(2) {
+        assert!(pair[0].0 + pair[0].1 <= pair[1].0 || format == Format::Parquet, "{pair:?}");
     }
-
-    /// Reading ends with records in order, within the file, or with an error; and goes on from the end of any chunk with the same records.
-    pub fn check(&self, content: &[u8], format: Format, compression: Compression, config: &InputConfig) {
-        let path = self.folder.path().join("input");
-        fs::write(&path, content).expect("written");
-        let input = Input { path, format, compression, file_bytes: content.len() as u64, range: 0..u64::MAX };
-        let (mut ends, mut records) = (Vec::new(), Vec::new());
-        let is_whole = read(&input, 0, config, &mut ends, &mut records);
-        for pair in records.windows(2) {
-            assert!(pair[0].0 + pair[0].1 <= pair[1].0 || format == Format::Parquet, "{pair:?}");
-        }
-        if let Some((end, before)) = ends.get(ends.len() / 2).filter(|_| is_whole) {
-            let mut rest = Vec::new();
-            read(&input, *end, config, &mut Vec::new(), &mut rest);
-            assert_eq!(rest, records[*before..]);
-        }
+    if let Some((end, before)) = ends.get(ends.len() / 2).filter(|_| is_whole) {
+        let mut rest = Vec::new();
+        read(&input, *end, config, &mut Vec::new(), &mut rest);
+        assert_eq!(rest, records[*before..]);
     }
 }
 

@@ -8,11 +8,6 @@ use pipeline::{
     config::{DocumentUnit, InputConfig},
     read::{Compression, Format},
 };
-use reading::Reading;
-
-thread_local! {
-    static READING: Reading = Reading::new();
-}
 
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, content)) = data.split_first() else { return };
@@ -22,5 +17,5 @@ fuzz_target!(|data: &[u8]| {
     // A few texts are longer than a chunk and a document may be.
     let long = (choice == 0xF0 + choice % 3).then(|| content.repeat((3 << 19) / content.len().max(1) + 1));
     let content = long.as_deref().unwrap_or(content);
-    READING.with(|reading| reading.check(content, format, Compression::None, &config));
+    reading::check(content, format, Compression::None, &config);
 });

@@ -200,6 +200,14 @@ fn close_gap(gap: &mut Gap, start: usize, out: &mut String) {
     }
 }
 
+/// The cases of a labelled set in the workspace's `tests/data`.
+#[cfg(test)]
+fn labelled_set<T: serde::de::DeserializeOwned>(file: &str) -> Vec<T> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data").join(file);
+    let cases = std::fs::read_to_string(&path).expect("a file of tests/data");
+    cases.lines().map(|line| serde_json::from_str(line).expect("a case")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -226,14 +234,11 @@ mod tests {
 
     #[test]
     fn the_labelled_set_is_met() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/cleaning.jsonl");
-        let cases = std::fs::read_to_string(path).expect("tests/data/cleaning.jsonl");
         let mut config = CleanConfig { language: "any".into(), ..CleanConfig::default() };
         config.quality.enabled = false;
         let mut cleaner = Cleaner::new(&config);
         let mut failures = Vec::new();
-        for line in cases.lines() {
-            let Case { kind, text, expected } = serde_json::from_str(line).expect("a case");
+        for Case { kind, text, expected } in labelled_set("cleaning.jsonl") {
             let mut found = String::new();
             cleaner.clean_into(&text, &mut found, &mut CleanCounts::default());
             if found != expected {

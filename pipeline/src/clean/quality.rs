@@ -200,6 +200,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::clean::labelled_set;
 
     #[derive(Deserialize)]
     struct Case {
@@ -209,12 +210,9 @@ mod tests {
 
     #[test]
     fn the_labelled_set_is_met() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/quality.jsonl");
-        let cases = std::fs::read_to_string(path).expect("tests/data/quality.jsonl");
         let mut filter = QualityFilter::new(&QualityConfig::default(), "fr");
         let mut failures = Vec::new();
-        for line in cases.lines() {
-            let Case { text, verdict } = serde_json::from_str(line).expect("a case");
+        for Case { text, verdict } in labelled_set("quality.jsonl") {
             let found = filter.judge(&text).map_or("keep".into(), Verdict::name);
             if found != verdict {
                 failures.push(format!("{text:?}: expected {verdict}, found {found}"));

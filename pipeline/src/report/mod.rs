@@ -88,12 +88,12 @@ fn meaning(verdict: &str) -> &'static str {
 /// The settings that differ from the defaults, the sources aside: key, default, value.
 fn changed_settings(manifest: &Manifest) -> Vec<(String, String, String)> {
     let defaults = serde_json::to_value(Config::default()).map(|config| leaves(&config)).unwrap_or_default();
-    let default_of = |key: &String| defaults.get(key).cloned().unwrap_or_else(|| "none".to_owned());
-    let settings = leaves(&manifest.config).into_iter();
-    settings
-        .map(|(key, value)| (default_of(&key), key, value))
-        .filter(|(default, key, value)| default != value && key != "sources")
-        .map(|(default, key, value)| (key, default, value))
+    let changed = leaves(&manifest.config).into_iter().filter(|(key, value)| key != "sources" && defaults.get(key) != Some(value));
+    changed
+        .map(|(key, value)| {
+            let default = defaults.get(&key).map_or("none", String::as_str).to_owned();
+            (key, default, value)
+        })
         .collect()
 }
 

@@ -209,15 +209,7 @@ fn kept(verdicts: &BTreeMap<String, u64>) -> u64 {
 
 /// With narrow spaces between thousands.
 fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
+    indicatif::HumanCount(number).to_string().replace(',', "\u{202f}")
 }
 
 fn bytes(number: u64) -> String {

@@ -141,9 +141,6 @@ impl ContextRules {
         if signs.digits == 0 && !text[line.clone()].contains(['S', 's', 'P', 'p', 'A', 'a']) {
             return;
         }
-        // The number may stand in the line below the word.
-        let next =
-            memchr::memchr(b'\n', text.as_bytes().get(line.end + 1..).unwrap_or_default()).map_or(text.len(), |at| line.end + 1 + at);
         let mut add = |rule: &Regex, window: Range<usize>, kind: Identity| {
             for found in rule.captures_iter(&text[window.clone()]) {
                 // « dernier-né », « aliéné » are no announcements.
@@ -157,8 +154,9 @@ impl ContextRules {
                 }
             }
         };
-        let digits_below = text.as_bytes()[line.end..next].iter().filter(|byte| byte.is_ascii_digit()).count();
-        let announces_next_line = line.len() < 40 && digits_below >= 4;
+        // The number may stand in the line below a short one.
+        let next = if line.len() < 40 { line_end(text, line.end + 1) } else { line.end };
+        let announces_next_line = text.as_bytes()[line.end..next].iter().filter(|byte| byte.is_ascii_digit()).count() >= 4;
         let window = line.start..if announces_next_line { next } else { line.end };
         let announced = if signs.digits >= 4 || announces_next_line { self.announced(&text[window.clone()]) } else { 0 };
         for (rule, own, min_digits, kind) in [
@@ -175,19 +173,22 @@ impl ContextRules {
         }
         if signs.digits > 0 {
             // The postcode and the town may stand in the line below, or below a blank one.
-            let below = text.get(line.end..).unwrap_or_default().trim_start_matches('\n');
-            let town_end = memchr::memchr(b'\n', below.as_bytes()).unwrap_or(below.len());
+            let below = text[line.end..].trim_start_matches('\n');
             let town_follows = below.starts_with(|first: char| first.is_ascii_digit());
-            let window = line.start..if town_follows { text.len() - below.len() + town_end } else { line.end };
+            let window = line.start..if town_follows { line_end(text, text.len() - below.len()) } else { line.end };
             if has_postcode(&text.as_bytes()[window.clone()]) {
                 add(&self.box_or_place, window.clone(), Identity::Adresse);
                 add(&self.street, window, Identity::Adresse);
             }
-        }
-        if signs.digits > 0 {
             add(&self.street_with_context, line, Identity::Adresse);
         }
     }
+}
+
+/// Where the line ends that begins at `start`, which may lie just beyond the text.
+fn line_end(text: &str, start: usize) -> usize {
+    let rest = text.as_bytes().get(start..).unwrap_or_default();
+    memchr::memchr(b'\n', rest).map_or(text.len(), |at| start + at)
 }
 
 fn stems() -> AhoCorasick {
@@ -218,6 +219,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::clean::labelled_set;
 
     thread_local! {
         static RULES: ContextRules = ContextRules::default();
@@ -238,9 +240,7 @@ mod tests {
 
     #[test]
     fn the_labelled_set_is_announced() {
-        let cases = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/privacy.jsonl")).expect("the labelled set");
-        for line in cases.lines() {
-            let case: serde_json::Value = serde_json::from_str(line).expect("a case");
+        for case in labelled_set::<serde_json::Value>("privacy.jsonl") {
             check(case["text"].as_str().expect("a text"));
         }
     }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
+use crate::clean::labelled_set;
 
 fn redact(level: PrivacyLevel, text: &str) -> String {
     thread_local! {
@@ -48,12 +49,9 @@ fn score(case: &Case, found: &str, scores: &mut BTreeMap<String, Score>) {
 
 #[test]
 fn the_labelled_set_is_met() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/privacy.jsonl");
-    let cases = std::fs::read_to_string(path).expect("tests/data/privacy.jsonl");
     let (mut scores, mut failures) = (BTreeMap::new(), Vec::new());
     let mut held_out: BTreeMap<String, Score> = BTreeMap::new();
-    for line in cases.lines() {
-        let case: Case = serde_json::from_str(line).expect("a case");
+    for case in labelled_set::<Case>("privacy.jsonl") {
         let found = redact(PrivacyLevel::Strict, &case.text);
         score(&case, &found, &mut scores);
         if case.half == "held-out" {
