@@ -134,10 +134,15 @@ impl Record {
         bytes.extend(self.id.to_le_bytes());
         bytes.extend(self.key.to_le_bytes());
         bytes.extend((self.paragraphs.len() as u32).to_le_bytes());
-        bytes.extend(self.paragraphs.iter().flat_map(|hash| hash.to_le_bytes()));
+        for hash in &self.paragraphs {
+            bytes.extend_from_slice(&hash.to_le_bytes());
+        }
         if let Some(Shingles { bands, sketch, is_complete }) = &self.near {
             bytes.push(u8::from(*is_complete));
-            bytes.extend(bands.iter().chain(sketch).flat_map(|hash| hash.to_le_bytes()));
+            bytes.reserve(size_of::<u32>() * (bands.len() + sketch.len()));
+            for hash in bands.iter().chain(sketch) {
+                bytes.extend_from_slice(&hash.to_le_bytes());
+            }
         }
     }
 

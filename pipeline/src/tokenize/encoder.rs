@@ -14,6 +14,7 @@ use super::{
     TokenizeError,
     cache::{self, Next, WordCache},
     layout::{self, SPACE},
+    merges::Merges,
 };
 
 /// A noncharacter: no text holds it, so no piece is made of it.
@@ -34,6 +35,8 @@ struct Shared {
     special_tokens: SpecialTokens,
     vocab_size: usize,
     independence: Independence,
+    /// Where the model is one of merges alone.
+    merges: Option<Merges>,
 }
 
 /// What a tokenizer makes the ids of a word depend on.
@@ -68,7 +71,8 @@ impl Encoder {
         let vocab_size = tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
         let special_tokens = special_tokens(dir, &tokenizer)?;
         let independence = independence(&tokenizer);
-        let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size, independence };
+        let merges = if let ModelWrapper::BPE(model) = tokenizer.get_model() { Merges::of(model) } else { None };
+        let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size, independence, merges };
         Ok(Self { shared: Arc::new(shared), cache: None })
     }
 
@@ -138,11 +142,14 @@ impl Shared {
 
     /// The same, by a shorter way for most words.
     fn encode_word(&self, word: &str, ids: &mut Vec<u32>) {
-        if self.independence == Independence::Ours && layout::is_normalized(word) {
+        let start = ids.len();
+        if self.independence != Independence::Ours || !layout::is_normalized(word) {
+            self.encode(word, ids);
+        } else if self.merges.as_ref().is_some_and(|merges| merges.append([SPACE].into_iter().chain(word.chars()), ids)) {
+            ids[start..].iter_mut().for_each(|id| *id = self.as_text(*id));
+        } else {
             let tokens = self.tokenizer.get_model().tokenize(&format!("{SPACE}{word}")).expect(TAKES_ANY_TEXT);
             ids.extend(tokens.iter().map(|token| self.as_text(token.id)));
-        } else {
-            self.encode(word, ids);
         }
     }
 

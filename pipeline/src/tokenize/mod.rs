@@ -6,6 +6,7 @@
 mod cache;
 mod encoder;
 mod layout;
+mod merges;
 mod pieces;
 mod train;
 mod words;

@@ -176,11 +176,16 @@ impl ContextRules {
             let below = text[line.end..].trim_start_matches('\n');
             let town_follows = below.starts_with(|first: char| first.is_ascii_digit());
             let window = line.start..if town_follows { line_end(text, text.len() - below.len()) } else { line.end };
-            if has_postcode(&text.as_bytes()[window.clone()]) {
-                add(&self.box_or_place, window.clone(), Identity::Adresse);
-                add(&self.street, window, Identity::Adresse);
+            let (has_postcode, has_street) = (has_postcode(&text.as_bytes()[window.clone()]), has_street(&text[window.clone()]));
+            if has_street {
+                add(&self.street_with_context, line, Identity::Adresse);
             }
-            add(&self.street_with_context, line, Identity::Adresse);
+            if has_street && has_postcode {
+                add(&self.street, window.clone(), Identity::Adresse);
+            }
+            if has_postcode {
+                add(&self.box_or_place, window, Identity::Adresse);
+            }
         }
     }
 }
@@ -214,6 +219,23 @@ fn has_postcode(text: &[u8]) -> bool {
     false
 }
 
+/// Whether a number stands before what a word for a street begins with, as [`STREET`] has it.
+fn has_street(text: &str) -> bool {
+    const BEGINNINGS: [&str; 26] = [
+        "rue", "av", "bo", "bd", "bld", "all", "che", "imp", "pla", "qua", "squ", "rou", "cou", "pas", "ham", "fau", "sen", "vil", "res",
+        "ré", "rÉ", "esp", "ron", "lot", "pro", "mon",
+    ];
+    let bytes = text.as_bytes();
+    let begins = |at: usize, word: &str| bytes.get(at..at + word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+    let skip = |at: usize, sign: u8| at + usize::from(bytes.get(at) == Some(&sign));
+    let is_end = |at: &usize| bytes[at - 1].is_ascii_digit() && !bytes[*at].is_ascii_digit();
+    (1..bytes.len()).filter(is_end).any(|end| {
+        let after_number = skip(end, b' ');
+        let suffixes = ["", "bis", "ter", "quater", "a", "b", "c", "d"].into_iter().filter(|suffix| begins(after_number, suffix));
+        suffixes.map(|suffix| skip(skip(after_number + suffix.len(), b','), b' ')).any(|at| BEGINNINGS.iter().any(|word| begins(at, word)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -235,6 +257,7 @@ mod tests {
             }
             let has_address = rules.street.is_match(text) || rules.box_or_place.is_match(text);
             assert!(has_postcode(text.as_bytes()) || !has_address, "{text:?}");
+            assert!(has_street(text) || !rules.street.is_match(text) && !rules.street_with_context.is_match(text), "{text:?}");
         });
     }
 
@@ -249,6 +272,13 @@ mod tests {
         #[test]
         fn what_is_found_is_announced(
             text in "([«( \\n\"'/éx-]?(R\\.?P\\.?P\\.?S\\.?|[aA]\\.?[dD]\\.?[eéÉ]\\.?[lL]\\.?[iI]|F\\.?I\\.?N\\.?E\\.?S\\.?S|I\\.?P\\.?P|N\\.?I\\.?P|Id|(n°|Num[ée]ro|N°|no\\.|num\\.) ?(de |d')?(patiente?|malade|dossier|séjour|SEJOUR|venue)|dossier,? ?(n°|no)|N\\.?D\\.?A|I\\.?E\\.?P|n[ée]e?s?|NÉ|né\\(e\\)|Date de naissance|D\\.?D\\.?N|naissance)[ :]{1,3}(est |le |à Lyon le )?([0-9]{1,4}[ /.]?){2,6} ?(rue des Lis,? )?){1,3}(75 ?001 Paris)?",
+        ) {
+            check(&text);
+        }
+
+        #[test]
+        fn streets_are_announced(
+            text in "(habite |Adresse : |x)?([0-9]{1,4} ?[-/] ?)?[0-9]{1,5} ?(bis|TER|quater|[A-Da])?,? ?(rue|AVENUE|av[.]?|bd|bld\\.|boulevard|all[ée]es?|chemin|impasse|place|quai|square|route|cours|passage|hameau|faubourg|sentier|villa|r[ée]sidence|RÉSIDENCE|esplanade|rond-point|lotissement|promenade|ruelle|mont[ée]e)( des Lis)?( ?75 ?001 Paris)?",
         ) {
             check(&text);
         }
