@@ -24,7 +24,7 @@ const ONES: u128 = u128::MAX / 0xff;
 pub(super) struct ShortWord(u128);
 
 /// What stands at the beginning of some text.
-pub(super) enum Next {
+enum Next {
     Separator,
     Short(ShortWord, usize),
     /// Its length in bytes.
@@ -51,6 +51,12 @@ pub(super) struct WordCache {
 impl WordCache {
     pub(super) fn new() -> Self {
         Self { sets: vec![Set::default(); NUM_SETS], long: FxHashMap::default() }
+    }
+
+    /// Reads where the word's ids may be, so that they are near when they are asked for. The number means nothing.
+    #[inline]
+    pub(super) fn touch(&self, word: ShortWord) -> u64 {
+        self.sets[word.set()].0[0].key as u64
     }
 
     /// Appends the ids of a word, or returns false if it does not know them.
@@ -114,9 +120,37 @@ impl ShortWord {
     }
 }
 
+/// A word's place in a text, in bytes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Word {
+    pub(super) start: usize,
+    pub(super) length: usize,
+    pub(super) short: Option<ShortWord>,
+}
+
+/// The words of a text.
+pub(super) fn words(text: &[u8]) -> impl Iterator<Item = Word> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = at;
+            let (short, length) = match next(text.get(start..).filter(|rest| !rest.is_empty())?) {
+                Next::Separator => {
+                    at += 1;
+                    continue;
+                }
+                Next::Short(short, length) => (Some(short), length),
+                Next::Long(length) => (None, length),
+            };
+            at += length + 1;
+            return Some(Word { start, length, short });
+        }
+    })
+}
+
 /// Looks at the beginning of `text`, which is not empty.
 #[inline]
-pub(super) fn next(text: &[u8]) -> Next {
+fn next(text: &[u8]) -> Next {
     let window = text.first_chunk::<WINDOW_BYTES>().copied().unwrap_or_else(|| {
         let mut padded = [b' '; WINDOW_BYTES];
         padded[..text.len()].copy_from_slice(text);

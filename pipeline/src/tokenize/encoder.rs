@@ -12,7 +12,7 @@ use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, To
 
 use super::{
     TokenizeError,
-    cache::{self, Next, WordCache},
+    cache::{self, Word, WordCache},
     layout::{self, SPACE},
     merges::Merges,
 };
@@ -21,6 +21,9 @@ use super::{
 const NEVER_A_PIECE: &str = "\u{FFFF}";
 /// Why encoding cannot fail once [`NEVER_A_PIECE`] was encoded.
 const TAKES_ANY_TEXT: &str = "a tokenizer that has an entry for the unknown takes any text";
+
+/// Words that are looked up together.
+const WORDS_AHEAD: usize = 32;
 
 /// Encodes text for one thread; a clone shares the tokenizer but has a cache of its own.
 pub struct Encoder {
@@ -102,27 +105,31 @@ impl Encoder {
             return;
         }
         let cache = self.cache.get_or_insert_with(WordCache::new);
-        let bytes = text.as_bytes();
-        let mut start = 0;
-        while start < bytes.len() {
-            let (short, length) = match cache::next(&bytes[start..]) {
-                Next::Separator => {
-                    start += 1;
+        let mut words = cache::words(text.as_bytes());
+        let mut ahead = [Word::default(); WORDS_AHEAD];
+        loop {
+            // All sets are asked for before the first is needed: most come from far away.
+            let mut count = 0;
+            let mut touched = 0;
+            for (place, word) in ahead.iter_mut().zip(&mut words) {
+                touched ^= word.short.map_or(0, |short| cache.touch(short));
+                *place = word;
+                count += 1;
+            }
+            std::hint::black_box(touched);
+            for Word { start, length, short } in &ahead[..count] {
+                if short.is_some_and(|short| cache.append_short(short, ids)) {
                     continue;
                 }
-                Next::Short(short, length) if cache.append_short(short, ids) => {
-                    start += length + 1;
-                    continue;
+                let word = &text[*start..start + length];
+                if !cache.append_long(word.as_bytes(), ids) {
+                    let num_ids = ids.len();
+                    self.shared.encode_word(word, ids);
+                    cache.insert(word.as_bytes(), *short, &ids[num_ids..]);
                 }
-                Next::Short(short, length) => (Some(short), length),
-                Next::Long(length) => (None, length),
-            };
-            let word = &text[start..start + length];
-            start += length + 1;
-            if !cache.append_long(word.as_bytes(), ids) {
-                let num_ids = ids.len();
-                self.shared.encode_word(word, ids);
-                cache.insert(word.as_bytes(), short, &ids[num_ids..]);
+            }
+            if count < WORDS_AHEAD {
+                return;
             }
         }
     }
