@@ -16,6 +16,9 @@ use crate::{
     write::DocumentRow,
 };
 
+/// How far ahead of the document that is judged deduplication gets ready.
+const DOCUMENTS_AHEAD: usize = 2;
+
 /// A place in the inputs between two records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
@@ -153,7 +156,11 @@ impl Judge {
     /// `weight_of` gives the weight of a file's source.
     pub fn judge(&mut self, batch: &mut Batch, weight_of: impl Fn(u32) -> f64) -> Result<(), DedupError> {
         batch.first_id = self.next_id;
-        for document in &mut batch.documents {
+        for place in 0..batch.documents.len() {
+            if let Some(features) = batch.documents.get(place + DOCUMENTS_AHEAD).and_then(|document| document.features.as_ref()) {
+                self.deduplicator.touch(features);
+            }
+            let document = &mut batch.documents[place];
             let id = self.next_id;
             self.next_id += 1;
             let Some(features) = document.features.take() else { continue };

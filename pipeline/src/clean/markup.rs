@@ -4,6 +4,7 @@
 
 use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use regex::Regex;
 
 use super::privacy::Identity;
@@ -63,7 +64,10 @@ pub(super) fn is_suspected(text: &str) -> bool {
 }
 
 fn may_have_links(text: &str) -> bool {
-    ["](", "{.", "{#", ";base64,"].iter().any(|sign| memchr::memmem::find(text.as_bytes(), sign.as_bytes()).is_some())
+    static BASE_64: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(";base64,"));
+    let bytes = text.as_bytes();
+    let is_sign = |at: usize| matches!(bytes[at..], [b']', b'(', ..] | [b'{', b'.' | b'#', ..]);
+    memchr::memchr2_iter(b']', b'{', bytes).any(is_sign) || BASE_64.find(bytes).is_some()
 }
 
 /// Appends the text without markup; returns how many tags, entities and links were replaced.

@@ -1,6 +1,9 @@
 //! Drops documents that are not prose: rules of Gopher (Rae et al. 2021), C4 (Raffel et al. 2020) and FineWeb (Penedo et al. 2024), with thresholds for French medical
 //! text, where doses, tables and lists are normal.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use rustc_hash::FxHashSet;
 use schemas::documents::Verdict;
 use xxhash_rust::xxh3::xxh3_64;
@@ -192,7 +195,8 @@ impl Statistics {
 }
 
 fn is_placeholder(text: &str) -> bool {
-    memchr::memmem::find(text.as_bytes(), b"orem ipsum dolor").is_some()
+    static LATIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("orem ipsum dolor"));
+    LATIN.find(text.as_bytes()).is_some()
 }
 
 #[cfg(test)]

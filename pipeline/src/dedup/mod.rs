@@ -106,6 +106,12 @@ impl Deduplicator {
         Ok(Self { exact: config.exact.enabled, threshold, max_copies, tables, log, candidates: Vec::new() })
     }
 
+    /// Prepares for a document that will be judged soon.
+    pub fn touch(&self, features: &Features) {
+        let bands = features.near.iter().flat_map(|shingles| shingles.bands.into_iter().enumerate());
+        self.tables.index.touch(bands.chain([(TEXT_COLUMN, text_value(features.key.0))]));
+    }
+
     pub fn judge(&mut self, id: u64, features: Features) -> Result<Judgement, DedupError> {
         let Features { key, near, paragraphs, text_bytes } = features;
         if self.exact

@@ -6,6 +6,8 @@
 mod function_words;
 mod identifier;
 
+use std::ops::Range;
+
 use function_words::{Evidence, LANGUAGES};
 use schemas::documents::{Language, Verdict};
 
@@ -19,7 +21,7 @@ const MIN_LINE_WORDS: u32 = 10;
 /// A document in another language is kept for its lines in the language asked for if they have so many letters.
 const MIN_WANTED_LETTERS: u32 = 200;
 
-/// The language of a text.
+/// The language of a text, as far as it was asked for: what is unsure may still be in the wanted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Wanted,
@@ -31,7 +33,16 @@ enum Class {
 pub(super) struct LanguageFilter {
     /// `None` keeps every language.
     wanted: Option<Wanted>,
-    lines: Vec<(Class, std::ops::Range<usize>)>,
+    lines: Vec<Line>,
+}
+
+struct Line {
+    class: Class,
+    letters: u32,
+    /// Whether it is long enough to be judged on its own.
+    is_judged: bool,
+    /// Its bytes, with the line ends after it.
+    range: Range<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -60,43 +71,51 @@ impl LanguageFilter {
         let mut whole = Evidence::default();
         self.lines.clear();
         let mut line_start = start;
-        let mut wanted_letters = 0;
         let mut has_foreign = false;
         while line_start < text.len() {
             let line_end = memchr::memchr(b'\n', &text.as_bytes()[line_start..]).map_or(text.len(), |at| line_start + at);
             let evidence = Evidence::of(&text[line_start..line_end], wanted.list);
             whole.add(&evidence);
-            let class = if evidence.letters >= MIN_LINE_LETTERS && evidence.words >= MIN_LINE_WORDS {
-                wanted.classify(&evidence, &text[line_start..line_end])
-            } else {
-                Class::Unsure
-            };
-            wanted_letters += if class == Class::Wanted { evidence.letters } else { 0 };
+            let is_judged = evidence.letters >= MIN_LINE_LETTERS && evidence.words >= MIN_LINE_WORDS;
+            let class = if is_judged { wanted.classify(&evidence, &text[line_start..line_end]) } else { Class::Unsure };
             has_foreign |= matches!(class, Class::Foreign(_));
             let next = text.as_bytes()[line_end..].iter().position(|&byte| byte != b'\n').map_or(text.len(), |at| line_end + at);
-            self.lines.push((class, line_start..next));
+            self.lines.push(Line { class, letters: evidence.letters, is_judged, range: line_start..next });
             line_start = next;
         }
         if whole.letters < MIN_DOCUMENT_LETTERS {
             return None;
         }
-        let class = if self.lines.len() == 1 && self.lines[0].0 != Class::Unsure {
-            self.lines[0].0
-        } else {
-            wanted.classify(&whole, &text[start..])
+        let class = match &self.lines[..] {
+            [Line { class, is_judged: true, .. }] => *class,
+            _ => wanted.classify(&whole, &text[start..]),
         };
         match class {
-            Class::Foreign(language) if wanted_letters < MIN_WANTED_LETTERS => Some(Verdict::Language(language)),
             // Of a document in another language, only what surely is in this one; of one in this language, all but what surely is not.
-            Class::Foreign(_) => self.retain(text, start, counts, |class| class == Class::Wanted),
+            Class::Foreign(language) => {
+                if self.settle_wanted(wanted, text) < MIN_WANTED_LETTERS {
+                    return Some(Verdict::Language(language));
+                }
+                self.retain(text, start, counts, |class| class == Class::Wanted)
+            }
             Class::Wanted | Class::Unsure if has_foreign => self.retain(text, start, counts, |class| !matches!(class, Class::Foreign(_))),
             Class::Wanted | Class::Unsure => None,
         }
     }
 
+    /// Asks the full identifier which of the unsure lines are in the language asked for; returns the letters of all that are.
+    fn settle_wanted(&mut self, wanted: Wanted, text: &str) -> u32 {
+        for line in self.lines.iter_mut().filter(|line| line.is_judged && line.class == Class::Unsure) {
+            if identifier::identify(text[line.range.clone()].trim_end()) == Some(wanted.language) {
+                line.class = Class::Wanted;
+            }
+        }
+        self.lines.iter().filter(|line| line.class == Class::Wanted).map(|line| line.letters).sum()
+    }
+
     fn retain(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts, is_kept: impl Fn(Class) -> bool) -> Option<Verdict> {
-        let dropped = self.lines.iter().filter(|(class, _)| !is_kept(*class));
-        let language = dropped.clone().find_map(|(class, _)| if let Class::Foreign(language) = class { Some(*language) } else { None });
+        let dropped = self.lines.iter().filter(|line| !is_kept(line.class));
+        let language = dropped.clone().find_map(|line| if let Class::Foreign(language) = line.class { Some(language) } else { None });
         let num_dropped = dropped.clone().count();
         if num_dropped == self.lines.len() {
             return Some(language.map_or(Verdict::LanguageUnknown, Verdict::Language));
@@ -105,8 +124,8 @@ impl LanguageFilter {
             return None;
         }
         counts.add(Change::ForeignParagraph, num_dropped as u64);
-        for (_, range) in dropped.rev() {
-            text.replace_range(range.clone(), "");
+        for line in dropped.rev() {
+            text.replace_range(line.range.clone(), "");
         }
         text.truncate(start + text[start..].trim_end_matches('\n').len());
         // What is left may be judged otherwise than the whole was.
@@ -129,11 +148,14 @@ impl Wanted {
         if evidence.words >= MIN_LINE_WORDS && is_other && share(evidence.hits[other]) >= 0.15 {
             return Language::from_code(LANGUAGES[other]).map_or(Class::Unsure, Class::Foreign);
         }
+        // French without its articles, as in tables, is easily taken for something else. The full identifier takes its time: it is asked only where its answer counts.
+        if share(own) >= 0.1 || evidence.letters < 2 * MIN_LINE_LETTERS {
+            return Class::Unsure;
+        }
         match identifier::identify(text) {
             Some(language) if language == self.language => Class::Wanted,
-            // French without its articles, as in tables, is easily taken for something else.
-            Some(language) if share(own) < 0.1 && evidence.letters >= 2 * MIN_LINE_LETTERS => Class::Foreign(language),
-            _ => Class::Unsure,
+            Some(language) => Class::Foreign(language),
+            None => Class::Unsure,
         }
     }
 }
