@@ -38,7 +38,9 @@ fn corpus() -> Option<String> {
 fn made_up() -> String {
     let line = |number: u32| {
         let (weeks, dose) = (number % 97, number * 7919 % 1013);
-        format!("Patient n° {number} : toux grasse depuis {weeks} semaines, fièvre à 38,5 °C, traité par amoxicilline {dose} mg/j et surveillé à domicile.\n")
+        format!(
+            "Patient n° {number} : toux grasse depuis {weeks} semaines, fièvre à 38,5 °C, traité par amoxicilline {dose} mg/j et surveillé à domicile.\n"
+        )
     };
     (0..100_000).map(line).collect()
 }

@@ -7,6 +7,8 @@
 pub mod config;
 pub mod read;
 
+mod letters;
+
 pub mod clean;
 pub mod dedup;
 pub mod tokenize;

@@ -8,7 +8,10 @@ use rustc_hash::FxHashSet;
 use schemas::documents::Verdict;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::QualityConfig;
+use crate::{
+    config::QualityConfig,
+    letters::{WINDOW, for_each_run_between_spaces, for_each_run_of_letters, window},
+};
 
 /// Shares and repetition say nothing of a text with fewer words.
 const MIN_WORDS_FOR_SHARES: usize = 20;
@@ -30,17 +33,48 @@ const STOP_WORD_KEYS: [u32; STOP_WORDS.len()] = {
     }
     keys
 };
+/// The bit in which the letters of ASCII, and those from À to ÿ, differ by case.
+const CASE: u32 = 0x2020_2020;
 
-/// A short word as a number, whatever the case of its ASCII letters.
+const NOT_ASCII: u64 = 0x8080_8080_8080_8080;
+
+/// A short word as a number, the first byte lowest, whatever its case.
 const fn stop_word_key(word: &[u8]) -> u32 {
     let mut key = 0;
     let mut index = 0;
     while index < word.len() {
-        key = key << 8 | word[index].to_ascii_lowercase() as u32;
+        key |= (word[index] as u32) << (8 * index);
         index += 1;
     }
-    key
+    key | CASE
 }
+
+/// Five counts in one number, so that a byte takes one addition.
+const LANE_BITS: u32 = 12;
+const LANE_MAX: usize = (1 << LANE_BITS) - 1;
+const CHARACTERS: u32 = 0;
+const LETTERS: u32 = 1;
+const DIGITS: u32 = 2;
+const BRACES: u32 = 3;
+const SYMBOLS: u32 = 4;
+/// What each byte counts for. Letters and symbols beyond ASCII are counted with the words.
+const LANES: [u64; 256] = {
+    let mut lanes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let is_character = byte & 0xC0 != 0x80;
+        let class = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' => 1 << (LANE_BITS * LETTERS),
+            b'0'..=b'9' => 1 << (LANE_BITS * DIGITS),
+            b'{' | b'}' => 1 << (LANE_BITS * BRACES),
+            b'\t'..=b'\r' | b' '..=b'"' | b'%' | b'\''..=b')' | b','..=b'/' | b':' | b';' | b'?' | 0x80.. => 0,
+            _ => 1 << (LANE_BITS * SYMBOLS),
+        };
+        lanes[byte] = class + if is_character { 1 << (LANE_BITS * CHARACTERS) } else { 0 };
+        byte += 1;
+    }
+    lanes
+};
 
 /// Judges one document after another.
 pub(super) struct QualityFilter {
@@ -48,7 +82,7 @@ pub(super) struct QualityFilter {
     /// Whether stop words of French can be expected.
     is_french: bool,
     lines: FxHashSet<u64>,
-    ngrams: FxHashSet<u64>,
+    ngrams: Seen,
     words: Vec<u64>,
 }
 
@@ -58,7 +92,7 @@ struct Statistics {
     characters: usize,
     letters: usize,
     digits: usize,
-    /// Neither letters, digits, white space nor the punctuation of sentences.
+    /// Neither letters, digits, braces, white space nor the punctuation of sentences.
     symbols: usize,
     words: usize,
     longest_word: usize,
@@ -72,7 +106,7 @@ impl QualityFilter {
             config: config.clone(),
             is_french: language == "fr",
             lines: FxHashSet::default(),
-            ngrams: FxHashSet::default(),
+            ngrams: Seen::default(),
             words: Vec::new(),
         }
     }
@@ -136,12 +170,12 @@ impl QualityFilter {
     /// The share of the words in sequences of eight that the document has before.
     fn repeated_word_share(&mut self, text: &str) -> f64 {
         self.words.clear();
-        self.words.extend(text.split_ascii_whitespace().map(|word| xxh3_64(word.as_bytes())));
-        self.ngrams.clear();
+        for_each_run_between_spaces(text.as_bytes(), |start, end| self.words.push(word_hash(text.as_bytes(), start, end)));
+        self.ngrams.empty_for(self.words.len());
         let (mut repeated, mut counted_to) = (0, 0);
         for (start, ngram) in self.words.windows(NGRAM).enumerate() {
             let hash = ngram.iter().fold(0, |hash: u64, word| (hash.rotate_left(7) ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-            if !self.ngrams.insert(hash) {
+            if !self.ngrams.insert(hash | 1) {
                 repeated += start + NGRAM - counted_to.max(start);
                 counted_to = start + NGRAM;
             }
@@ -152,45 +186,117 @@ impl QualityFilter {
 
 impl Statistics {
     fn of(text: &str) -> Self {
+        let bytes = text.as_bytes();
         let mut found = Self::default();
-        let mut word_start = None;
-        for (at, character) in text.char_indices() {
-            found.characters += 1;
-            let is_letter = match character {
-                'a'..='z' | 'A'..='Z' => true,
-                '\0'..='\u{7f}' | '×' | '÷' => false,
-                'À'..='ÿ' => true,
-                _ => character.is_alphabetic(),
-            };
-            if is_letter {
-                found.letters += 1;
-                word_start = word_start.or(Some(at));
+        for chunk in bytes.chunks(LANE_MAX) {
+            let lanes = chunk.iter().map(|&byte| LANES[usize::from(byte)]).sum::<u64>();
+            let count = |lane: u32| (lanes >> (LANE_BITS * lane)) as usize & LANE_MAX;
+            found.characters += count(CHARACTERS);
+            found.letters += count(LETTERS);
+            found.digits += count(DIGITS);
+            found.braces += count(BRACES);
+            found.symbols += count(SYMBOLS);
+        }
+        for_each_run_of_letters(bytes, |start, end| {
+            let run = &bytes[start..end];
+            if run.len() <= WINDOW && window(bytes, start, run.len()) & NOT_ASCII == 0 {
+                found.end_word(bytes, start, end);
+            } else if let Some(letters) = latin_letters(run) {
+                found.letters += letters;
+                found.end_word(bytes, start, end);
             } else {
-                if let Some(start) = word_start.take() {
-                    found.end_word(&text[start..at]);
-                }
-                match character {
-                    '0'..='9' => found.digits += 1,
-                    '{' | '}' => found.braces += 1,
-                    ' ' | '\n' | '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '"' | '(' | ')' | '-' | '«' | '»' | '…' | '–' | '—' | '/'
-                    | '%' | '’' => {}
-                    _ if character.is_whitespace() => {}
-                    _ => found.symbols += 1,
-                }
+                found.add_run(text, start, end);
             }
-        }
-        if let Some(start) = word_start {
-            found.end_word(&text[start..]);
-        }
+        });
         found
     }
 
-    fn end_word(&mut self, word: &str) {
-        self.words += 1;
-        if word.len() > self.longest_word {
-            self.longest_word = self.longest_word.max(word.chars().count());
+    /// Adds a run with characters beyond ASCII, which may be words and signs between them.
+    fn add_run(&mut self, text: &str, start: usize, end: usize) {
+        let mut word_start = None;
+        for (at, character) in text[start..end].char_indices() {
+            let is_letter = matches!(character, 'a'..='z' | 'A'..='Z' | 'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ') || character.is_alphabetic();
+            if is_letter {
+                self.letters += usize::from(!character.is_ascii());
+                word_start = word_start.or(Some(start + at));
+                continue;
+            }
+            if let Some(word_start) = word_start.take() {
+                self.end_word(text.as_bytes(), word_start, start + at);
+            }
+            let is_punctuation = matches!(character, '«' | '»' | '…' | '–' | '—' | '’') || character.is_whitespace();
+            self.symbols += usize::from(!is_punctuation);
         }
-        self.stop_words += usize::from(word.len() <= LONGEST_STOP_WORD && STOP_WORD_KEYS.contains(&stop_word_key(word.as_bytes())));
+        if let Some(word_start) = word_start {
+            self.end_word(text.as_bytes(), word_start, end);
+        }
+    }
+
+    #[inline]
+    fn end_word(&mut self, text: &[u8], start: usize, end: usize) {
+        let length = end - start;
+        self.words += 1;
+        if length > self.longest_word {
+            let characters = text[start..end].iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+            self.longest_word = self.longest_word.max(characters);
+        }
+        self.stop_words +=
+            usize::from(length <= LONGEST_STOP_WORD && STOP_WORD_KEYS.contains(&(window(text, start, length) as u32 | CASE)));
+    }
+}
+
+/// How many letters beyond ASCII the run has, if all of it is letters of ASCII and from À to ÿ.
+fn latin_letters(run: &[u8]) -> Option<usize> {
+    let mut letters = 0;
+    let mut at = 0;
+    while at < run.len() {
+        match run[at..] {
+            // × and ÷ are no letters.
+            [0xC3, 0x97 | 0xB7, ..] => return None,
+            [0xC3, ..] => {
+                letters += 1;
+                at += 2;
+            }
+            [0x80..=0xFF, ..] => return None,
+            _ => at += 1,
+        }
+    }
+    Some(letters)
+}
+
+/// A hash of a word of any length.
+fn word_hash(text: &[u8], start: usize, end: usize) -> u64 {
+    let parts = (start..end).step_by(WINDOW).map(|at| window(text, at, end - at));
+    parts.fold((end - start) as u64, |hash, part| (hash.rotate_left(25) ^ part).wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+/// A set of hashes that costs little to empty.
+#[derive(Default)]
+struct Seen {
+    slots: Vec<u64>,
+    mask: usize,
+}
+
+impl Seen {
+    /// Empties the set and makes room for so many.
+    fn empty_for(&mut self, count: usize) {
+        let slots = (2 * count).next_power_of_two();
+        self.slots.clear();
+        self.slots.resize(slots, 0);
+        self.mask = slots - 1;
+    }
+
+    /// Whether the hash, which is never zero, was not in the set.
+    fn insert(&mut self, hash: u64) -> bool {
+        let mut slot = (hash >> 32) as usize & self.mask;
+        while self.slots[slot] != 0 {
+            if self.slots[slot] == hash {
+                return false;
+            }
+            slot = (slot + 1) & self.mask;
+        }
+        self.slots[slot] = hash;
+        true
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::letters::{WINDOW, for_each_run_of_letters, window};
+
 /// Languages with a list, by ISO 639-1 code (Haitian Creole is `ht`, Occitan `oc`).
 pub(super) const LANGUAGES: [&str; 12] = ["fr", "en", "es", "pt", "it", "de", "nl", "ca", "ro", "oc", "ht", "la"];
 
@@ -34,7 +36,7 @@ static TABLE: LazyLock<[(u64, u16); SLOTS]> = LazyLock::new(|| {
     let mut table = [(0, 0); SLOTS];
     for (language, words) in WORDS.iter().enumerate() {
         for word in words.split_ascii_whitespace() {
-            let key = word.bytes().fold(0, push);
+            let key = key(window(word.as_bytes(), 0, word.len()));
             let slot = find(&table, key);
             table[slot] = (key, table[slot].1 | 1 << language);
         }
@@ -42,9 +44,9 @@ static TABLE: LazyLock<[(u64, u16); SLOTS]> = LazyLock::new(|| {
     table
 });
 
-/// A word's bytes, the last lowest.
-fn push(word: u64, byte: u8) -> u64 {
-    word << 8 | u64::from(byte)
+/// A short word, whatever its case: the letters of ASCII and those from À to ÿ differ by this bit.
+fn key(window: u64) -> u64 {
+    window | 0x2020_2020_2020_2020
 }
 
 fn find(table: &[(u64, u16); SLOTS], key: u64) -> usize {
@@ -72,44 +74,22 @@ impl Evidence {
         let wanted = wanted.map_or(0, |list| 1 << list);
         let table = &*TABLE;
         let mut evidence = Self::default();
-        let (mut word, mut length) = (0, 0_u32);
-        let mut after_c3 = false;
-        for byte in text.bytes() {
-            let lower = match byte {
-                b'A'..=b'Z' | b'a'..=b'z' => byte | 0x20,
-                // À to Þ after the first byte of Latin letters.
-                0x80..=0x9F if after_c3 => byte | 0x20,
-                0x80..=0xFF => byte,
-                _ => {
-                    evidence.end_word(table, wanted, word, length);
-                    (word, length) = (0, 0);
-                    continue;
+        for_each_run_of_letters(text.as_bytes(), |start, end| {
+            let length = end - start;
+            evidence.words += 1;
+            evidence.letters += length as u32;
+            if length <= WINDOW {
+                let mut languages = table[find(table, key(window(text.as_bytes(), start, length)))].1;
+                let is_shared = u32::from(languages & wanted != 0);
+                while languages != 0 {
+                    let language = languages.trailing_zeros() as usize;
+                    evidence.hits[language] += 1;
+                    evidence.shared[language] += is_shared;
+                    languages &= languages - 1;
                 }
-            };
-            after_c3 = byte == 0xC3;
-            word = push(word, lower);
-            length += 1;
-        }
-        evidence.end_word(table, wanted, word, length);
-        evidence
-    }
-
-    fn end_word(&mut self, table: &[(u64, u16); SLOTS], wanted: u16, word: u64, length: u32) {
-        if length == 0 {
-            return;
-        }
-        self.words += 1;
-        self.letters += length;
-        if length <= 8 {
-            let mut languages = table[find(table, word)].1;
-            let is_shared = u32::from(languages & wanted != 0);
-            while languages != 0 {
-                let language = languages.trailing_zeros() as usize;
-                self.hits[language] += 1;
-                self.shared[language] += is_shared;
-                languages &= languages - 1;
             }
-        }
+        });
+        evidence
     }
 
     pub(super) fn add(&mut self, other: &Self) {
