@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use schemas::{documents::Verdict, hash::ContentHash, manifest::Totals};
+use schemas::{
+    documents::Verdict,
+    hash::ContentHash,
+    manifest::{ShardInfo, Totals},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,10 +14,11 @@ use crate::{
     config::Config,
     corpus::Corpus,
     dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark},
-    pack::{PackedSequence, Packer},
+    pack::{PackedSequence, Packer, PackerState},
     read::{Chunk, CleanedRow, Framing},
+    resume::Checkpoint,
     tokenize::Encoder,
-    write::DocumentRow,
+    write::{DocumentRow, append_json_line},
 };
 
 /// How far ahead of the document that is judged deduplication gets ready.
@@ -28,20 +33,37 @@ pub struct Position {
     pub offset: u64,
 }
 
-/// The documents of one chunk on their way through the stages; each stage fills in what it finds out.
+/// Some documents on their way through the stages; each stage fills in what it finds out.
 #[derive(Default)]
 pub struct Batch {
+    /// What was read: chunks one after another, and the number of the file of each.
+    pub chunks: Vec<(u32, Chunk)>,
+    /// Memory of chunks that went through before.
+    spare: Vec<u8>,
+    /// Bytes of the chunks, and what reading them took from the files, compressed as they are.
+    pub bytes: usize,
+    pub file_bytes: u64,
     /// Where the next batch begins.
     pub next: Position,
+    /// Whether it is the last of what was read to its end.
+    pub is_last: bool,
+    /// Bytes of the documents as they were read, unless another process has counted them.
+    read_bytes: u64,
+    changes: CleanCounts,
+    text: String,
+    pub documents: Vec<Document>,
     /// The id of the first document.
     pub first_id: u64,
-    pub chunk_bytes: u64,
-    pub changes: CleanCounts,
-    pub text: String,
-    pub ids: Vec<u32>,
-    pub documents: Vec<Document>,
     /// The state of deduplication after this batch.
     pub dedup: Mark,
+    ids: Vec<u32>,
+    /// The rows that packing filled with this batch's documents.
+    pub rows: Vec<PackedSequence>,
+    /// The state of the run after these rows, if writing asked for it.
+    pub state: Option<Box<(Checkpoint<ShardInfo>, PackerState)>>,
+    /// The documents as JSON lines.
+    pub kept_lines: Vec<u8>,
+    pub dropped_lines: Vec<u8>,
 }
 
 pub struct Document {
@@ -58,6 +80,33 @@ pub struct Document {
 }
 
 impl Batch {
+    /// Adds what was read of a file.
+    pub fn read(&mut self, file: u32, chunk: Chunk, file_bytes: u64, next: Position) {
+        self.bytes += chunk.bytes.len();
+        self.file_bytes += file_bytes;
+        self.next = next;
+        self.chunks.push((file, chunk));
+    }
+
+    /// Memory for bytes that are to be read, if it has some to spare.
+    pub fn spare_buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.spare)
+    }
+
+    /// Empties it; the memory is for the next documents.
+    pub fn clear(&mut self) {
+        let Self { chunks, mut text, mut documents, mut ids, mut rows, mut kept_lines, mut dropped_lines, .. } = std::mem::take(self);
+        let mut spare = chunks.into_iter().next().map_or_else(Vec::new, |(_, chunk)| chunk.bytes);
+        spare.clear();
+        text.clear();
+        documents.clear();
+        ids.clear();
+        rows.clear();
+        kept_lines.clear();
+        dropped_lines.clear();
+        *self = Self { spare, text, documents, ids, rows, kept_lines, dropped_lines, ..Self::default() };
+    }
+
     pub fn text(&self, document: &Document) -> &str {
         &self.text[document.text.clone()]
     }
@@ -78,7 +127,7 @@ impl Batch {
     }
 }
 
-/// The first parallel stage: chunk → clean documents, and what deduplication must know of them.
+/// The first parallel stage: chunks → clean documents, and what deduplication must know of them.
 pub struct Preparer {
     cleaner: Cleaner,
     features: Option<FeatureExtractor>,
@@ -90,22 +139,22 @@ impl Preparer {
         Self { cleaner: Cleaner::new(&config.clean), features: for_dedup.then(|| FeatureExtractor::new(&config.dedup)) }
     }
 
-    /// `file` is the number of the chunk's file.
-    pub fn prepare(&mut self, chunk: &Chunk, file: u32, next: Position) -> Batch {
-        let mut batch = Batch { next, ..Batch::default() };
-        if let Framing::Cleaned(rows) = &chunk.framing {
-            // Who cleaned them has counted what was read.
-            take_over(chunk, rows, &mut batch);
-        } else {
-            batch.chunk_bytes = chunk.bytes.len() as u64;
-            self.clean(chunk, file, &mut batch);
+    pub fn prepare(&mut self, batch: &mut Batch) {
+        let chunks = std::mem::take(&mut batch.chunks);
+        for (file, chunk) in &chunks {
+            if let Framing::Cleaned(rows) = &chunk.framing {
+                take_over(chunk, rows, batch);
+            } else {
+                batch.read_bytes += chunk.bytes.len() as u64;
+                self.clean(chunk, *file, batch);
+            }
         }
+        batch.chunks = chunks;
         if let Some(features) = &mut self.features {
             for document in batch.documents.iter_mut().filter(|document| document.row.verdict == Verdict::Keep) {
                 document.features = Some(features.extract(&batch.text[document.text.clone()]));
             }
         }
-        batch
     }
 
     fn clean(&mut self, chunk: &Chunk, file: u32, batch: &mut Batch) {
@@ -123,9 +172,10 @@ impl Preparer {
     }
 }
 
+/// Documents that another process has cleaned, and counted as they were read.
 fn take_over(chunk: &Chunk, rows: &[CleanedRow], batch: &mut Batch) {
-    batch.text = String::from_utf8_lossy(&chunk.bytes).into_owned();
-    let mut start = 0;
+    let mut start = batch.text.len();
+    batch.text.push_str(&String::from_utf8_lossy(&chunk.bytes));
     for row in rows {
         let text = start..start + row.text_bytes;
         start = text.end;
@@ -199,7 +249,7 @@ impl Tokenizer {
         Self { encoder, text: String::new() }
     }
 
-    pub fn tokenize(&mut self, mut batch: Batch) -> Batch {
+    pub fn tokenize(&mut self, batch: &mut Batch) {
         let mut documents = std::mem::take(&mut batch.documents);
         for document in documents.iter_mut().filter(|document| document.row.verdict == Verdict::Keep) {
             let start = batch.ids.len();
@@ -212,8 +262,24 @@ impl Tokenizer {
             }
             document.ids = start..batch.ids.len();
         }
-        Batch { documents, ..batch }
+        batch.documents = documents;
     }
+}
+
+/// Writes the documents as JSON lines, kept and dropped ones apart; those that are dropped only where `with_dropped` says so.
+pub fn print(batch: &mut Batch, corpus: &Corpus, with_dropped: bool) {
+    let (mut kept, mut dropped) = (std::mem::take(&mut batch.kept_lines), std::mem::take(&mut batch.dropped_lines));
+    let mut text = String::new();
+    for (document, id) in batch.documents.iter().zip(batch.first_id..) {
+        let is_kept = document.row.verdict == Verdict::Keep;
+        if is_kept || with_dropped {
+            text.clear();
+            batch.append_text(document, &mut text);
+            let out = if is_kept { &mut kept } else { &mut dropped };
+            append_json_line(id, &corpus.files[document.row.file as usize].path, &document.row, &text, out);
+        }
+    }
+    (batch.kept_lines, batch.dropped_lines) = (kept, dropped);
 }
 
 /// Adds up what all stages counted, per source and in all. What only the end of the run knows stays at zero.
@@ -225,7 +291,7 @@ pub struct Tally<'c> {
 impl Tally<'_> {
     /// Counts a batch's text and changes.
     pub fn count_batch(&mut self, batch: &Batch) {
-        self.totals.read.bytes += batch.chunk_bytes;
+        self.totals.read.bytes += batch.read_bytes;
         self.totals.read.documents += batch.documents.len() as u64;
         self.totals.clean.bytes += batch.text.len() as u64;
         batch.changes.add_to(&mut self.totals.clean);
@@ -247,37 +313,27 @@ impl Tally<'_> {
     }
 }
 
-/// Packs a batch's documents; returns their rows of `documents.parquet`, and appends the full rows of ids to `rows`.
-pub fn pack(packer: &mut Packer, batch: &Batch, tally: &mut Tally<'_>, rows: &mut Vec<PackedSequence>) -> Vec<DocumentRow> {
+/// Packs a batch's documents, and fills in what `documents.parquet` says of them; with the last batch, all that is left.
+pub fn pack(packer: &mut Packer, batch: &mut Batch, tally: &mut Tally<'_>) {
     tally.count_batch(batch);
-    let before = rows.len();
-    let documents = batch
-        .documents
-        .iter()
-        .zip(batch.first_id..)
-        .map(|(document, id)| {
-            let mut row = document.row.clone();
-            if row.verdict == Verdict::Keep {
-                let ids = &batch.ids[document.ids.clone()];
-                row.tokens = (0..document.copies).map(|_| packer.push(id, ids, rows)).sum();
-                // Text that the tokenizer's normalisation leaves nothing of.
-                row.verdict = if row.tokens == 0 { Verdict::Empty } else { Verdict::Keep };
-                tally.totals.pack.documents += u64::from(row.tokens > 0);
-            }
-            tally.count_document(&row);
-            row
-        })
-        .collect();
-    count_rows(&rows[before..], tally);
-    documents
-}
-
-/// Adds full rows to the totals.
-pub fn count_rows(rows: &[PackedSequence], tally: &mut Tally<'_>) {
+    for (document, id) in batch.documents.iter_mut().zip(batch.first_id..) {
+        let row = &mut document.row;
+        if row.verdict == Verdict::Keep {
+            let ids = &batch.ids[document.ids.clone()];
+            row.tokens = (0..document.copies).map(|_| packer.push(id, ids, &mut batch.rows)).sum();
+            // Text that the tokenizer's normalisation leaves nothing of.
+            row.verdict = if row.tokens == 0 { Verdict::Empty } else { Verdict::Keep };
+            tally.totals.pack.documents += u64::from(row.tokens > 0);
+        }
+        tally.count_document(row);
+    }
+    if batch.is_last {
+        packer.finish(&mut batch.rows);
+    }
     let totals = &mut tally.totals.pack;
-    totals.rows += rows.len() as u64;
-    totals.segments += rows.iter().map(|row| row.segment_lengths.len() as u64).sum::<u64>();
-    totals.tokens += rows.iter().map(|row| row.input_ids.len() as u64).sum::<u64>();
+    totals.rows += batch.rows.len() as u64;
+    totals.segments += batch.rows.iter().map(|row| row.segment_lengths.len() as u64).sum::<u64>();
+    totals.tokens += batch.rows.iter().map(|row| row.input_ids.len() as u64).sum::<u64>();
 }
 
 #[cfg(test)]

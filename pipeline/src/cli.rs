@@ -74,9 +74,18 @@ struct Inputs {
     /// Override one setting, e.g. --set `pack.max_seq_len=256`
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Worker threads of each parallel stage [default: all cores]
+    #[command(flatten)]
+    workers: Workers,
+}
+
+#[derive(Args)]
+struct Workers {
+    /// Worker threads [default: as many as there are cores]
     #[arg(long, value_name = "N")]
     threads: Option<std::num::NonZero<usize>>,
+    /// Tell at the end what each stage cost: the busiest is the bottleneck
+    #[arg(long)]
+    profile: bool,
 }
 
 #[derive(Args)]
@@ -130,9 +139,8 @@ struct Merge {
     /// A new or empty folder for the shards
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
-    /// Worker threads of each parallel stage [default: all cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<std::num::NonZero<usize>>,
+    #[command(flatten)]
+    workers: Workers,
     /// Go on with a merge that was interrupted, or begin one
     #[arg(long)]
     resume: bool,
@@ -214,7 +222,7 @@ fn train_tokenizer(arguments: &TrainTokenizer, screen: &MultiProgress) -> anyhow
     };
     let start = Instant::now();
     let (config, corpus) = arguments.inputs.corpus()?;
-    let trained = with_session(arguments.inputs.threads, screen, |session| {
+    let trained = with_session(&arguments.inputs.workers, screen, |session| {
         run::train_tokenizer(Task { corpus: &corpus, config: &config, session }, algorithm, arguments.vocab_size)
     })?;
     trained.save(&arguments.output)?;
@@ -227,14 +235,14 @@ fn build(arguments: &Build, screen: &MultiProgress) -> anyhow::Result<()> {
     let start = Instant::now();
     let (config, corpus) = inputs.corpus()?;
     let Some((part, of)) = *part else {
-        let manifest = with_session(inputs.threads, screen, |session| {
+        let manifest = with_session(&inputs.workers, screen, |session| {
             run::build(Task { corpus: &corpus, config: &config, session }, tokenizer, output, *resume)
         })?;
         say(&summary(output, &manifest, start.elapsed().as_secs_f64()));
         return Ok(());
     };
     let corpus = corpus.part(&config.input, part, of)?;
-    let manifest = with_session(inputs.threads, screen, |session| {
+    let manifest = with_session(&inputs.workers, screen, |session| {
         run::build_part(Task { corpus: &corpus, config: &config, session }, (part, of), tokenizer, output, *resume)
     })?;
     say(&read_summary(&manifest.totals, start.elapsed().as_secs_f64()));
@@ -244,7 +252,7 @@ fn build(arguments: &Build, screen: &MultiProgress) -> anyhow::Result<()> {
 fn merge(arguments: &Merge, screen: &MultiProgress) -> anyhow::Result<()> {
     let start = Instant::now();
     let MergedParts { corpus, config, tokenizer } = Corpus::of_parts(&arguments.parts)?;
-    let manifest = with_session(arguments.threads, screen, |session| {
+    let manifest = with_session(&arguments.workers, screen, |session| {
         run::build(Task { corpus: &corpus, config: &config, session }, &tokenizer, &arguments.output, arguments.resume)
     })?;
     say(&summary(&arguments.output, &manifest, start.elapsed().as_secs_f64()));
@@ -254,7 +262,7 @@ fn merge(arguments: &Merge, screen: &MultiProgress) -> anyhow::Result<()> {
 fn clean(arguments: &Clean, screen: &MultiProgress) -> anyhow::Result<()> {
     let start = Instant::now();
     let (config, corpus) = arguments.inputs.corpus()?;
-    let totals = with_session(arguments.inputs.threads, screen, |session| {
+    let totals = with_session(&arguments.inputs.workers, screen, |session| {
         run::clean(Task { corpus: &corpus, config: &config, session }, &arguments.output, arguments.dropped.as_deref())
     })?;
     say(&read_summary(&totals, start.elapsed().as_secs_f64()));
@@ -262,13 +270,13 @@ fn clean(arguments: &Clean, screen: &MultiProgress) -> anyhow::Result<()> {
 }
 
 fn with_session<T>(
-    threads: Option<std::num::NonZero<usize>>,
+    workers: &Workers,
     screen: &MultiProgress,
     work: impl FnOnce(&run::Session<'_>) -> Result<T, run::RunError>,
 ) -> anyhow::Result<T> {
     let stop = stop_on_signal()?;
-    let threads = threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get);
-    Ok(work(&run::Session { threads, screen, stop: &stop })?)
+    let threads = workers.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get);
+    Ok(work(&run::Session { threads, screen, profile: workers.profile, stop: &stop })?)
 }
 
 fn read_summary(totals: &Totals, seconds: f64) -> String {

@@ -1,7 +1,7 @@
 //! `nachos`: raw text → packed token shards.
 //!
 //! The stages, in data order: [`read`] → [`clean`] → [`dedup`] → [`tokenize`] → [`pack`] → [`mod@write`]. A stage knows its input, its output
-//! and its settings. What passes between them is a [`batch`]; only [`run`] knows their order, the threads and the channels, and [`resume`] what makes an
+//! and its settings. What passes between them is a [`batch`]; only [`run`] knows their order, [`schedule`] the threads, and [`resume`] what makes an
 //! interrupted run go on.
 
 pub mod config;
@@ -21,6 +21,7 @@ pub mod corpus;
 pub mod progress;
 pub mod resume;
 pub mod run;
+pub mod schedule;
 
 pub mod inspect;
 pub mod report;

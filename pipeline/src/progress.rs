@@ -18,10 +18,11 @@ const REDRAW: Duration = Duration::from_millis(100);
 const STATUS_LINE: Duration = Duration::from_secs(30);
 
 /// A stage of a run; its position is in bytes of the input files, so that all stages have one scale.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     Read,
     Clean,
+    Count,
     Dedup,
     Tokenize,
     Print,
@@ -34,6 +35,7 @@ impl Stage {
         match self {
             Self::Read => "read",
             Self::Clean => "clean",
+            Self::Count => "count",
             Self::Dedup => "dedup",
             Self::Tokenize => "tokenize",
             Self::Print => "print",
@@ -43,26 +45,83 @@ impl Stage {
     }
 }
 
-/// The positions of a run's stages. Stages advance it; [`Progress::show`] draws it.
+/// The positions of a run's stages, and what each cost. Stages advance it; [`Progress::show`] draws it.
 pub struct Progress {
     pub read: Arc<ReadProgress>,
-    stages: &'static [Stage],
-    passed: [AtomicU64; Stage::Write as usize + 1],
+    stages: Vec<Stage>,
+    passed: [Passed; Stage::Write as usize + 1],
+    threads: usize,
+    begun: Instant,
+}
+
+/// What a stage has done.
+#[derive(Default)]
+struct Passed {
+    file_bytes: AtomicU64,
+    text_bytes: AtomicU64,
+    nanoseconds: AtomicU64,
+    batches: AtomicU64,
+    /// The batches that waited for it whenever one was taken, added up.
+    waiting: AtomicU64,
+}
+
+impl Passed {
+    fn busy(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.load(Ordering::Relaxed))
+    }
 }
 
 impl Progress {
-    /// `stages` are those that are shown.
-    pub fn of(stages: &'static [Stage]) -> Self {
-        Self { read: Arc::default(), stages, passed: Default::default() }
+    /// `stages` are those after reading; `threads` do them.
+    pub fn of(stages: impl Iterator<Item = Stage>, threads: usize) -> Self {
+        let stages = [Stage::Read].into_iter().chain(stages).collect();
+        Self { read: Arc::default(), stages, passed: Default::default(), threads, begun: Instant::now() }
     }
 
-    pub fn advance(&self, stage: Stage, file_bytes: u64) {
-        self.passed[stage as usize].fetch_add(file_bytes, Ordering::Relaxed);
+    /// A stage was busy for so long with so many bytes of text.
+    pub fn spend(&self, stage: Stage, time: Duration, text_bytes: usize) {
+        let passed = &self.passed[stage as usize];
+        passed.nanoseconds.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
+        passed.text_bytes.fetch_add(text_bytes as u64, Ordering::Relaxed);
+    }
+
+    /// A stage is through with so many bytes of the input files; so many batches waited for it.
+    pub fn advance(&self, stage: Stage, file_bytes: u64, waiting: usize) {
+        let passed = &self.passed[stage as usize];
+        passed.file_bytes.fetch_add(file_bytes, Ordering::Relaxed);
+        passed.batches.fetch_add(1, Ordering::Relaxed);
+        passed.waiting.fetch_add(waiting as u64, Ordering::Relaxed);
     }
 
     fn position(&self, stage: Stage) -> u64 {
-        let counter = if matches!(stage, Stage::Read) { &self.read.file_bytes } else { &self.passed[stage as usize] };
+        let counter = if stage == Stage::Read { &self.read.file_bytes } else { &self.passed[stage as usize].file_bytes };
         counter.load(Ordering::Relaxed)
+    }
+
+    /// The share of the time of all threads that do it, in percent, for which a stage was busy.
+    fn busy_share(&self, stage: Stage) -> f64 {
+        // Reading has a thread of its own.
+        let threads = if stage == Stage::Read { 1 } else { self.threads };
+        100.0 * self.passed[stage as usize].busy().as_secs_f64() / (self.begun.elapsed().as_secs_f64() * threads as f64)
+    }
+
+    /// Writes a table of what each stage cost.
+    pub fn tell(&self) {
+        say("stage      busy     MB/s  waiting");
+        for &stage in &self.stages {
+            let passed = &self.passed[stage as usize];
+            let rate = passed.text_bytes.load(Ordering::Relaxed) as f64 / 1e6 / passed.busy().as_secs_f64();
+            let batches = passed.batches.load(Ordering::Relaxed);
+            let waiting = passed.waiting.load(Ordering::Relaxed) as f64 / batches.max(1) as f64;
+            let waiting = if batches == 0 { String::new() } else { format!("{waiting:7.1}") };
+            say(format!("{:<9} {:4.0} % {rate:8.0}  {waiting}", stage.name(), self.busy_share(stage)).trim_end());
+        }
+        let idle = 100.0 - self.stages[1..].iter().map(|&stage| self.busy_share(stage)).sum::<f64>();
+        say(&format!("{:<9} {:4.0} %", "idle", idle.max(0.0)));
+        say(&format!(
+            "busy: of the time of {} threads (of its own thread for read); MB/s: raw text in a second of one thread; waiting: batches of about 1 MB, on average",
+            self.threads
+        ));
     }
 
     /// Draws until `finished` is disconnected. `total` is the size of all input files, or 0 if it is not known.
@@ -72,9 +131,9 @@ impl Progress {
 
     fn show_bars(&self, screen: &MultiProgress, total: u64, finished: &Receiver<()>) {
         let template = if total > 0 {
-            "{prefix:>9} {bar:32} {bytes:>11} / {total_bytes}  {binary_bytes_per_sec:>13}  ETA {eta}"
+            "{prefix:>9} {bar:32} {bytes:>11} / {total_bytes}  {binary_bytes_per_sec:>13}  busy {msg:>4}  ETA {eta}"
         } else {
-            "{prefix:>9} {spinner} {bytes:>11}  {binary_bytes_per_sec:>13}"
+            "{prefix:>9} {spinner} {bytes:>11}  {binary_bytes_per_sec:>13}  busy {msg:>4}"
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let new_bar = |stage: &Stage| {
@@ -85,6 +144,7 @@ impl Progress {
         while finished.recv_timeout(REDRAW).is_err_and(|error| error.is_timeout()) {
             for (stage, bar) in &bars {
                 bar.set_position(self.position(*stage));
+                bar.set_message(format!("{:.0} %", self.busy_share(*stage)));
             }
         }
         for (_, bar) in bars {
@@ -93,12 +153,11 @@ impl Progress {
     }
 
     fn show_lines(&self, total: u64, finished: &Receiver<()>) {
-        let start = Instant::now();
         while finished.recv_timeout(STATUS_LINE).is_err_and(|error| error.is_timeout()) {
-            let done = self.position(Stage::Write);
-            let rate = done as f64 / start.elapsed().as_secs_f64();
+            let done = self.stages.last().map_or(0, |&last| self.position(last));
+            let rate = done as f64 / self.begun.elapsed().as_secs_f64();
             let stages: Vec<_> =
-                self.stages.iter().map(|stage| format!("{} {}", stage.name(), HumanBytes(self.position(*stage)))).collect();
+                self.stages.iter().map(|&stage| format!("{} {}", stage.name(), HumanBytes(self.position(stage)))).collect();
             let mut line = format!("{} | {}/s", stages.join(", "), HumanBytes(rate as u64));
             if total > 0 && rate > 0.0 {
                 let rest = total.saturating_sub(done) as f64 / rate;

@@ -1,25 +1,21 @@
-//! The order of the stages, their threads and the channels between them: this file alone knows them.
+//! What each command runs: which stages, in which order, and what becomes of their results. The threads are [`schedule`]'s.
 //!
 //! ```text
-//! build   read ─► prepare ×N ─► judge ─► tokenize ×N ─► pack ─► write
-//! part    read ─► prepare ×N ────────────────────────► write
-//! clean   read ─► prepare ×N ─► judge ─► print ×N ────► write
-//!         (1)                   (1, in order)           (1, in order)
+//! build   read ─► clean ─► dedup* ─► tokenize ─► pack* ─► write*
+//! part    read ─► clean ───────────────────────────────► write*
+//! clean   read ─► clean ─► dedup* ─► print ────────────► write*
+//! train   read ─► count                                         * in the order of the documents
 //! ```
-//!
-//! Chunks are numbered where they are read. Stages that depend on the order of documents put them back in that order first, so the result does not depend on
-//! the number of threads. A chunk needs permits to be read, one for each MiB, which it gives back once it is through: that bounds memory, whatever a slow chunk
-//! holds up. The last step of a stream that was read to its end says so: what breaks off before is never taken for the whole.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use indicatif::MultiProgress;
 use schemas::{
     MANIFEST_FILE, TOKENIZER_DIR, TOKENIZER_FILES,
@@ -33,27 +29,23 @@ use schemas::{
 };
 
 use crate::{
-    batch::{Batch, Judge, Position, Preparer, Tally, Tokenizer, count_rows, pack},
+    batch::{Batch, Judge, Position, Preparer, Tally, Tokenizer, pack, print},
     clean::{CleanCounts, Cleaner},
-    config::{Config, InputConfig},
+    config::Config,
     corpus::Corpus,
     dedup::{DedupError, Deduplicator, Mark},
     pack::{Frame, PackedSequence, Packer, PackerState},
     progress::{Progress, Stage, spinning},
-    read::{Chunk, ReadError, read_chunks},
+    read::{ReadError, read_chunks},
     resume::{Checkpoint, Identity, ResumeError, Rows, Start, Unfinished},
+    schedule::{self, Emit, Ordered, Work},
     tokenize::{Algorithm, Encoder, TokenizeError, TrainedTokenizer, WordCounts},
     verify::{VerifyError, read_manifest, read_part},
-    write::{
-        DocumentRow, DocumentsLog, DocumentsWriter, JsonLinesWriter, PartWriter, ShardWriter, WriteError, append_json_line, write_file,
-    },
+    write::{DocumentsLog, DocumentsWriter, JsonLinesWriter, PartWriter, ShardWriter, WriteError, write_file},
 };
 
-/// MiB of input between reading and the end of the pipeline, for each worker thread.
-const MIB_IN_FLIGHT: usize = 6;
-const BUILD_STAGES: [Stage; 6] = [Stage::Read, Stage::Clean, Stage::Dedup, Stage::Tokenize, Stage::Pack, Stage::Write];
-const PART_STAGES: [Stage; 3] = [Stage::Read, Stage::Clean, Stage::Write];
-const CLEAN_STAGES: [Stage; 5] = [Stage::Read, Stage::Clean, Stage::Dedup, Stage::Print, Stage::Write];
+/// A batch is handed on when it has at least so many bytes: chunks of small files go together.
+const MIN_BATCH_BYTES: usize = 1 << 19;
 /// The folder of deduplication, in that of the unfinished run.
 const DEDUP_DIR: &str = "dedup";
 
@@ -81,9 +73,11 @@ pub enum RunError {
 
 /// What every run needs: how many threads, where to show progress, when to stop.
 pub struct Session<'s> {
-    /// Worker threads of each parallel stage.
+    /// Worker threads.
     pub threads: usize,
     pub screen: &'s MultiProgress,
+    /// Whether to tell at the end what each stage cost.
+    pub profile: bool,
     /// Set by a signal.
     pub stop: &'s AtomicBool,
 }
@@ -94,41 +88,6 @@ pub struct Task<'t> {
     pub corpus: &'t Corpus,
     pub config: &'t Config,
     pub session: &'t Session<'t>,
-}
-
-/// Something on its way, in the order of the numbers. Its permits go back when it is dropped.
-struct Step<T> {
-    number: u64,
-    /// `None` is the end of a stream that was read to its end.
-    item: Option<T>,
-    /// Bytes that reading it took from the file, compressed as it is.
-    file_bytes: u64,
-    permits: Permits,
-}
-
-impl<T> Step<T> {
-    fn map<U>(self, work: impl FnOnce(T) -> U) -> Step<U> {
-        Step { number: self.number, item: self.item.map(work), file_bytes: self.file_bytes, permits: self.permits }
-    }
-}
-
-struct Permits {
-    count: usize,
-    give_back: Sender<()>,
-}
-
-impl Drop for Permits {
-    fn drop(&mut self) {
-        for _ in 0..self.count {
-            deliver(&self.give_back, ());
-        }
-    }
-}
-
-struct ReadChunk {
-    chunk: Chunk,
-    file: u32,
-    next: Position,
 }
 
 /// `nachos build`, and `nachos merge`, whose corpus is one of cleaned documents: a shard directory at `output`. With `resume` it goes on where it was interrupted.
@@ -144,14 +103,42 @@ pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> R
         }
         Start::Finished => return Ok(read_manifest(output)?),
     };
-    let judge = new_judge(config, unfinished.folder(), &checkpoint.dedup, checkpoint.next_id)?;
-    let sink = BuildSink::new(task, &encoder, output, unfinished, &checkpoint, rows)?;
-    let finish = || {
+    let mut judge = new_judge(config, unfinished.folder(), &checkpoint.dedup, checkpoint.next_id)?;
+    let SpecialTokens { bos, eos, .. } = *encoder.special_tokens();
+    let mut packer = Packer::new(&config.pack, Frame { bos, eos });
+    packer.restore(rows.packer);
+    let mut tally = Tally { totals: checkpoint.totals, corpus };
+    let shards = ShardWriter::new(output.to_owned(), encoder.vocab_size(), &config.write, checkpoint.finished)?;
+    let log = DocumentsLog::open(unfinished.folder(), checkpoint.documents_bytes)?;
+    let mut writer = BuildWriter { unfinished, shards, log, since_closed: None };
+    rows.pending.into_iter().try_for_each(|row| writer.push(row))?;
+    // Rows from before the interruption may have closed a shard.
+    let is_state_wanted = AtomicBool::new(writer.since_closed.is_some());
+    let tokenize = |_| {
         let mut tokenizer = Tokenizer::new(encoder.clone());
-        move |batch| tokenizer.tokenize(batch)
+        boxed(move |batch| tokenizer.tokenize(batch))
     };
-    let built = stream(task, &BUILD_STAGES, checkpoint.position, Some(judge), finish, |steps, progress| sink.run(steps, progress))?;
-    let Built { unfinished, shards, log, mut totals } = built;
+    let prepare = |_| preparing(config, true);
+    let pack_in_order = |batch: &mut Batch| {
+        pack(&mut packer, batch, &mut tally);
+        if !batch.is_last && is_state_wanted.swap(false, Ordering::AcqRel) {
+            let (position, next_id, totals) = (batch.next, batch.first_id + batch.documents.len() as u64, tally.totals.clone());
+            let checkpoint = Checkpoint { position, next_id, totals, dedup: batch.dedup.clone(), ..Checkpoint::default() };
+            batch.state = Some(Box::new((checkpoint, packer.state())));
+        }
+        Ok(())
+    };
+    let stages = vec![
+        (Stage::Clean, Work::Anywhere(&prepare)),
+        (Stage::Dedup, Work::InOrder(judging(&mut judge, corpus))),
+        (Stage::Tokenize, Work::Anywhere(&tokenize)),
+        (Stage::Pack, Work::InOrder(Box::new(pack_in_order))),
+        (Stage::Write, Work::InOrder(Box::new(|batch| writer.write(batch, &is_state_wanted)))),
+    ];
+    pass(task, checkpoint.position, stages)?;
+    let BuildWriter { unfinished, shards, log, .. } = writer;
+    let shards = shards.finish()?;
+    let mut totals = tally.totals;
     let documents = write_documents(corpus, config, output, log)?;
     let slots = totals.pack.rows * config.pack.max_seq_len as u64;
     totals.pack.efficiency = if slots == 0 { 0.0 } else { totals.pack.tokens as f64 / slots as f64 };
@@ -192,29 +179,19 @@ pub fn build_part(
     };
     let mut writer = PartWriter::new(output.to_owned(), &config.write, std::mem::take(&mut checkpoint.finished))?;
     let mut tally = Tally { totals: std::mem::take(&mut checkpoint.totals), corpus };
-    stream(
-        task,
-        &PART_STAGES,
-        checkpoint.position,
-        None,
-        || |batch| batch,
-        |steps, progress| {
-            for step in steps {
-                let Some(batch) = step.item else { return Ok(Some(())) };
-                tally.count_batch(&batch);
-                let rows: Vec<DocumentRow> = batch.documents.iter().map(|document| document.row.clone()).collect();
-                for row in &rows {
-                    tally.count_document(row);
-                }
-                if writer.push(&rows, batch.documents.iter().map(|document| batch.text(document)))? {
-                    let (finished, totals) = (writer.finished().to_vec(), tally.totals.clone());
-                    unfinished.save(Checkpoint { position: batch.next, finished, totals, ..Checkpoint::default() }, &Rows::default())?;
-                }
-                progress.advance(Stage::Write, step.file_bytes);
-            }
-            Ok(None)
-        },
-    )?;
+    let write = |batch: &mut Batch| {
+        tally.count_batch(batch);
+        batch.documents.iter().for_each(|document| tally.count_document(&document.row));
+        let texts = batch.documents.iter().map(|document| (&document.row, batch.text(document)));
+        if writer.push(texts)? {
+            let (finished, totals) = (writer.finished().to_vec(), tally.totals.clone());
+            unfinished.save(Checkpoint { position: batch.next, finished, totals, ..Checkpoint::default() }, &Rows::default())?;
+        }
+        Ok(())
+    };
+    let prepare = |_| preparing(config, false);
+    let stages = vec![(Stage::Clean, Work::Anywhere(&prepare)), (Stage::Write, Work::InOrder(Box::new(write)))];
+    pass(task, checkpoint.position, stages)?;
     copy_tokenizer(tokenizer, output)?;
     let manifest = PartManifest {
         schema_version: SchemaVersion { major: SCHEMA_MAJOR, minor: SCHEMA_MINOR },
@@ -237,50 +214,30 @@ pub fn build_part(
 pub fn clean(task: Task<'_>, output: &Path, dropped: Option<&Path>) -> Result<Totals, RunError> {
     let Task { corpus, config, .. } = task;
     let scratch = tempfile::tempdir().map_err(|source| WriteError::Io { path: std::env::temp_dir(), source })?;
-    let judge = new_judge(config, scratch.path(), &Mark::default(), 0)?;
+    let mut judge = new_judge(config, scratch.path(), &Mark::default(), 0)?;
     let level = config.write.zstd_level;
     let mut kept_lines = JsonLinesWriter::create(output, level)?;
     let mut dropped_lines = dropped.map(|path| JsonLinesWriter::create(path, level)).transpose()?;
     let mut tally = Tally { totals: corpus.nothing_counted(), corpus };
-    let print_dropped = dropped_lines.is_some();
-    let finish = || move |batch: Batch| (print(&batch, corpus, print_dropped), batch);
-    stream(task, &CLEAN_STAGES, Position::default(), Some(judge), finish, |steps, progress| {
-        for step in steps {
-            let Some((lines, batch)) = step.item else { return Ok(Some(())) };
-            tally.count_batch(&batch);
-            for document in &batch.documents {
-                tally.count_document(&document.row);
-            }
-            kept_lines.write(&lines.kept)?;
-            dropped_lines.as_mut().map_or(Ok(()), |writer| writer.write(&lines.dropped))?;
-            progress.advance(Stage::Write, step.file_bytes);
-        }
-        Ok(None)
-    })?;
+    let with_dropped = dropped_lines.is_some();
+    let write = |batch: &mut Batch| {
+        tally.count_batch(batch);
+        batch.documents.iter().for_each(|document| tally.count_document(&document.row));
+        kept_lines.write(&batch.kept_lines)?;
+        Ok(dropped_lines.as_mut().map_or(Ok(()), |writer| writer.write(&batch.dropped_lines))?)
+    };
+    let prepare = |_| preparing(config, true);
+    let print = |_| boxed(|batch| print(batch, corpus, with_dropped));
+    let stages = vec![
+        (Stage::Clean, Work::Anywhere(&prepare)),
+        (Stage::Dedup, Work::InOrder(judging(&mut judge, corpus))),
+        (Stage::Print, Work::Anywhere(&print)),
+        (Stage::Write, Work::InOrder(Box::new(write))),
+    ];
+    pass(task, Position::default(), stages)?;
     kept_lines.finish()?;
     dropped_lines.map_or(Ok(()), JsonLinesWriter::finish)?;
     Ok(tally.totals)
-}
-
-#[derive(Default)]
-struct Lines {
-    kept: Vec<u8>,
-    dropped: Vec<u8>,
-}
-
-fn print(batch: &Batch, corpus: &Corpus, print_dropped: bool) -> Lines {
-    let mut lines = Lines::default();
-    let mut text = String::new();
-    for (document, id) in batch.documents.iter().zip(batch.first_id..) {
-        let is_kept = document.row.verdict == Verdict::Keep;
-        if is_kept || print_dropped {
-            text.clear();
-            batch.append_text(document, &mut text);
-            let out = if is_kept { &mut lines.kept } else { &mut lines.dropped };
-            append_json_line(id, &corpus.files[document.row.file as usize].path, &document.row, &text, out);
-        }
-    }
-    lines
 }
 
 /// `nachos train-tokenizer`: learns a vocabulary from the words of the inputs' documents.
@@ -290,50 +247,31 @@ pub fn train_tokenizer(task: Task<'_>, algorithm: Algorithm, vocab_size: usize) 
 }
 
 fn count_words(task: Task<'_>) -> Result<WordCounts, RunError> {
-    let Task { corpus, config, session } = task;
-    let progress = Progress::of(&[Stage::Read, Stage::Write]);
-    let permits = Permit::new(session.threads);
-    let (to_count, chunks) = bounded(session.threads);
-    let (running, finished) = bounded(0);
-    thread::scope(|scope| {
-        let progress = &progress;
-        let read_thread =
-            scope.spawn(move || read_all(corpus, &config.input, Position::default(), progress, session.stop, &permits, &to_count));
-        let counters: Vec<_> = (0..session.threads)
-            .map(|_| {
-                let chunks = chunks.clone();
-                scope.spawn(move || count_all(config, progress, &chunks))
-            })
-            .collect();
-        drop(chunks);
-        scope.spawn(move || progress.show(session.screen, corpus.total_bytes(), &finished));
-        let mut counts = WordCounts::default();
-        for counter in counters {
-            counts.merge(joined(counter));
-        }
-        drop(running);
-        joined(read_thread)?;
-        Ok(counts)
-    })
-}
-
-fn count_all(config: &Config, progress: &Progress, chunks: &Receiver<Step<ReadChunk>>) -> WordCounts {
-    let (mut cleaner, mut changes) = (Cleaner::new(&config.clean), CleanCounts::default());
-    let (mut counts, mut text) = (WordCounts::default(), String::new());
-    for step in chunks {
-        if let Some(ReadChunk { chunk, .. }) = &step.item {
-            chunk.for_each_record(&mut |record| {
-                if let Ok(raw) = record.text {
-                    text.clear();
-                    if cleaner.clean_into(&raw, &mut text, &mut changes) == Verdict::Keep {
-                        counts.add(&text);
+    let config = task.config;
+    let counters: Vec<_> = (0..task.session.threads).map(|_| Mutex::new(WordCounts::default())).collect();
+    let count = |worker: usize| {
+        let (mut cleaner, mut changes, mut text) = (Cleaner::new(&config.clean), CleanCounts::default(), String::new());
+        let counter = &counters[worker];
+        boxed(move |batch| {
+            let mut counts = counter.lock().unwrap_or_else(PoisonError::into_inner);
+            for (_, chunk) in &batch.chunks {
+                chunk.for_each_record(&mut |record| {
+                    if let Ok(raw) = record.text {
+                        text.clear();
+                        if cleaner.clean_into(&raw, &mut text, &mut changes) == Verdict::Keep {
+                            counts.add(&text);
+                        }
                     }
-                }
-            });
-        }
-        progress.advance(Stage::Write, step.file_bytes);
+                });
+            }
+        })
+    };
+    pass(task, Position::default(), vec![(Stage::Count, Work::Anywhere(&count))])?;
+    let mut counts = WordCounts::default();
+    for counter in counters {
+        counts.merge(counter.into_inner().unwrap_or_else(PoisonError::into_inner));
     }
-    counts
+    Ok(counts)
 }
 
 fn identity(what: &str, task: Task<'_>, tokenizer: ContentHash) -> Result<Identity, RunError> {
@@ -354,219 +292,68 @@ fn new_judge(config: &Config, folder: &Path, mark: &Mark, next_id: u64) -> Resul
     Ok(Judge::new(deduplicator, next_id))
 }
 
-/// Runs the stages from `from` on: `prepare` in parallel, `judge` in order if there is one, `finish` in parallel, and `sink` in order, on this thread. The sink returns `None`
-/// if its steps broke off.
-fn stream<O: Send, F: FnMut(Batch) -> O, R>(
-    task: Task<'_>,
-    stages: &'static [Stage],
-    from: Position,
-    judge: Option<Judge>,
-    finish: impl Fn() -> F + Sync,
-    sink: impl FnOnce(&mut dyn Iterator<Item = Step<O>>, &Progress) -> Result<Option<R>, RunError>,
-) -> Result<R, RunError> {
-    let Task { corpus, config, session } = task;
-    let progress = Progress::of(stages);
-    let threads = session.threads;
-    let permits = Permit::new(threads);
-    let (to_prepare, chunks) = bounded(threads);
-    let (to_judge, prepared) = bounded(threads);
-    let (to_finish, judged) = bounded(threads);
-    let (to_sink, done) = bounded(threads);
-    let (running, finished) = bounded(0);
-    thread::scope(|scope| {
-        let (progress, finish) = (&progress, &finish);
-        let read_thread = scope.spawn(move || read_all(corpus, &config.input, from, progress, session.stop, &permits, &to_prepare));
-        let for_dedup = judge.is_some();
-        // Without a judge nothing has to be in order before the end.
-        let (after_prepare, judged) = if for_dedup { (to_judge, judged) } else { (to_finish.clone(), judged) };
-        for _ in 0..threads {
-            let (chunks, after_prepare, judged, to_sink) = (chunks.clone(), after_prepare.clone(), judged.clone(), to_sink.clone());
-            scope.spawn(move || prepare_all(config, for_dedup, progress, &chunks, &after_prepare));
-            scope.spawn(move || finish_all(finish(), progress, &judged, &to_sink));
+fn boxed<'w>(work: impl FnMut(&mut Batch) + 'w) -> Box<dyn FnMut(&mut Batch) + 'w> {
+    Box::new(work)
+}
+
+fn preparing(config: &Config, for_dedup: bool) -> Box<dyn FnMut(&mut Batch)> {
+    let mut preparer = Preparer::new(config, for_dedup);
+    boxed(move |batch| preparer.prepare(batch))
+}
+
+fn judging<'w>(judge: &'w mut Judge, corpus: &'w Corpus) -> Ordered<'w, RunError> {
+    Box::new(|batch| {
+        judge.judge(batch, |file| corpus.weight_of(file))?;
+        if batch.is_last {
+            log::info!("deduplication: {} bytes in memory", judge.memory_bytes());
         }
-        drop((chunks, after_prepare, judged, to_sink));
-        let judge_thread = scope.spawn(move || judge.map_or(Ok(()), |judge| judge_all(judge, corpus, progress, &prepared, &to_finish)));
-        scope.spawn(move || progress.show(session.screen, corpus.total_bytes(), &finished));
-        let result = sink(&mut in_order(done), progress);
-        drop(running);
-        joined(read_thread)?;
-        joined(judge_thread)?;
-        result?.ok_or(RunError::Interrupted)
+        Ok(())
     })
 }
 
-fn read_all(
-    corpus: &Corpus,
-    config: &InputConfig,
-    from: Position,
-    progress: &Progress,
-    stop: &AtomicBool,
-    permits: &Permit,
-    to_prepare: &Sender<Step<ReadChunk>>,
-) -> Result<(), RunError> {
-    let (mut number, mut file_bytes_before) = (0, 0);
-    let mut is_wanted = true;
+/// Sends all that the task reads from `from` on through the stages.
+fn pass(task: Task<'_>, from: Position, stages: Vec<(Stage, Work<'_, RunError>)>) -> Result<(), RunError> {
+    let Session { threads, screen, profile, .. } = *task.session;
+    let progress = Progress::of(stages.iter().map(|(stage, _)| *stage), threads);
+    let shown = (screen, task.corpus.total_bytes());
+    let is_through = schedule::run(threads, stages, |emit| read_all(task, from, &progress, emit), &progress, shown)?;
+    if profile {
+        progress.tell();
+    }
+    if is_through { Ok(()) } else { Err(RunError::Interrupted) }
+}
+
+fn read_all(task: Task<'_>, from: Position, progress: &Progress, emit: &mut Emit<'_>) -> Result<(), RunError> {
+    let Task { corpus, config, session } = task;
+    let mut file_bytes_before = 0;
+    let mut batch = Some(Batch::default());
     for (index, (file, input)) in corpus.inputs.iter().enumerate() {
         if index < from.input {
             progress.read.file_bytes.fetch_add(input.bytes_to_read(), Ordering::Relaxed);
             continue;
         }
         let start = if index == from.input { from.offset.max(input.range.start) } else { input.range.start };
-        read_chunks(input, start, config, &progress.read, &mut |chunk| {
-            let file_bytes_now = progress.read.file_bytes.load(Ordering::Relaxed);
+        read_chunks(input, start, &config.input, &progress.read, &mut |chunk| {
+            let mut filled = batch.take()?;
+            let file_bytes = progress.read.file_bytes.load(Ordering::Relaxed);
             let next = Position { input: index, offset: chunk.end };
-            is_wanted = !stop.load(Ordering::Relaxed)
-                && permits.take(chunk.bytes.len()).is_some_and(|permits| {
-                    let item = Some(ReadChunk { chunk, file: *file, next });
-                    deliver(to_prepare, Step { number, item, file_bytes: file_bytes_now - file_bytes_before, permits })
-                });
-            number += 1;
-            file_bytes_before = file_bytes_now;
-            is_wanted
+            filled.read(*file, chunk, file_bytes - file_bytes_before, next);
+            file_bytes_before = file_bytes;
+            if session.stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            batch = if filled.bytes < MIN_BATCH_BYTES { Some(filled) } else { emit(filled) };
+            batch.as_mut().map(Batch::spare_buffer)
         })?;
-        if stop.load(Ordering::Relaxed) {
+        if session.stop.load(Ordering::Relaxed) {
             return Err(RunError::Interrupted);
         }
-        if !is_wanted {
-            return Ok(());
-        }
     }
-    if let Some(permits) = permits.take(0) {
-        deliver(to_prepare, Step { number, item: None, file_bytes: 0, permits });
+    if let Some(mut last) = batch {
+        last.is_last = true;
+        emit(last);
     }
     Ok(())
-}
-
-fn prepare_all(config: &Config, for_dedup: bool, progress: &Progress, chunks: &Receiver<Step<ReadChunk>>, to: &Sender<Step<Batch>>) {
-    let mut preparer = Preparer::new(config, for_dedup);
-    for step in chunks {
-        progress.advance(Stage::Clean, step.file_bytes);
-        if !deliver(to, step.map(|ReadChunk { chunk, file, next }| preparer.prepare(&chunk, file, next))) {
-            return;
-        }
-    }
-}
-
-fn judge_all(
-    mut judge: Judge,
-    corpus: &Corpus,
-    progress: &Progress,
-    prepared: &Receiver<Step<Batch>>,
-    to_finish: &Sender<Step<Batch>>,
-) -> Result<(), RunError> {
-    for mut step in in_order(prepared.clone()) {
-        if let Some(batch) = &mut step.item {
-            judge.judge(batch, |file| corpus.weight_of(file))?;
-        }
-        progress.advance(Stage::Dedup, step.file_bytes);
-        if !deliver(to_finish, step) {
-            break;
-        }
-    }
-    log::info!("deduplication: {} bytes in memory", judge.memory_bytes());
-    Ok(())
-}
-
-fn finish_all<O>(mut finish: impl FnMut(Batch) -> O, progress: &Progress, judged: &Receiver<Step<Batch>>, to_sink: &Sender<Step<O>>) {
-    for step in judged {
-        for stage in [Stage::Tokenize, Stage::Print] {
-            progress.advance(stage, step.file_bytes);
-        }
-        if !deliver(to_sink, step.map(&mut finish)) {
-            return;
-        }
-    }
-}
-
-/// The end of a build: packs on its own thread and writes on another.
-struct BuildSink<'t> {
-    task: Task<'t>,
-    packer: Packer,
-    tally: Tally<'t>,
-    writer: BuildWriter,
-}
-
-struct Built {
-    unfinished: Unfinished,
-    shards: Vec<ShardInfo>,
-    log: DocumentsLog,
-    totals: Totals,
-}
-
-/// What packing hands to writing, in order.
-struct Product {
-    documents: Vec<DocumentRow>,
-    rows: Vec<PackedSequence>,
-    file_bytes: u64,
-    /// The state after these rows, if writing asked for it.
-    state: Option<Box<(Checkpoint<ShardInfo>, PackerState)>>,
-    is_last: bool,
-}
-
-impl<'t> BuildSink<'t> {
-    fn new(
-        task: Task<'t>,
-        encoder: &Encoder,
-        output: &Path,
-        unfinished: Unfinished,
-        checkpoint: &Checkpoint<ShardInfo>,
-        rows: Rows,
-    ) -> Result<Self, RunError> {
-        let Task { corpus, config, .. } = task;
-        let SpecialTokens { bos, eos, .. } = *encoder.special_tokens();
-        let mut packer = Packer::new(&config.pack, Frame { bos, eos });
-        packer.restore(rows.packer);
-        let shards = ShardWriter::new(output.to_owned(), encoder.vocab_size(), &config.write, checkpoint.finished.clone())?;
-        let log = DocumentsLog::open(unfinished.folder(), checkpoint.documents_bytes)?;
-        let mut writer = BuildWriter { unfinished, shards, log, since_closed: None };
-        rows.pending.into_iter().try_for_each(|row| writer.push(row))?;
-        Ok(Self { task, packer, tally: Tally { totals: checkpoint.totals.clone(), corpus }, writer })
-    }
-
-    fn run(self, steps: &mut dyn Iterator<Item = Step<Batch>>, progress: &Progress) -> Result<Option<Built>, RunError> {
-        let Self { task, packer, mut tally, writer } = self;
-        let (to_write, products) = bounded(task.session.threads);
-        // Rows from before the interruption may have closed a shard.
-        let is_state_wanted = AtomicBool::new(writer.since_closed.is_some());
-        let written = thread::scope(|scope| {
-            let write_thread = scope.spawn(|| writer.write_all(products, &is_state_wanted, progress));
-            pack_all(packer, &mut tally, &is_state_wanted, steps, progress, &to_write);
-            drop(to_write);
-            joined(write_thread)
-        })?;
-        Ok(written.map(|(unfinished, shards, log)| Built { unfinished, shards, log, totals: tally.totals }))
-    }
-}
-
-fn pack_all(
-    mut packer: Packer,
-    tally: &mut Tally<'_>,
-    is_state_wanted: &AtomicBool,
-    steps: &mut dyn Iterator<Item = Step<Batch>>,
-    progress: &Progress,
-    to_write: &Sender<Product>,
-) {
-    for step in steps {
-        let mut rows = Vec::new();
-        let (file_bytes, is_last) = (step.file_bytes, step.item.is_none());
-        let mut documents = Vec::new();
-        let mut state = None;
-        if let Some(batch) = step.item {
-            documents = pack(&mut packer, &batch, tally, &mut rows);
-            if is_state_wanted.swap(false, Ordering::AcqRel) {
-                let (position, next_id, totals) = (batch.next, batch.first_id + batch.documents.len() as u64, tally.totals.clone());
-                let checkpoint = Checkpoint { position, next_id, totals, dedup: batch.dedup, ..Checkpoint::default() };
-                state = Some(Box::new((checkpoint, packer.state())));
-            }
-        } else {
-            packer.finish(&mut rows);
-            count_rows(&rows, tally);
-        }
-        progress.advance(Stage::Pack, file_bytes);
-        if !deliver(to_write, Product { documents, rows, file_bytes, state, is_last }) {
-            return;
-        }
-    }
 }
 
 struct BuildWriter {
@@ -578,28 +365,14 @@ struct BuildWriter {
 }
 
 impl BuildWriter {
-    fn write_all(
-        mut self,
-        products: Receiver<Product>,
-        is_state_wanted: &AtomicBool,
-        progress: &Progress,
-    ) -> Result<Option<(Unfinished, Vec<ShardInfo>, DocumentsLog)>, RunError> {
-        for Product { documents, rows, file_bytes, state, is_last } in products {
-            documents.iter().try_for_each(|row| self.log.push(row))?;
-            let had_asked = self.since_closed.is_some();
-            rows.into_iter().try_for_each(|row| self.push(row))?;
-            if self.since_closed.is_some() && !had_asked {
-                is_state_wanted.store(true, Ordering::Release);
-            }
-            if let Some(state) = state {
-                self.save(*state)?;
-            }
-            progress.advance(Stage::Write, file_bytes);
-            if is_last {
-                return Ok(Some((self.unfinished, self.shards.finish()?, self.log)));
-            }
+    fn write(&mut self, batch: &mut Batch, is_state_wanted: &AtomicBool) -> Result<(), RunError> {
+        batch.documents.iter().try_for_each(|document| self.log.push(&document.row))?;
+        let had_asked = self.since_closed.is_some();
+        batch.rows.drain(..).try_for_each(|row| self.push(row))?;
+        if self.since_closed.is_some() && !had_asked {
+            is_state_wanted.store(true, Ordering::Release);
         }
-        Ok(None)
+        batch.state.take().map_or(Ok(()), |state| self.save(*state))
     }
 
     fn push(&mut self, row: PackedSequence) -> Result<(), WriteError> {
@@ -643,52 +416,4 @@ fn copy_tokenizer(from: &Path, output: &Path) -> Result<Vec<FileInfo>, RunError>
         }
     }
     Ok(files)
-}
-
-/// Gives out permits, as many as MiB may be under way.
-struct Permit {
-    give_back: Sender<()>,
-    free: Receiver<()>,
-    capacity: usize,
-}
-
-impl Permit {
-    fn new(threads: usize) -> Self {
-        let capacity = MIB_IN_FLIGHT * threads;
-        let (give_back, free) = bounded(capacity);
-        while give_back.try_send(()).is_ok() {}
-        Self { give_back, free, capacity }
-    }
-
-    /// Waits for the permits of a chunk of so many bytes. One that is larger than all of them has to be alone.
-    fn take(&self, bytes: usize) -> Option<Permits> {
-        let mut permits = Permits { count: 0, give_back: self.give_back.clone() };
-        for _ in 0..bytes.div_ceil(1 << 20).clamp(1, self.capacity) {
-            self.free.recv().ok()?;
-            permits.count += 1;
-        }
-        Some(permits)
-    }
-}
-
-/// Whether somebody was there to take it. A stage whose receiver is gone ends too: the one that went first has the reason.
-fn deliver<T>(to: &Sender<T>, item: T) -> bool {
-    to.send(item).is_ok()
-}
-
-/// The steps by their numbers, which start at 0 and leave none out.
-fn in_order<T>(steps: Receiver<Step<T>>) -> impl Iterator<Item = Step<T>> {
-    let mut early = BTreeMap::new();
-    (0..).map_while(move |wanted| {
-        while !early.contains_key(&wanted) {
-            let step = steps.recv().ok()?;
-            early.insert(step.number, step);
-        }
-        early.remove(&wanted)
-    })
-}
-
-/// The thread's result; its panic goes on in this thread.
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

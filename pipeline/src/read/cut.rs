@@ -5,7 +5,7 @@ use std::{io::Read, sync::Arc};
 use memchr::{memchr, memrchr, memrchr_iter};
 
 use super::{
-    Chunk, Framing, Input, ReadError, ReadProgress,
+    Chunk, Emit, Framing, Input, ReadError, ReadProgress,
     chunk::{forced_cut, leading_white_space},
 };
 use crate::config::InputConfig;
@@ -19,7 +19,7 @@ pub(super) fn read(
     framing: Framing,
     config: &InputConfig,
     progress: &Arc<ReadProgress>,
-    emit: &mut dyn FnMut(Chunk) -> bool,
+    emit: &mut Emit<'_>,
 ) -> Result<(), ReadError> {
     let mut stream = input.open(from, progress)?;
     let mut cutter = Cutter {
@@ -40,9 +40,8 @@ pub(super) fn read(
         })?;
         let at_end = count < goal;
         while let Some(chunk) = cutter.next_chunk(at_end) {
-            if !emit(chunk) {
-                return Ok(());
-            }
+            let Some(buffer) = emit(chunk) else { return Ok(()) };
+            cutter.use_buffer(buffer);
         }
         if at_end {
             return Ok(());
@@ -97,6 +96,14 @@ impl Cutter {
         let offset = self.offset;
         self.offset += bytes.len() as u64;
         self.chunk(framing, offset, bytes)
+    }
+
+    /// Goes on in other memory, which holds nothing.
+    fn use_buffer(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() > self.pending.capacity() {
+            buffer.extend_from_slice(&self.pending);
+            self.pending = buffer;
+        }
     }
 
     fn pass_over(&mut self, count: usize) {

@@ -57,13 +57,16 @@ pub struct ReadProgress {
     pub file_bytes: AtomicU64,
 }
 
-/// Reads one input from `from` on, which is where it begins or where a chunk ended, and hands its chunks, in order, to `emit`, which says whether to go on.
+/// Takes a chunk and gives memory for another, or `None` if no more are wanted.
+pub type Emit<'e> = dyn FnMut(Chunk) -> Option<Vec<u8>> + 'e;
+
+/// Reads one input from `from` on, which is where it begins or where a chunk ended, and hands its chunks, in order, to `emit`.
 pub fn read_chunks(
     input: &Input,
     from: u64,
     config: &InputConfig,
     progress: &Arc<ReadProgress>,
-    emit: &mut dyn FnMut(Chunk) -> bool,
+    emit: &mut Emit<'_>,
 ) -> Result<(), ReadError> {
     match input.format {
         Format::Part => part::read(input, from, progress, emit),

@@ -15,7 +15,7 @@ use parquet::arrow::{
 };
 
 use super::{
-    Chunk, Framing, Input, ReadError, ReadProgress,
+    Chunk, Emit, Framing, Input, ReadError, ReadProgress,
     guard::{self, guarded},
     share::proportion,
 };
@@ -30,7 +30,7 @@ pub(super) fn read(
     from: u64,
     config: &InputConfig,
     progress: &Arc<ReadProgress>,
-    emit: &mut dyn FnMut(Chunk) -> bool,
+    emit: &mut Emit<'_>,
 ) -> Result<(), ReadError> {
     let damaged = |source| ReadError::Parquet { path: input.path.clone(), source };
     let file = File::open(&input.path).map_err(|source| ReadError::Open(input.path.clone(), source))?;
@@ -51,16 +51,16 @@ pub(super) fn read(
     let reader = guarded(|| builder.with_projection(mask).with_batch_size(batch_rows).with_offset(from as usize).build());
     let mut reader = reader.map_err(damaged)?;
     let text_column: Arc<str> = column.into();
-    let mut row = from;
+    let (mut row, mut buffer) = (from, Vec::new());
     progress.file_bytes.fetch_add(proportion(input.file_bytes, from, total_rows), Ordering::Relaxed);
     while let Some(batch) = guarded(|| Ok(reader.next().transpose()?)).map_err(damaged)? {
         let texts = batch.column(0).as_ref();
         let (lengths, bytes) = if let Some(texts) = texts.as_string_opt::<i64>() {
-            concatenate(texts)
+            concatenate(texts, buffer)
         } else if let Some(texts) = texts.as_string_view_opt() {
-            concatenate(texts)
+            concatenate(texts, buffer)
         } else {
-            concatenate(texts.as_string::<i32>())
+            concatenate(texts.as_string::<i32>(), buffer)
         };
         let rows = lengths.len() as u64;
         let chunk = Chunk {
@@ -74,9 +74,8 @@ pub(super) fn read(
         let bytes_up_to = |row| proportion(input.file_bytes, row, total_rows);
         progress.file_bytes.fetch_add(bytes_up_to(row + rows) - bytes_up_to(row), Ordering::Relaxed);
         row += rows;
-        if !emit(chunk) {
-            return Ok(());
-        }
+        let Some(spare) = emit(chunk) else { return Ok(()) };
+        buffer = spare;
     }
     Ok(())
 }
@@ -86,8 +85,8 @@ fn text_column_index(builder: &ParquetRecordBatchReaderBuilder<File>, column: &s
     matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View).then_some(index)
 }
 
-fn concatenate<'a>(texts: impl ArrayAccessor<Item = &'a str> + Copy) -> (Vec<Option<usize>>, Vec<u8>) {
-    let mut bytes = Vec::new();
+/// The lengths of the texts, and the texts one after another in `bytes`, which holds nothing yet.
+fn concatenate<'a>(texts: impl ArrayAccessor<Item = &'a str> + Copy, mut bytes: Vec<u8>) -> (Vec<Option<usize>>, Vec<u8>) {
     let lengths = (0..texts.len())
         .map(|row| {
             texts.is_valid(row).then(|| {
@@ -127,7 +126,7 @@ mod tests {
                 let input = Input { path: path.clone(), format, compression: Compression::None, file_bytes, range: 0..u64::MAX };
                 let mut count_records = |chunk: Chunk| {
                     chunk.for_each_record(&mut |record| assert!(record.offset < 4));
-                    true
+                    Some(Vec::new())
                 };
                 drop(read_chunks(&input, 0, &InputConfig::default(), &Arc::default(), &mut count_records));
             }

@@ -106,7 +106,7 @@ mod tests {
                 chunk.for_each_record(&mut |record| {
                     found.push((input.source().to_string(), record.offset, record.text.expect("text").into_owned()));
                 });
-                true
+                Some(Vec::new())
             })
             .expect("readable");
         }

@@ -37,7 +37,7 @@ pub struct JsonLinesWriter {
 }
 
 enum Stream {
-    Unnamed(io::BufWriter<Box<dyn Write>>),
+    Unnamed(io::BufWriter<Box<dyn Write + Send>>),
     Plain(OutputFile),
     Zstd(zstd::Encoder<'static, OutputFile>),
 }

@@ -2,6 +2,7 @@
 //!
 //! Every file is written under a temporary name, synchronised, then renamed, so that a file with its final name is whole.
 
+mod column;
 mod documents;
 mod json_lines;
 mod log;

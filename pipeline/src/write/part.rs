@@ -42,7 +42,7 @@ impl PartWriter {
     }
 
     /// Appends documents; says whether that finished a file.
-    pub fn push<'t>(&mut self, rows: &[DocumentRow], texts: impl Iterator<Item = &'t str>) -> Result<bool, WriteError> {
+    pub fn push<'t>(&mut self, documents: impl Iterator<Item = (&'t DocumentRow, &'t str)> + Clone) -> Result<bool, WriteError> {
         let path = self.folder.join(part::file_name(self.finished.len()));
         let parquet_error = |source| WriteError::Parquet { path: path.clone(), source };
         let mut writer = match self.open.take() {
@@ -51,7 +51,7 @@ impl PartWriter {
                 .map_err(|source| WriteError::Io { path: path.clone(), source })
                 .and_then(|file| ArrowWriter::try_new(file, part::schema(), Some(self.properties.clone())).map_err(parquet_error))?,
         };
-        let batch = record_batch(rows, texts).map_err(|source| parquet_error(ParquetError::from(source)))?;
+        let batch = record_batch(documents).map_err(|source| parquet_error(ParquetError::from(source)))?;
         writer.write(&batch).map_err(parquet_error)?;
         if writer.in_progress_size() >= ROW_GROUP_BYTES {
             writer.flush().map_err(parquet_error)?;
@@ -86,13 +86,14 @@ impl PartWriter {
     }
 }
 
-fn record_batch<'t>(rows: &[DocumentRow], texts: impl Iterator<Item = &'t str>) -> Result<RecordBatch, ArrowError> {
+fn record_batch<'t>(documents: impl Iterator<Item = (&'t DocumentRow, &'t str)> + Clone) -> Result<RecordBatch, ArrowError> {
+    let rows = documents.clone().map(|(row, _)| row);
     let columns: Vec<ArrayRef> = vec![
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.file))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.offset))),
-        Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.length))),
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.verdict.name()))),
-        Arc::new(LargeStringArray::from_iter_values(texts)),
+        Arc::new(UInt32Array::from_iter_values(rows.clone().map(|row| row.file))),
+        Arc::new(UInt64Array::from_iter_values(rows.clone().map(|row| row.offset))),
+        Arc::new(UInt64Array::from_iter_values(rows.clone().map(|row| row.length))),
+        Arc::new(StringArray::from_iter_values(rows.map(|row| row.verdict.name()))),
+        Arc::new(LargeStringArray::from_iter_values(documents.map(|(_, text)| text))),
     ];
     RecordBatch::try_new(part::schema(), columns)
 }
