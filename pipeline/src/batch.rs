@@ -14,6 +14,7 @@ use crate::{
     config::Config,
     corpus::Corpus,
     dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark},
+    letters::word_hashes,
     pack::{PackedSequence, Packer, PackerState},
     read::{Chunk, CleanedRow, Framing},
     resume::Checkpoint,
@@ -122,8 +123,8 @@ impl Batch {
         out.push_str(&text[kept_from..]);
     }
 
-    fn push(&mut self, row: DocumentRow, text: Range<usize>) {
-        self.documents.push(Document { row, text, features: None, dropped: Vec::new(), copies: 1, ids: 0..0 });
+    fn push(&mut self, row: DocumentRow, text: Range<usize>, features: Option<Features>) {
+        self.documents.push(Document { row, text, features, dropped: Vec::new(), copies: 1, ids: 0..0 });
     }
 }
 
@@ -143,18 +144,13 @@ impl Preparer {
         let chunks = std::mem::take(&mut batch.chunks);
         for (file, chunk) in &chunks {
             if let Framing::Cleaned(rows) = &chunk.framing {
-                take_over(chunk, rows, batch);
+                self.take_over(chunk, rows, batch);
             } else {
                 batch.read_bytes += chunk.bytes.len() as u64;
                 self.clean(chunk, *file, batch);
             }
         }
         batch.chunks = chunks;
-        if let Some(features) = &mut self.features {
-            for document in batch.documents.iter_mut().filter(|document| document.row.verdict == Verdict::Keep) {
-                document.features = Some(features.extract(&batch.text[document.text.clone()]));
-            }
-        }
     }
 
     fn clean(&mut self, chunk: &Chunk, file: u32, batch: &mut Batch) {
@@ -166,20 +162,26 @@ impl Preparer {
             };
             batch.changes.add(Change::Windows1252, record.decoding.windows_1252);
             batch.changes.add(Change::InvalidUtf8, record.decoding.invalid);
-            let text = start..batch.text.len();
-            batch.push(new_row(file, record.offset, record.length, verdict, &batch.text[text.clone()]), text);
+            let text = &batch.text[start..];
+            let row = new_row(file, record.offset, record.length, verdict, text);
+            let extractor = self.features.as_mut().filter(|_| verdict == Verdict::Keep);
+            let features = extractor.map(|extractor| extractor.extract(text, self.cleaner.words()));
+            batch.push(row, start..batch.text.len(), features);
         });
     }
-}
 
-/// Documents that another process has cleaned, and counted as they were read.
-fn take_over(chunk: &Chunk, rows: &[CleanedRow], batch: &mut Batch) {
-    let mut start = batch.text.len();
-    batch.text.push_str(&String::from_utf8_lossy(&chunk.bytes));
-    for row in rows {
-        let text = start..start + row.text_bytes;
-        start = text.end;
-        batch.push(new_row(row.file, row.offset, row.length, row.verdict, &batch.text[text.clone()]), text);
+    /// Takes documents that another process has cleaned, and counted as they were read.
+    fn take_over(&mut self, chunk: &Chunk, rows: &[CleanedRow], batch: &mut Batch) {
+        let mut start = batch.text.len();
+        batch.text.push_str(&String::from_utf8_lossy(&chunk.bytes));
+        for row in rows {
+            let range = start..start + row.text_bytes;
+            start = range.end;
+            let text = &batch.text[range.clone()];
+            let extractor = self.features.as_mut().filter(|_| row.verdict == Verdict::Keep);
+            let features = extractor.map(|extractor| extractor.extract(text, &word_hashes(text)));
+            batch.push(new_row(row.file, row.offset, row.length, row.verdict, text), range, features);
+        }
     }
 }
 

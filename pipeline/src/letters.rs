@@ -1,18 +1,18 @@
-//! Where words are in UTF-8 text, found 64 bytes at a time. Cleaning and deduplication read every document word by word; they share this.
+//! The words of UTF-8 text, found 64 bytes at a time. Cleaning and deduplication read every document word by word; they share this.
 
 const BLOCK: usize = 64;
 const TWO_BYTE_SIGN: u8 = 0xC2;
 const THREE_BYTE_SIGN: u8 = 0xE2;
 /// Bytes of a word that are looked at together.
-pub(crate) const WINDOW: usize = size_of::<u64>();
+const WINDOW: usize = size_of::<u64>();
+/// The bit in which the letters of ASCII, and those from À to ÿ, differ by case; digits and the bytes of other letters have it already, or are told apart by
+/// their other bits.
+const CASE: u64 = 0x2020_2020_2020_2020;
 
-/// Calls `visit` with the beginning and the end of every run of ASCII letters and bytes beyond ASCII, in order.
-pub(crate) fn for_each_run_of_letters(text: &[u8], visit: impl FnMut(usize, usize)) {
-    for_each_run(text, |byte| (byte | 0x20).wrapping_sub(b'a') < 26 || byte >= 0x80, visit);
-}
-
-/// The same with ASCII digits, and without the signs from U+0080 to U+00BF and punctuation and symbols from U+2000 to U+2FFF.
-pub(crate) fn for_each_run_of_letters_and_digits(text: &[u8], mut visit: impl FnMut(usize, usize)) {
+/// Calls `visit` with the beginning and the hash of every word, in order: of every run of letters and ASCII digits, whatever their case. Signs from U+0080 to
+/// U+00BF and punctuation and symbols from U+2000 to U+2FFF are none of either; what else is beyond ASCII is taken for letters.
+#[inline(always)]
+pub(crate) fn for_each_word(text: &[u8], mut visit: impl FnMut(usize, u64)) {
     let is_inside = |byte: u8| {
         (byte | 0x20).wrapping_sub(b'a') < 26
             || byte.wrapping_sub(b'0') < 10
@@ -26,14 +26,43 @@ pub(crate) fn for_each_run_of_letters_and_digits(text: &[u8], mut visit: impl Fn
             _ => 0,
         };
         if start + sign < end {
-            visit(start + sign, end);
+            visit(start + sign, word_hash(text, start + sign, end));
         }
     });
 }
 
-/// Calls `visit` with the beginning and the end of every run of bytes other than ASCII's white space.
-pub(crate) fn for_each_run_between_spaces(text: &[u8], visit: impl FnMut(usize, usize)) {
-    for_each_run(text, |byte| !matches!(byte, b' ' | b'\n' | b'\t' | b'\r' | 0xC), visit);
+/// The hashes of a text's words.
+pub fn word_hashes(text: &str) -> Vec<u64> {
+    let mut hashes = Vec::new();
+    for_each_word(text.as_bytes(), |_, hash| hashes.push(hash));
+    hashes
+}
+
+/// The hash that [`for_each_word`] gives of a word.
+pub(crate) fn hash_of(word: &str) -> u64 {
+    word_hash(word.as_bytes(), 0, word.len())
+}
+
+/// Words of up to eight bytes have different hashes; those of others are well spread.
+#[inline(always)]
+fn word_hash(text: &[u8], start: usize, end: usize) -> u64 {
+    let length = end - start;
+    let mut hash = hash_step(length as u64, window(text, start, length));
+    let mut at = start + WINDOW;
+    while at < end {
+        hash = hash_step(hash, window(text, at, end - at));
+        at += WINDOW;
+    }
+    hash ^ hash >> 32
+}
+
+fn hash_step(hash: u64, window: u64) -> u64 {
+    (hash.rotate_left(25) ^ (window | CASE)).wrapping_mul(0x517C_C1B7_2722_0A95)
+}
+
+/// Calls `visit` with the beginning and the end of every run of ASCII digits, in order.
+pub(crate) fn for_each_run_of_digits(text: &[u8], visit: impl FnMut(usize, usize)) {
+    for_each_run(text, |byte| byte.wrapping_sub(b'0') < 10, visit);
 }
 
 #[inline(always)]
@@ -74,8 +103,8 @@ fn mask(block: &[u8; BLOCK], is_inside: impl Fn(u8) -> bool) -> u64 {
 }
 
 /// The first bytes of a run of `length`, the first one lowest, and zeros after its end.
-#[inline]
-pub(crate) fn window(text: &[u8], start: usize, length: usize) -> u64 {
+#[inline(always)]
+fn window(text: &[u8], start: usize, length: usize) -> u64 {
     let bytes = text.get(start..).and_then(<[u8]>::first_chunk::<WINDOW>).map_or_else(
         || {
             let mut padded = [0; WINDOW];
@@ -94,30 +123,30 @@ mod tests {
 
     use super::*;
 
-    fn check(text: &[u8], is_inside: impl Fn(u8) -> bool, found: impl FnOnce(&[u8], &mut dyn FnMut(usize, usize))) {
-        let mut expected = Vec::new();
-        let mut at = 0;
-        for run in text.split(|&byte| !is_inside(byte)) {
-            expected.extend((!run.is_empty()).then_some((at, at + run.len())));
-            at += run.len() + 1;
-        }
-        let mut runs = Vec::new();
-        found(text, &mut |start, end| runs.push((start, end)));
-        assert_eq!(runs, expected);
-    }
-
     proptest! {
         #[test]
-        fn runs_are_those_of_a_plain_split(text in "([a-zA-Zéœ«–²0-9]{0,80}[ ,.\n\t@\\[`{]{0,70}){0,6}") {
-            let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0x80;
-            check(text.as_bytes(), is_letter, |text, visit| for_each_run_of_letters(text, visit));
-            let mut words = Vec::new();
-            for_each_run_of_letters_and_digits(text.as_bytes(), |start, end| words.push(&text[start..end]));
+        fn words_are_those_of_a_plain_split(text in "([a-zA-Zéœ«–²0-9]{0,80}[ ,.\n\t@\\[`{]{0,70}){0,6}") {
+            let mut found = Vec::new();
+            for_each_word(text.as_bytes(), |start, hash| found.push((start, hash)));
             let is_word = |character: char| character.is_ascii_alphanumeric() || character >= 'À' && !('\u{2000}'..'\u{3000}').contains(&character);
-            let expected: Vec<&str> = text.split(|character| !is_word(character)).filter(|word| !word.is_empty()).collect();
-            prop_assert_eq!(words, expected);
-            check(text.as_bytes(), |byte| !byte.is_ascii_whitespace(), |text, visit| for_each_run_between_spaces(text, visit));
+            let words = text.split(|character| !is_word(character)).filter(|word| !word.is_empty());
+            let place = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;
+            let expected: Vec<_> = words.map(|word| (place(word), hash_of(word))).collect();
+            prop_assert_eq!(found, expected);
+            let mut digits = Vec::new();
+            for_each_run_of_digits(text.as_bytes(), |start, end| digits.push(&text[start..end]));
+            let expected: Vec<&str> = text.split(|character: char| !character.is_ascii_digit()).filter(|run| !run.is_empty()).collect();
+            prop_assert_eq!(digits, expected);
         }
+    }
+
+    #[test]
+    fn case_does_not_matter_and_every_letter_does() {
+        assert_eq!(hash_of("ÉLEVÉE"), hash_of("élevée"));
+        assert_eq!(hash_of("HOSPITALISATION"), hash_of("hospitalisation"));
+        let words = ["toux", "tous", "tou", "hospitalisation", "hospitalisations", "hospitalisatiom", "iospitalisation", "t", "to", "1", "11"];
+        let distinct: std::collections::BTreeSet<_> = words.iter().map(|word| hash_of(word)).collect();
+        assert_eq!(distinct.len(), words.len());
     }
 
     #[test]

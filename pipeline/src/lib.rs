@@ -7,7 +7,7 @@
 pub mod config;
 pub mod read;
 
-mod letters;
+pub mod letters;
 
 pub mod clean;
 pub mod dedup;

@@ -5,12 +5,14 @@
 
 mod character;
 mod counts;
+mod function_words;
 mod language;
 mod leaders;
 mod lines;
 mod markup;
 mod mojibake;
 mod privacy;
+mod profile;
 mod quality;
 
 pub use counts::{Change, CleanCounts};
@@ -24,6 +26,7 @@ use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 use language::LanguageFilter;
 use lines::LineMender;
 use privacy::PrivacyFilter;
+use profile::Profiler;
 use quality::QualityFilter;
 use schemas::documents::Verdict;
 
@@ -50,6 +53,7 @@ pub struct Cleaner {
     lines: LineMender,
     /// A text between two steps.
     regular: String,
+    profiler: Profiler,
     language: LanguageFilter,
     quality: QualityFilter,
     privacy: PrivacyFilter,
@@ -64,6 +68,7 @@ impl Cleaner {
             structure: config.structure,
             lines: LineMender::default(),
             regular: String::new(),
+            profiler: Profiler::new(language::list_of(&config.language)),
             language: LanguageFilter::new(&config.language),
             quality: QualityFilter::new(&config.quality, &config.language),
             privacy: PrivacyFilter::new(&config.privacy),
@@ -78,10 +83,11 @@ impl Cleaner {
         if out.len() == start {
             return Verdict::Empty;
         }
-        if let Some(verdict) = self.language.judge(out, start, counts) {
+        self.profiler.read(out, start);
+        if let Some(verdict) = self.language.judge(out, start, &mut self.profiler, counts) {
             return verdict;
         }
-        if let Some(verdict) = self.quality.judge(&out[start..]) {
+        if let Some(verdict) = self.quality.judge(&out[start..], &self.profiler) {
             return verdict;
         }
         // What was hidden may have kept something beside it from being mended.
@@ -91,8 +97,14 @@ impl Cleaner {
             }
             let hidden = out.split_off(start);
             self.mend_into(&hidden, out, counts);
+            self.profiler.read(out, start);
         }
         if out.len() == start { Verdict::Empty } else { Verdict::Keep }
+    }
+
+    /// The hashes of the words of the document that was cleaned last, if it is kept.
+    pub fn words(&self) -> &[u64] {
+        &self.profiler.words
     }
 
     /// Mends until nothing is left to mend: an entity may hide a tag, a tag a broken word.

@@ -9,7 +9,6 @@ use pulp::Arch;
 use schemas::hash::ContentHash;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::words::for_each_word;
 use crate::config::DedupConfig;
 
 pub(super) const BANDS: usize = 9;
@@ -62,7 +61,6 @@ pub struct FeatureExtractor {
     /// Shorter lines are no paragraphs; `None` if repeated paragraphs are not looked for.
     min_paragraph_bytes: Option<usize>,
     multipliers: [u32; PERMUTATIONS],
-    words: Vec<u64>,
     shingles: Vec<u32>,
     flat: String,
 }
@@ -75,16 +73,16 @@ impl FeatureExtractor {
             near: config.near.enabled,
             min_paragraph_bytes: paragraphs.enabled.then_some(paragraphs.min_bytes),
             multipliers: multipliers(),
-            words: Vec::new(),
             shingles: Vec::new(),
             flat: String::new(),
         }
     }
 
-    pub fn extract(&mut self, text: &str) -> Features {
+    /// `words` are the hashes of the text's words, numbers among them and whatever their case.
+    pub fn extract(&mut self, text: &str, words: &[u64]) -> Features {
         Features {
             key: self.key(text),
-            near: if self.near { self.shingles(text) } else { None },
+            near: if self.near { self.shingles(words) } else { None },
             paragraphs: self.min_paragraph_bytes.map_or_else(Vec::new, |min_bytes| paragraphs(text, min_bytes)),
             text_bytes: text.len(),
         }
@@ -104,11 +102,9 @@ impl FeatureExtractor {
         ContentHash::of(self.flat.as_bytes())
     }
 
-    fn shingles(&mut self, text: &str) -> Option<Shingles> {
-        self.words.clear();
-        for_each_word(text.as_bytes(), |word| self.words.push(word));
+    fn shingles(&mut self, words: &[u64]) -> Option<Shingles> {
         self.shingles.clear();
-        self.shingles.extend(self.words.array_windows().map(shingle));
+        self.shingles.extend(words.array_windows().map(shingle));
         if self.shingles.is_empty() {
             return None;
         }
@@ -205,9 +201,10 @@ fn paragraphs(text: &str, min_bytes: usize) -> Vec<Paragraph> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::letters::word_hashes;
 
     fn extract(text: &str) -> Features {
-        FeatureExtractor::new(&DedupConfig::default()).extract(text)
+        FeatureExtractor::new(&DedupConfig::default()).extract(text, &word_hashes(text))
     }
 
     #[test]
@@ -227,14 +224,9 @@ mod tests {
         let words: Vec<_> = (0..20_000).map(|number| format!("mot{} ", number * 7919 % 15_013)).collect();
         let text = words.concat();
         let mut all = FeatureExtractor::new(&DedupConfig::default());
-        let sketch = all.shingles(&text).expect("long").sketch;
-        let (mut every, mut window) = (Vec::new(), Vec::new());
-        for_each_word(text.as_bytes(), |word| {
-            window.push(word);
-            if let Some(words) = window.last_chunk::<SHINGLE_WORDS>() {
-                every.push(shingle(words));
-            }
-        });
+        let words = word_hashes(&text);
+        let sketch = all.shingles(&words).expect("long").sketch;
+        let mut every: Vec<u32> = words.array_windows().map(shingle).collect();
         sort_distinct(&mut every);
         assert_eq!(sketch, every[..SKETCH_SHINGLES]);
     }

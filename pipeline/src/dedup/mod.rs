@@ -12,7 +12,6 @@ mod log;
 mod places;
 mod runs;
 mod tables;
-mod words;
 
 pub use features::{FeatureExtractor, Features};
 

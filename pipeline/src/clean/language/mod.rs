@@ -3,15 +3,17 @@
 //! Function words decide where they can: in running text every third word or so is one. Only where they leave a doubt is the full identifier asked, and where
 //! it is not sure either, as with titles, lists of drugs and tables of doses, the text is kept.
 
-mod function_words;
 mod identifier;
 
 use std::ops::Range;
 
-use function_words::{Evidence, LANGUAGES};
 use schemas::documents::{Language, Verdict};
 
-use super::counts::{Change, CleanCounts};
+use super::{
+    counts::{Change, CleanCounts},
+    function_words::LANGUAGES,
+    profile::{Profile, Profiler},
+};
 
 /// A text of fewer letters is not judged.
 const MIN_DOCUMENT_LETTERS: u32 = 50;
@@ -57,32 +59,28 @@ pub fn is_known_language(code: &str) -> bool {
     code == "any" || LANGUAGES.contains(&code) || identifier::knows(code)
 }
 
+/// The language's place among those with a list of function words.
+pub(super) fn list_of(code: &str) -> Option<usize> {
+    LANGUAGES.iter().position(|known| *known == code)
+}
+
 impl LanguageFilter {
     /// `language` is an ISO 639-1 code, or `any`.
     pub(super) fn new(language: &str) -> Self {
-        let list = LANGUAGES.iter().position(|code| *code == language);
-        let wanted = Language::from_code(language).map(|language| Wanted { language, list });
+        let wanted = Language::from_code(language).map(|code| Wanted { language: code, list: list_of(language) });
         Self { wanted, lines: Vec::new() }
     }
 
-    /// Looks at the cleaned document that begins at `start`: gives the reason to drop it, or removes its foreign paragraphs.
-    pub(super) fn judge(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts) -> Option<Verdict> {
+    /// Looks at the cleaned document that begins at `start`, and that `profiler` has read: gives the reason to drop it, or removes its foreign paragraphs.
+    pub(super) fn judge(&mut self, text: &mut String, start: usize, profiler: &mut Profiler, counts: &mut CleanCounts) -> Option<Verdict> {
         let wanted = self.wanted?;
-        let mut whole = Evidence::default();
         self.lines.clear();
-        let mut line_start = start;
-        let mut has_foreign = false;
-        while line_start < text.len() {
-            let line_end = memchr::memchr(b'\n', &text.as_bytes()[line_start..]).map_or(text.len(), |at| line_start + at);
-            let evidence = Evidence::of(&text[line_start..line_end], wanted.list);
-            whole.add(&evidence);
-            let is_judged = evidence.letters >= MIN_LINE_LETTERS && evidence.words >= MIN_LINE_WORDS;
-            let class = if is_judged { wanted.classify(&evidence, &text[line_start..line_end]) } else { Class::Unsure };
-            has_foreign |= matches!(class, Class::Foreign(_));
-            let next = text.as_bytes()[line_end..].iter().position(|&byte| byte != b'\n').map_or(text.len(), |at| line_end + at);
-            self.lines.push(Line { class, letters: evidence.letters, is_judged, range: line_start..next });
-            line_start = next;
-        }
+        self.lines.extend(profiler.lines.iter().map(|(range, profile)| {
+            let is_judged = profile.letters >= MIN_LINE_LETTERS && profile.words.words >= MIN_LINE_WORDS;
+            let class = if is_judged { wanted.classify(profile, &text[range.clone()]) } else { Class::Unsure };
+            Line { class, letters: profile.letters, is_judged, range: range.clone() }
+        }));
+        let whole = profiler.whole();
         if whole.letters < MIN_DOCUMENT_LETTERS {
             return None;
         }
@@ -90,15 +88,18 @@ impl LanguageFilter {
             [Line { class, is_judged: true, .. }] => *class,
             _ => wanted.classify(&whole, &text[start..]),
         };
+        let has_foreign = self.lines.iter().any(|line| matches!(line.class, Class::Foreign(_)));
         match class {
             // Of a document in another language, only what surely is in this one; of one in this language, all but what surely is not.
             Class::Foreign(language) => {
                 if self.settle_wanted(wanted, text) < MIN_WANTED_LETTERS {
                     return Some(Verdict::Language(language));
                 }
-                self.retain(text, start, counts, |class| class == Class::Wanted)
+                self.retain(text, start, profiler, counts, |class| class == Class::Wanted)
             }
-            Class::Wanted | Class::Unsure if has_foreign => self.retain(text, start, counts, |class| !matches!(class, Class::Foreign(_))),
+            Class::Wanted | Class::Unsure if has_foreign => {
+                self.retain(text, start, profiler, counts, |class| !matches!(class, Class::Foreign(_)))
+            }
             Class::Wanted | Class::Unsure => None,
         }
     }
@@ -113,7 +114,14 @@ impl LanguageFilter {
         self.lines.iter().filter(|line| line.class == Class::Wanted).map(|line| line.letters).sum()
     }
 
-    fn retain(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts, is_kept: impl Fn(Class) -> bool) -> Option<Verdict> {
+    fn retain(
+        &mut self,
+        text: &mut String,
+        start: usize,
+        profiler: &mut Profiler,
+        counts: &mut CleanCounts,
+        is_kept: impl Fn(Class) -> bool,
+    ) -> Option<Verdict> {
         let dropped = self.lines.iter().filter(|line| !is_kept(line.class));
         let language = dropped.clone().find_map(|line| if let Class::Foreign(language) = line.class { Some(language) } else { None });
         let num_dropped = dropped.clone().count();
@@ -129,12 +137,14 @@ impl LanguageFilter {
         }
         text.truncate(start + text[start..].trim_end_matches('\n').len());
         // What is left may be judged otherwise than the whole was.
-        self.judge(text, start, counts)
+        profiler.read(text, start);
+        self.judge(text, start, profiler, counts)
     }
 }
 
 impl Wanted {
-    fn classify(&self, evidence: &Evidence, text: &str) -> Class {
+    fn classify(&self, profile: &Profile, text: &str) -> Class {
+        let evidence = &profile.words;
         let share = |count: u32| f64::from(count) / f64::from(evidence.words.max(1));
         let own = self.list.map_or(0, |list| evidence.hits[list]);
         // The language that has most of the words which this one has not.
@@ -149,7 +159,7 @@ impl Wanted {
             return Language::from_code(LANGUAGES[other]).map_or(Class::Unsure, Class::Foreign);
         }
         // French without its articles, as in tables, is easily taken for something else. The full identifier takes its time: it is asked only where its answer counts.
-        if share(own) >= 0.1 || evidence.letters < 2 * MIN_LINE_LETTERS {
+        if share(own) >= 0.1 || profile.letters < 2 * MIN_LINE_LETTERS {
             return Class::Unsure;
         }
         match identifier::identify(text) {

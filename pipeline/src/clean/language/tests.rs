@@ -5,7 +5,9 @@ use super::*;
 /// Judges a document; what is left of it, or the verdict.
 fn judge(language: &str, text: &str) -> Result<String, Verdict> {
     let mut out = format!("avant{text}");
-    let verdict = LanguageFilter::new(language).judge(&mut out, 5, &mut CleanCounts::default());
+    let mut profiler = Profiler::new(list_of(language));
+    profiler.read(&out, 5);
+    let verdict = LanguageFilter::new(language).judge(&mut out, 5, &mut profiler, &mut CleanCounts::default());
     verdict.map_or_else(|| Ok(out[5..].to_owned()), Err)
 }
 

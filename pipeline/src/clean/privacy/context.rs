@@ -5,7 +5,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
-use super::{Find, Identity, Signs, numbers::regex};
+use super::{Find, Identity, digits::DigitRuns, numbers::regex};
 
 /// What the announcing words have in them, in small letters; what each is a sign of; and whether it must begin a word.
 const STEMS: [(&str, u16, bool); 57] = [
@@ -137,8 +137,12 @@ impl ContextRules {
         signs | both(PATIENT, NUMBER, IPP) | both(STAY, NUMBER, NDA)
     }
 
-    pub(super) fn search(&self, text: &str, line: Range<usize>, signs: Signs, finds: &mut Vec<Find>) {
-        if signs.digits == 0 && !text[line.clone()].contains(['S', 's', 'P', 'p', 'A', 'a']) {
+    pub(super) fn search(&self, text: &str, line: Range<usize>, digits: &DigitRuns, finds: &mut Vec<Find>) {
+        let within = |part: &Range<usize>| digits.within(text.as_bytes(), part);
+        let num_digits = within(&line).count();
+        // The number may stand in the line below a short one.
+        let is_short = line.len() < 40;
+        if num_digits == 0 && !is_short {
             return;
         }
         let mut add = |rule: &Regex, window: Range<usize>, kind: Identity| {
@@ -154,11 +158,11 @@ impl ContextRules {
                 }
             }
         };
-        // The number may stand in the line below a short one.
-        let next = if line.len() < 40 { line_end(text, line.end + 1) } else { line.end };
-        let announces_next_line = text.as_bytes()[line.end..next].iter().filter(|byte| byte.is_ascii_digit()).count() >= 4;
+        let next = if is_short { line_end(text, line.end + 1) } else { line.end };
+        let announces_next_line = is_short && within(&(line.end..next)).count() >= 4;
         let window = line.start..if announces_next_line { next } else { line.end };
-        let announced = if signs.digits >= 4 || announces_next_line { self.announced(&text[window.clone()]) } else { 0 };
+        // The shortest of them, a date, has four digits close to each other.
+        let announced = if within(&window).longest_cluster() >= 4 { self.announced(&text[window.clone()]) } else { 0 };
         for (rule, own, min_digits, kind) in [
             (&self.rpps, RPPS, 8, Identity::Rpps),
             (&self.adeli, ADELI, 8, Identity::Adeli),
@@ -167,16 +171,16 @@ impl ContextRules {
             (&self.nda, NDA, 5, Identity::Nda),
             (&self.birth, BIRTH, 4, Identity::DateNaissance),
         ] {
-            if announced & own != 0 && (signs.digits >= min_digits || announces_next_line) {
+            if announced & own != 0 && (num_digits >= min_digits || announces_next_line) {
                 add(rule, window.clone(), kind);
             }
         }
-        if signs.digits > 0 {
+        if num_digits > 0 {
             // The postcode and the town may stand in the line below, or below a blank one.
             let below = text[line.end..].trim_start_matches('\n');
             let town_follows = below.starts_with(|first: char| first.is_ascii_digit());
             let window = line.start..if town_follows { line_end(text, text.len() - below.len()) } else { line.end };
-            let (has_postcode, has_street) = (has_postcode(&text.as_bytes()[window.clone()]), has_street(&text[window.clone()]));
+            let (has_postcode, has_street) = (within(&window).have_postcode(), within(&window).have_street());
             if has_street {
                 add(&self.street_with_context, line, Identity::Adresse);
             }
@@ -201,41 +205,6 @@ fn stems() -> AhoCorasick {
     builder.expect("a few short words")
 }
 
-/// Whether there are five digits in a row, or two and three.
-fn has_postcode(text: &[u8]) -> bool {
-    let mut pairs = 0;
-    let mut digits = 0;
-    for &byte in text {
-        if byte.is_ascii_digit() {
-            digits += 1;
-            if digits == 5 || pairs == 2 && digits == 3 {
-                return true;
-            }
-        } else {
-            pairs = if byte == b' ' { digits } else { 0 };
-            digits = 0;
-        }
-    }
-    false
-}
-
-/// Whether a number stands before what a word for a street begins with, as [`STREET`] has it.
-fn has_street(text: &str) -> bool {
-    const BEGINNINGS: [&str; 26] = [
-        "rue", "av", "bo", "bd", "bld", "all", "che", "imp", "pla", "qua", "squ", "rou", "cou", "pas", "ham", "fau", "sen", "vil", "res",
-        "ré", "rÉ", "esp", "ron", "lot", "pro", "mon",
-    ];
-    let bytes = text.as_bytes();
-    let begins = |at: usize, word: &str| bytes.get(at..at + word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
-    let skip = |at: usize, sign: u8| at + usize::from(bytes.get(at) == Some(&sign));
-    let is_end = |at: &usize| bytes[at - 1].is_ascii_digit() && !bytes[*at].is_ascii_digit();
-    (1..bytes.len()).filter(is_end).any(|end| {
-        let after_number = skip(end, b' ');
-        let suffixes = ["", "bis", "ter", "quater", "a", "b", "c", "d"].into_iter().filter(|suffix| begins(after_number, suffix));
-        suffixes.map(|suffix| skip(skip(after_number + suffix.len(), b','), b' ')).any(|at| BEGINNINGS.iter().any(|word| begins(at, word)))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -251,13 +220,16 @@ mod tests {
     fn check(text: &str) {
         RULES.with(|rules| {
             let announced = rules.announced(text);
+            let mut runs = DigitRuns::default();
+            runs.find(text.as_bytes(), 0);
+            let digits = runs.within(text.as_bytes(), &(0..text.len()));
             let (ipp, nda) = ((&rules.ipp, IPP), (&rules.nda, NDA));
             for (rule, own) in [(&rules.rpps, RPPS), (&rules.adeli, ADELI), (&rules.finess, FINESS), ipp, nda, (&rules.birth, BIRTH)] {
-                assert!(announced & own != 0 || !rule.is_match(text), "{own}: {text:?}");
+                assert!(announced & own != 0 && digits.longest_cluster() >= 4 || !rule.is_match(text), "{own}: {text:?}");
             }
             let has_address = rules.street.is_match(text) || rules.box_or_place.is_match(text);
-            assert!(has_postcode(text.as_bytes()) || !has_address, "{text:?}");
-            assert!(has_street(text) || !rules.street.is_match(text) && !rules.street_with_context.is_match(text), "{text:?}");
+            assert!(digits.have_postcode() || !has_address, "{text:?}");
+            assert!(digits.have_street() || !rules.street.is_match(text) && !rules.street_with_context.is_match(text), "{text:?}");
         });
     }
 

@@ -4,6 +4,7 @@
 //! A line is only looked at where its digits, or one of a few characters, allow a find.
 
 mod context;
+mod digits;
 mod kinds;
 mod names;
 mod numbers;
@@ -12,7 +13,9 @@ pub use kinds::Identity;
 
 use std::{ops::Range, sync::LazyLock};
 
+use aho_corasick::packed::Searcher;
 use context::ContextRules;
+use digits::DigitRuns;
 use memchr::memmem::Finder;
 use names::NameRules;
 use numbers::NumberRules;
@@ -30,6 +33,7 @@ type Find = (Range<usize>, Identity);
 pub(super) struct PrivacyFilter {
     rules: Option<Rules>,
     action: PrivacyAction,
+    digits: DigitRuns,
     finds: Vec<Find>,
 }
 
@@ -40,15 +44,13 @@ struct Rules {
     except: Vec<Identity>,
 }
 
-/// What a line holds that a rule needs.
+/// What a text, or a line, holds that a rule needs, digits aside.
 #[derive(Clone, Copy)]
 struct Signs {
     has_at: bool,
     has_scheme: bool,
+    /// Two colons with at most four bytes between them.
     has_colons: bool,
-    digits: usize,
-    /// Digits with at most three other characters between them, none of which is a letter.
-    longest_cluster: usize,
 }
 
 impl PrivacyFilter {
@@ -59,7 +61,7 @@ impl PrivacyFilter {
             names: (config.level == PrivacyLevel::Strict).then(NameRules::default),
             except: config.except.clone(),
         });
-        Self { rules, action: config.action, finds: Vec::new() }
+        Self { rules, action: config.action, digits: DigitRuns::default(), finds: Vec::new() }
     }
 
     /// Replaces the identities in the cleaned document that begins at `start`, until there are none; says whether there were any.
@@ -70,10 +72,18 @@ impl PrivacyFilter {
     fn redact_once(&mut self, text: &mut String, start: usize, counts: &mut CleanCounts) -> bool {
         let Some(rules) = &mut self.rules else { return false };
         self.finds.clear();
+        self.digits.find(text.as_bytes(), start);
+        let signs = Signs::of(&text.as_bytes()[start..]);
+        if self.digits.is_empty() && !signs.any() && rules.names.is_none() {
+            return false;
+        }
         let mut line_start = start;
         while line_start < text.len() {
             let line_end = memchr::memchr(b'\n', &text.as_bytes()[line_start..]).map_or(text.len(), |at| line_start + at);
-            rules.search(text, line_start..line_end, &mut self.finds);
+            let line = line_start..line_end;
+            // Few texts have any of the signs: then no line has.
+            let signs = if signs.any() { Signs::of(&text.as_bytes()[line.clone()]) } else { signs };
+            rules.search(text, line, signs, &self.digits, &mut self.finds);
             line_start = line_end + 1;
         }
         if self.finds.is_empty() {
@@ -96,11 +106,10 @@ impl PrivacyFilter {
 }
 
 impl Rules {
-    fn search(&mut self, text: &str, line: Range<usize>, finds: &mut Vec<Find>) {
+    fn search(&mut self, text: &str, line: Range<usize>, signs: Signs, digits: &DigitRuns, finds: &mut Vec<Find>) {
         let before = finds.len();
-        let signs = Signs::of(&text.as_bytes()[line.clone()]);
-        self.numbers.search(text, line.clone(), signs, finds);
-        self.context.search(text, line.clone(), signs, finds);
+        self.numbers.search(text, line.clone(), signs, digits, finds);
+        self.context.search(text, line.clone(), digits, finds);
         if let Some(names) = &self.names {
             names.search(text, line, finds);
         }
@@ -111,36 +120,23 @@ impl Rules {
 }
 
 impl Signs {
-    fn of(line: &[u8]) -> Self {
-        static SPELLED_AT: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(" AT "), Finder::new("arobase")]);
-        let digits = line.iter().filter(|byte| byte.is_ascii_digit()).count();
-        let is_at = |at: usize| line[at] == b'@' || matches!(line.get(at + 1..at + 3), Some(b"at" | b"AT"));
-        let has_scheme = |at: usize| line[at..].starts_with(b"://");
+    fn of(text: &[u8]) -> Self {
+        static SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("://"));
+        static SPELLED_AT: LazyLock<Option<Searcher>> =
+            LazyLock::new(|| Searcher::new([" AT ", "arobase", "(at", "(AT", "[at", "[AT"]));
+        let is_spelled = |at: &Searcher| at.find(text).is_some();
+        let mut previous_colon = None;
+        let mut follows_closely = |at: usize| previous_colon.replace(at).is_some_and(|previous| at - previous <= 5);
         Self {
-            has_at: memchr::memchr3_iter(b'@', b'(', b'[', line).any(is_at) || SPELLED_AT.iter().any(|word| word.find(line).is_some()),
-            has_scheme: memchr::memchr_iter(b':', line).any(has_scheme),
-            has_colons: memchr::memchr_iter(b':', line).nth(1).is_some(),
-            digits,
-            longest_cluster: if digits >= 5 { longest_cluster(line) } else { digits },
+            has_at: memchr::memchr(b'@', text).is_some() || SPELLED_AT.as_ref().is_none_or(is_spelled),
+            has_scheme: SCHEME.find(text).is_some(),
+            has_colons: memchr::memchr_iter(b':', text).any(&mut follows_closely),
         }
     }
-}
 
-fn longest_cluster(line: &[u8]) -> usize {
-    let (mut longest, mut current, mut gap) = (0, 0, 0);
-    for byte in line {
-        if byte.is_ascii_digit() {
-            current += 1;
-            gap = 0;
-            longest = longest.max(current);
-        } else {
-            gap += 1;
-            if gap > 3 || byte.is_ascii_alphabetic() && !matches!(byte, b'A' | b'B') {
-                current = 0;
-            }
-        }
+    fn any(self) -> bool {
+        self.has_at || self.has_scheme || self.has_colons
     }
-    longest
 }
 
 /// Sorts the finds by place; of those that overlap, the kind that comes first in [`Identity::ALL`] stays, then the earlier one.

@@ -4,7 +4,7 @@ use std::{net::Ipv6Addr, ops::Range};
 
 use regex::Regex;
 
-use super::{Find, Identity, Signs};
+use super::{Find, Identity, Signs, digits::DigitRuns};
 
 /// Countries and the lengths of their IBANs (registry of ISO 13616, and French-speaking countries of Africa that use them without it).
 const IBAN_LENGTHS: &str = "\
@@ -69,8 +69,9 @@ impl Default for NumberRules {
 }
 
 impl NumberRules {
-    pub(super) fn search(&self, text: &str, line: Range<usize>, signs: Signs, finds: &mut Vec<Find>) {
+    pub(super) fn search(&self, text: &str, line: Range<usize>, signs: Signs, digits: &DigitRuns, finds: &mut Vec<Find>) {
         let content = &text[line.clone()];
+        let digits = digits.within(text.as_bytes(), &line);
         let mut add = |range: Range<usize>, kind| finds.push((line.start + range.start..line.start + range.end, kind));
         if signs.has_scheme {
             for found in self.url.find_iter(content).filter(|found| self.secret.is_match(found.as_str())) {
@@ -80,16 +81,17 @@ impl NumberRules {
         if signs.has_at {
             self.email.find_iter(content).for_each(|found| add(found.range(), Identity::Email));
         }
-        if signs.longest_cluster >= 4 {
+        if digits.have_ipv4() {
             self.ipv4_in(content, &mut add);
         }
         if signs.has_colons {
             self.ipv6_in(content, &mut add);
         }
-        if signs.longest_cluster < 6 {
+        let cluster = digits.longest_cluster();
+        if cluster < 6 {
             return;
         }
-        let mut at = 0;
+        let mut at = if digits.have_iban() { 0 } else { content.len() };
         while let Some(found) = self.iban.find_at(content, at) {
             // « dossier AB12 du compte FR76… »: what begins like an account may have one inside.
             at = found.start() + 2;
@@ -98,16 +100,16 @@ impl NumberRules {
                 at = found.start() + length;
             }
         }
-        if signs.longest_cluster >= 13 {
+        if cluster >= 13 {
             self.card
                 .find_iter(content)
                 .filter(|found| is_card(found.as_str()))
                 .for_each(|found| add(found.range(), Identity::CarteBancaire));
         }
-        if signs.longest_cluster >= 12 {
+        if cluster >= 12 {
             self.nir_in(content, &mut add);
         }
-        if signs.longest_cluster >= 9 {
+        if cluster >= 9 && digits.have_telephone() {
             self.phone
                 .find_iter(content)
                 .filter(|found| stands_alone(content, found.range()) && has_one_separator(found.as_str()))

@@ -1,0 +1,207 @@
+//! The commonest short words of some languages, and how often a text uses them.
+
+use std::collections::BTreeMap;
+
+use crate::letters::hash_of;
+
+/// Languages with a list, by ISO 639-1 code (Haitian Creole is `ht`, Occitan `oc`).
+pub(super) const LANGUAGES: [&str; 12] = ["fr", "en", "es", "pt", "it", "de", "nl", "ca", "ro", "oc", "ht", "la"];
+
+/// Accents are often lost, so the commonest words stand without them too.
+const WORDS: [&str; LANGUAGES.len()] = [
+    "le la les l d de du des un une et ou où en au aux à dans par pour sur avec sans sous que qui qu ne pas plus ce cet cette ces se s son sa ses leur leurs il elle ils \
+     elles on nous vous je est sont été être ont avait était peut doit mais comme si très même aussi entre chez lors après avant selon dont ainsi donc car afin fait tout tous toute n c j y \
+     etre ete etait apres tres meme cela celui celle étoit avoit point a lorsque quand encore peu bien faut soit étaient depuis votre notre vos nos sera seront ayant",
+    "the of and to in a is that for with as was on are by be this from or an at which it not were have has been their his her its can may will should than these those also between \
+     during after more such other but into when who they we you if no all there how what each your our use used using do does about most some them then where",
+    "el la los las de del y en que a un una es por con se para su al lo como más mas o no sus le ha son fue entre este esta sin sobre también pero muy ser desde hay cuando ya era han \
+     está puede pueden",
+    "o a os as de do da dos das e em um uma que não nao com por para no na nos nas se ao à pelo pela mais como mas foi são sao é ser ou seu sua entre este esta também muito pode foram",
+    "il lo la i gli le di del della dei delle dello un una uno e è che in nel nella con per da dal dalla al alla non si sono stato come più ma o anche questo questa tra nei sul sulla degli alle \
+     viene essere ed ha dai dalle ai nelle quale stata cui",
+    "der die das und in den von zu mit sich des auf für fur ist im dem nicht ein eine als auch es an werden aus er hat dass sie nach wird bei einer um am sind noch wie einem über einen so zum kann oder \
+     zur durch bis vor",
+    "de het een en van in is op te dat die voor met zijn niet aan er om ook als dan bij door maar naar of uit worden wordt werd deze kan hebben heeft ze was",
+    "el la els les de del dels i en que un una per amb no es és al als a se són com més o aquest aquesta ha entre però va ser pel dins han aquests seva ja molt",
+    "și si în in de la cu pe din un o este sunt care nu să sa al ale a se mai pentru prin fost sau dar ce cele au ca lor iar după fi",
+    "lo la los las de del dels e en que un una per amb es al als non se son coma mai o aquel aquela dins sus aqueste an pel pels aquò",
+    "nan ak yo pou li ki yon sa se te pa la gen fè fe nou mwen ou tout kapab lè sou avèk moun ap men si ka",
+    "et in est non ad cum ex ut sed qui quae quod per ab aut vel sunt esse hoc enim ac si de nec quam eius",
+];
+
+/// Words of French that stand in any running text.
+const STOP_WORDS: &str = "le la les de du des un une et ou à en au aux dans par pour sur avec que qui est l d";
+
+/// Counts that a word adds to, a byte each: its languages, whether it is a stop word, and again its languages if the language asked for is one of them.
+const LANES: usize = 32;
+const STOP_WORD_LANE: usize = LANGUAGES.len();
+const SHARED_LANES: usize = 16;
+/// A byte holds no more.
+const MAX_IN_LANES: u32 = u8::MAX as u32;
+
+const SLOTS: usize = 1 << SLOT_BITS;
+const SLOT_BITS: u32 = 11;
+const BUCKETS: usize = 1 << BUCKET_BITS;
+const BUCKET_BITS: u32 = 8;
+
+/// The words in a table in which each has a slot of its own, so that looking one up takes no decision (Belazzougui, Botelho, Dietzfelbinger 2009, "Hash,
+/// displace, and compress").
+pub(super) struct FunctionWords {
+    /// What the words of a bucket must be multiplied by for all of them to have free slots.
+    multipliers: Vec<u32>,
+    slots: Vec<Slot>,
+    /// What the words of a class add to each lane; the first class is that of all other words.
+    classes: Vec<[u8; LANES]>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    hash: u64,
+    class: u16,
+}
+
+impl FunctionWords {
+    /// `wanted` is the place of the language asked for, if it has a list.
+    pub(super) fn new(wanted: Option<usize>) -> Self {
+        let mut lanes_of: BTreeMap<u64, [u8; LANES]> = BTreeMap::new();
+        for (lane, words) in WORDS.into_iter().chain([STOP_WORDS]).enumerate() {
+            for word in words.split_ascii_whitespace() {
+                lanes_of.entry(hash_of(word)).or_insert([0; LANES])[lane] = 1;
+            }
+        }
+        for lanes in lanes_of.values_mut().filter(|lanes| wanted.is_some_and(|wanted| lanes[wanted] == 1)) {
+            let (own, shared) = lanes.split_at_mut(SHARED_LANES);
+            shared[..LANGUAGES.len()].copy_from_slice(&own[..LANGUAGES.len()]);
+        }
+        let mut table = Self { multipliers: vec![1; BUCKETS], slots: vec![Slot::default(); SLOTS], classes: vec![[0; LANES]] };
+        let mut buckets: Vec<Vec<u64>> = vec![Vec::new(); BUCKETS];
+        lanes_of.keys().for_each(|&hash| buckets[bucket(hash)].push(hash));
+        let mut by_size: Vec<usize> = (0..BUCKETS).collect();
+        by_size.sort_by_key(|&bucket| std::cmp::Reverse(buckets[bucket].len()));
+        for bucket in by_size {
+            table.place(bucket, &buckets[bucket], &lanes_of);
+        }
+        table
+    }
+
+    fn place(&mut self, bucket: usize, hashes: &[u64], lanes_of: &BTreeMap<u64, [u8; LANES]>) {
+        let is_free = |multiplier: u32| {
+            let mut taken: Vec<usize> = hashes.iter().map(|&hash| slot(hash, multiplier)).collect();
+            taken.sort_unstable();
+            taken.array_windows().all(|[first, second]| first != second) && taken.iter().all(|&slot| self.slots[slot].class == 0)
+        };
+        let multiplier = (1..u32::MAX).step_by(2).find(|&multiplier| is_free(multiplier)).unwrap_or(1);
+        self.multipliers[bucket] = multiplier;
+        for &hash in hashes {
+            let lanes = lanes_of[&hash];
+            let class = self.classes.iter().position(|known| *known == lanes).unwrap_or_else(|| {
+                self.classes.push(lanes);
+                self.classes.len() - 1
+            });
+            self.slots[slot(hash, multiplier)] = Slot { hash, class: class as u16 };
+        }
+    }
+
+    /// What a word adds to the lanes.
+    #[inline(always)]
+    fn lanes(&self, hash: u64) -> &[u8; LANES] {
+        let Slot { hash: of_slot, class } = self.slots[slot(hash, self.multipliers[bucket(hash)])];
+        &self.classes[if of_slot == hash { usize::from(class) } else { 0 }]
+    }
+}
+
+#[inline(always)]
+fn bucket(hash: u64) -> usize {
+    (hash >> (u64::BITS - BUCKET_BITS)) as usize
+}
+
+#[inline(always)]
+fn slot(hash: u64, multiplier: u32) -> usize {
+    ((hash as u32).wrapping_mul(multiplier) >> (u32::BITS - SLOT_BITS)) as usize
+}
+
+/// What the words of a text say of its language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Evidence {
+    pub(super) words: u32,
+    pub(super) stop_words: u32,
+    /// Function words of each language.
+    pub(super) hits: [u32; LANGUAGES.len()],
+    /// Those of them that the language asked for has too.
+    pub(super) shared: [u32; LANGUAGES.len()],
+}
+
+/// Counts words one by one.
+pub(super) struct WordCounter<'t> {
+    table: &'t FunctionWords,
+    lanes: [u8; LANES],
+    /// Words in the lanes.
+    words: u32,
+    evidence: Evidence,
+}
+
+impl<'t> WordCounter<'t> {
+    pub(super) fn new(table: &'t FunctionWords) -> Self {
+        Self { table, lanes: [0; LANES], words: 0, evidence: Evidence::default() }
+    }
+
+    #[inline(always)]
+    pub(super) fn count(&mut self, hash: u64) {
+        if self.words == MAX_IN_LANES {
+            self.empty_lanes();
+        }
+        self.words += 1;
+        let more = self.table.lanes(hash);
+        for (lane, more) in self.lanes.iter_mut().zip(more) {
+            *lane += more;
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Evidence {
+        self.empty_lanes();
+        self.evidence
+    }
+
+    fn empty_lanes(&mut self) {
+        let evidence = &mut self.evidence;
+        let (own, shared) = self.lanes.split_at(SHARED_LANES);
+        let counts = evidence.hits.iter_mut().zip(own).chain(evidence.shared.iter_mut().zip(shared));
+        counts.for_each(|(count, lane)| *count += u32::from(*lane));
+        evidence.stop_words += u32::from(own[STOP_WORD_LANE]);
+        evidence.words += self.words;
+        self.lanes = [0; LANES];
+        self.words = 0;
+    }
+}
+
+impl Evidence {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.words += other.words;
+        self.stop_words += other.stop_words;
+        for (count, more) in self.hits.iter_mut().chain(&mut self.shared).zip(other.hits.iter().chain(&other.shared)) {
+            *count += more;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_found_and_counted_for_its_languages() {
+        let table = FunctionWords::new(Some(0));
+        for (language, words) in WORDS.iter().enumerate() {
+            let words: Vec<&str> = words.split_ascii_whitespace().collect();
+            let mut counter = WordCounter::new(&table);
+            words.iter().cycle().take(3 * words.len()).for_each(|word| counter.count(hash_of(word)));
+            let evidence = counter.finish();
+            assert_eq!((evidence.words, evidence.hits[language]), (3 * words.len() as u32, 3 * words.len() as u32));
+            assert_eq!(evidence.shared[language], evidence.hits[0], "{}", LANGUAGES[language]);
+        }
+        let mut counter = WordCounter::new(&table);
+        ["LES", "Patients", "Été", "de", "500"].iter().for_each(|word| counter.count(hash_of(word)));
+        let evidence = counter.finish();
+        assert_eq!((evidence.words, evidence.stop_words, evidence.hits[0]), (5, 2, 3));
+    }
+}
