@@ -210,7 +210,7 @@ impl Judge {
         batch.first_id = self.next_id;
         for place in 0..batch.documents.len() {
             if let Some(features) = batch.documents.get(place + DOCUMENTS_AHEAD).and_then(|document| document.features.as_ref()) {
-                self.deduplicator.touch(features);
+                self.deduplicator.prefetch(features);
             }
             let document = &mut batch.documents[place];
             let id = self.next_id;

@@ -65,6 +65,12 @@ pub(crate) fn for_each_run_of_digits(text: &[u8], visit: impl FnMut(usize, usize
     for_each_run(text, |byte| byte.wrapping_sub(b'0') < 10, visit);
 }
 
+/// Calls `visit` with the beginning and the end of every run of bytes beyond ASCII's space and controls, in order.
+#[inline(always)]
+pub(crate) fn for_each_run_between_spaces(text: &[u8], visit: impl FnMut(usize, usize)) {
+    for_each_run(text, |byte| byte > b' ', visit);
+}
+
 #[inline(always)]
 fn for_each_run(text: &[u8], is_inside: impl Fn(u8) -> bool, mut visit: impl FnMut(usize, usize)) {
     let mut start = 0;

@@ -106,9 +106,9 @@ impl Deduplicator {
     }
 
     /// Prepares for a document that will be judged soon.
-    pub fn touch(&self, features: &Features) {
+    pub fn prefetch(&self, features: &Features) {
         let bands = features.near.iter().flat_map(|shingles| shingles.bands.into_iter().enumerate());
-        self.tables.index.touch(bands.chain([(TEXT_COLUMN, text_value(features.key.0))]));
+        self.tables.index.prefetch(bands.chain([(TEXT_COLUMN, text_value(features.key.0))]));
     }
 
     pub fn judge(&mut self, id: u64, features: Features) -> Result<Judgement, DedupError> {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use prefetch_index::prefetch_index;
+
 use super::{DedupError, runs::SortedRuns};
 
 pub(super) const ENTRY_BYTES: usize = 8;
@@ -26,9 +28,11 @@ impl<const KEY_BITS: u32> Slots<KEY_BITS> {
         entry & !(u64::MAX >> KEY_BITS)
     }
 
-    /// Reads where the search for the key of `hash` begins, so that it is near when the search comes. The number means nothing.
-    pub(super) fn touch(&self, hash: u64) -> u64 {
-        self.probe(hash).next().map_or(0, |first| self.slots[first])
+    /// Begins to bring near where the search for the key of `hash` begins.
+    pub(super) fn prefetch(&self, hash: u64) {
+        if let Some(first) = self.probe(hash).next() {
+            prefetch_index(&self.slots, first);
+        }
     }
 
     /// The entries with the key of `hash`.

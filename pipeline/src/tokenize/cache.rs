@@ -3,9 +3,9 @@
 //! Words of up to 15 bytes with up to seven ids below 65,536, which are nearly all, live in a table of small sets, where a word's
 //! bytes and length are its key and the words met most often come first. The others live in a hash table.
 
+use memmap2::MmapMut;
+use prefetch_index::prefetch_index;
 use rustc_hash::FxHashMap;
-
-use super::words::is_separator;
 
 /// 128 bytes each: 16 MiB.
 const NUM_SETS: usize = 1 << 17;
@@ -15,63 +15,83 @@ const MAX_INLINE_IDS: usize = 7;
 const MAX_LONG_WORDS: usize = 1 << 16;
 /// Longer words are too rare to be worth remembering.
 const MAX_WORD_BYTES: usize = 64;
-
-const WINDOW_BYTES: usize = size_of::<u128>();
-const ONES: u128 = u128::MAX / 0xff;
+const ID_BITS: u32 = u16::BITS;
 
 /// The bytes of a word of up to 15 bytes, the first one lowest, and above them its length. Never zero.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ShortWord(u128);
 
-/// What stands at the beginning of some text.
-enum Next {
-    Separator,
-    Short(ShortWord, usize),
-    /// Its length in bytes.
-    Long(usize),
-}
-
-#[derive(Clone, Copy, Default)]
-struct Entry {
-    /// Zero where there is none.
-    key: u128,
-    ids: [u16; MAX_INLINE_IDS],
-    num_ids: u16,
-}
-
-#[derive(Clone, Copy, Default)]
-#[repr(align(128))]
-struct Set([Entry; WORDS_PER_SET]);
+/// A word's key, or zero where there is none, and its ids.
+type Entry = [u128; 2];
+type Set = [Entry; WORDS_PER_SET];
 
 pub(super) struct WordCache {
-    sets: Vec<Set>,
+    sets: Memory,
     long: FxHashMap<Box<[u8]>, Box<[u32]>>,
 }
 
 impl WordCache {
     pub(super) fn new() -> Self {
-        Self { sets: vec![Set::default(); NUM_SETS], long: FxHashMap::default() }
+        Self { sets: Memory::new(), long: FxHashMap::default() }
     }
 
-    /// Reads where the word's ids may be, so that they are near when they are asked for. The number means nothing.
-    #[inline]
-    pub(super) fn touch(&self, word: ShortWord) -> u64 {
-        self.sets[word.set()].0[0].key as u64
+    pub(super) fn words(&mut self) -> Words<'_> {
+        Words { sets: self.sets.sets(), long: &mut self.long }
+    }
+}
+
+/// The memory of the sets. Words lie all over it: with pages of the usual size, nearly every look-up would first have to look up its page.
+enum Memory {
+    LargePages(MmapMut),
+    Plain(Vec<u128>),
+}
+
+impl Memory {
+    fn new() -> Self {
+        let bytes = NUM_SETS * size_of::<Set>();
+        let Ok(memory) = MmapMut::map_anon(bytes) else { return Self::Plain(vec![0; bytes / size_of::<u128>()]) };
+        #[cfg(target_os = "linux")]
+        if let Err(error) = memory.advise(memmap2::Advice::HugePage) {
+            log::debug!("no large pages for the words: {error}");
+        }
+        Self::LargePages(memory)
+    }
+
+    fn sets(&mut self) -> &mut [Set] {
+        match self {
+            Self::LargePages(memory) => bytemuck::cast_slice_mut(memory),
+            Self::Plain(memory) => bytemuck::cast_slice_mut(memory),
+        }
+    }
+}
+
+/// The words of a cache, to be looked up and entered.
+pub(super) struct Words<'c> {
+    sets: &'c mut [Set],
+    long: &'c mut FxHashMap<Box<[u8]>, Box<[u32]>>,
+}
+
+impl Words<'_> {
+    /// Begins to bring near where the word's ids may be.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, word: ShortWord) {
+        prefetch_index(&*self.sets, word.set());
     }
 
     /// Appends the ids of a word, or returns false if it does not know them.
-    #[inline]
+    #[inline(always)]
     pub(super) fn append_short(&mut self, word: ShortWord, ids: &mut Vec<u32>) -> bool {
-        let Set(entries) = &mut self.sets[word.set()];
-        let Some(place) = entries.iter().position(|entry| entry.key == word.0) else { return false };
+        let set = &mut self.sets[word.set()];
+        let Some(place) = set.iter().position(|[key, _]| *key == word.0) else { return false };
         if place > 0 {
-            entries.swap(place - 1, place);
+            set.swap(place - 1, place);
         }
-        let Entry { ids: known, num_ids, .. } = &entries[place.saturating_sub(1)];
-        if *num_ids == 1 {
-            ids.push(known[0].into());
+        let [_, held] = set[place.saturating_sub(1)];
+        let num_ids = num_ids(held);
+        if num_ids == 1 {
+            ids.push(u32::from(held as u16));
         } else {
-            ids.extend(known[..usize::from(*num_ids)].iter().map(|id| u32::from(*id)));
+            ids.extend((0..num_ids).map(|place| u32::from((held >> (ID_BITS * place)) as u16)));
         }
         true
     }
@@ -84,11 +104,11 @@ impl WordCache {
 
     /// `short` is the word's short form, if it has one.
     pub(super) fn insert(&mut self, word: &[u8], short: Option<ShortWord>, ids: &[u32]) {
-        match short.zip(Entry::holding(ids)) {
-            Some((short, entry)) => {
-                let Set(entries) = &mut self.sets[short.set()];
-                let place = entries.iter().position(|entry| entry.key == 0).unwrap_or(WORDS_PER_SET - 1);
-                entries[place] = Entry { key: short.0, ..entry };
+        match short.zip(held(ids)) {
+            Some((short, held)) => {
+                let set = &mut self.sets[short.set()];
+                let place = set.iter().position(|[key, _]| *key == 0).unwrap_or(WORDS_PER_SET - 1);
+                set[place] = [short.0, held];
             }
             None if word.len() > MAX_WORD_BYTES => {}
             None => {
@@ -101,74 +121,44 @@ impl WordCache {
     }
 }
 
-impl Entry {
-    fn holding(ids: &[u32]) -> Option<Self> {
-        let mut entry = Self { num_ids: ids.len() as u16, ..Self::default() };
-        for (held, id) in entry.ids.get_mut(..ids.len())?.iter_mut().zip(ids) {
-            *held = u16::try_from(*id).ok()?;
-        }
-        Some(entry)
-    }
+/// The ids in one number, 16 bits each, the first one lowest, and how many there are above them. `None` if they do not fit.
+fn held(ids: &[u32]) -> Option<u128> {
+    let count = (ids.len() <= MAX_INLINE_IDS).then_some(ids.len() as u128)?;
+    ids.iter().zip((0..).step_by(ID_BITS as usize)).try_fold(count << (ID_BITS * MAX_INLINE_IDS as u32), |held, (&id, shift)| {
+        Some(held | u128::from(u16::try_from(id).ok()?) << shift)
+    })
+}
+
+fn num_ids(held: u128) -> u32 {
+    (held >> (ID_BITS * MAX_INLINE_IDS as u32)) as u32
 }
 
 impl ShortWord {
-    #[inline]
+    /// The short form of the word at `start` of `text`, if it is short enough.
+    #[inline(always)]
+    pub(super) fn of(text: &[u8], start: usize, length: usize) -> Option<Self> {
+        const WINDOW: usize = size_of::<u128>();
+        if length >= WINDOW || length == 0 {
+            return None;
+        }
+        let bytes = text[start..].first_chunk::<WINDOW>().map_or_else(
+            || {
+                let mut padded = [0; WINDOW];
+                padded[..length].copy_from_slice(&text[start..start + length]);
+                u128::from_le_bytes(padded)
+            },
+            |window| u128::from_le_bytes(*window),
+        );
+        let word = bytes & (u128::MAX >> (u128::BITS - 8 * length as u32));
+        Some(Self(word | (length as u128) << (u128::BITS - 8)))
+    }
+
+    #[inline(always)]
     fn set(self) -> usize {
         let (low, high) = (self.0 as u64, (self.0 >> 64) as u64);
         let product = u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xd1b5_4a32_d192_ed03);
         ((product >> 64) as u64 ^ product as u64) as usize % NUM_SETS
     }
-}
-
-/// A word's place in a text, in bytes.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Word {
-    pub(super) start: usize,
-    pub(super) length: usize,
-    pub(super) short: Option<ShortWord>,
-}
-
-/// The words of a text.
-pub(super) fn words(text: &[u8]) -> impl Iterator<Item = Word> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let start = at;
-            let (short, length) = match next(text.get(start..).filter(|rest| !rest.is_empty())?) {
-                Next::Separator => {
-                    at += 1;
-                    continue;
-                }
-                Next::Short(short, length) => (Some(short), length),
-                Next::Long(length) => (None, length),
-            };
-            at += length + 1;
-            return Some(Word { start, length, short });
-        }
-    })
-}
-
-/// Looks at the beginning of `text`, which is not empty.
-#[inline]
-fn next(text: &[u8]) -> Next {
-    let window = text.first_chunk::<WINDOW_BYTES>().copied().unwrap_or_else(|| {
-        let mut padded = [b' '; WINDOW_BYTES];
-        padded[..text.len()].copy_from_slice(text);
-        padded
-    });
-    let bytes = u128::from_le_bytes(window);
-    // The lowest of these bits is set in the first byte below '!': a subtraction borrows only from bytes above it.
-    let below = bytes.wrapping_sub(ONES * u128::from(b'!')) & !bytes & (ONES * 0x80);
-    let length = (below.trailing_zeros() / 8) as usize;
-    if length == WINDOW_BYTES || !is_separator(window[length]) {
-        let end = text.iter().position(|byte| is_separator(*byte));
-        return Next::Long(end.unwrap_or(text.len()));
-    }
-    if length == 0 {
-        return Next::Separator;
-    }
-    let word = bytes & (u128::MAX >> (128 - 8 * length));
-    Next::Short(ShortWord(word | (length as u128) << 120), length)
 }
 
 #[cfg(test)]
@@ -177,20 +167,15 @@ mod tests {
 
     fn lookup(cache: &mut WordCache, word: &str) -> Option<Vec<u32>> {
         let mut ids = vec![7];
-        let is_known = match next(word.as_bytes()) {
-            Next::Short(short, length) if length == word.len() => {
-                cache.append_short(short, &mut ids) || cache.append_long(word.as_bytes(), &mut ids)
-            }
-            Next::Long(length) if length == word.len() => cache.append_long(word.as_bytes(), &mut ids),
-            Next::Separator | Next::Short(..) | Next::Long(_) => panic!("{word:?} is not one word"),
-        };
+        let mut words = cache.words();
+        let short = ShortWord::of(word.as_bytes(), 0, word.len());
+        let is_known = short.is_some_and(|short| words.append_short(short, &mut ids)) || words.append_long(word.as_bytes(), &mut ids);
         assert_eq!(ids[0], 7);
         is_known.then(|| ids.split_off(1))
     }
 
     fn insert(cache: &mut WordCache, word: &str, ids: &[u32]) {
-        let short = if let Next::Short(short, _) = next(word.as_bytes()) { Some(short) } else { None };
-        cache.insert(word.as_bytes(), short, ids);
+        cache.words().insert(word.as_bytes(), ShortWord::of(word.as_bytes(), 0, word.len()), ids);
     }
 
     #[test]
@@ -234,7 +219,7 @@ mod tests {
             insert(&mut cache, &number.to_string(), &[number % 60_000]);
             insert(&mut cache, &format!("a long word number {number}").replace(' ', "_"), &[number]);
         }
-        assert!(cache.long.len() <= MAX_LONG_WORDS && cache.sets.len() == NUM_SETS);
+        assert!(cache.long.len() <= MAX_LONG_WORDS && cache.sets.sets().len() == NUM_SETS);
         let kept = (0..1_000_000)
             .filter(|number| lookup(&mut cache, &number.to_string()).inspect(|ids| assert_eq!(ids, &[number % 60_000])).is_some())
             .count();
@@ -255,20 +240,10 @@ mod tests {
     }
 
     #[test]
-    fn a_word_ends_at_a_separator_and_nowhere_else() {
-        for length in 0..40 {
-            for end in [" ", "\n", "\t", "\r", "\r\n", " a", ""] {
-                for inside in ["a", "\u{1}", "\u{b}", "\u{7f}", "é"] {
-                    let word = inside.repeat(length);
-                    let text = format!("{word}{end}");
-                    let found = match next(text.as_bytes()) {
-                        _ if text.is_empty() => 0,
-                        Next::Separator => 0,
-                        Next::Short(_, length) | Next::Long(length) => length,
-                    };
-                    assert_eq!(found, word.len(), "{text:?}");
-                }
-            }
-        }
+    fn a_short_word_is_the_same_wherever_it_stands() {
+        let text = "la toux et la toux";
+        assert_eq!(ShortWord::of(text.as_bytes(), 3, 4), ShortWord::of(text.as_bytes(), 14, 4));
+        assert_ne!(ShortWord::of(text.as_bytes(), 3, 4), ShortWord::of(text.as_bytes(), 3, 3));
+        assert_eq!(ShortWord::of(&[b'a'; 40], 0, 16), None);
     }
 }

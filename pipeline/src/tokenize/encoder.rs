@@ -12,10 +12,12 @@ use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, To
 
 use super::{
     TokenizeError,
-    cache::{self, Word, WordCache},
+    cache::{ShortWord, WordCache, Words},
     layout::{self, SPACE},
     merges::Merges,
+    words::is_separator,
 };
+use crate::letters::for_each_run_between_spaces;
 
 /// A noncharacter: no text holds it, so no piece is made of it.
 const NEVER_A_PIECE: &str = "\u{FFFF}";
@@ -100,38 +102,27 @@ impl Encoder {
 
     /// Appends the ids of `text`, without special tokens; none but `<unk>` is ever among them.
     pub fn encode_into(&mut self, text: &str, ids: &mut Vec<u32>) {
-        if !self.is_cached() {
+        if !self.is_cached() || has_other_controls(text.as_bytes()) {
             self.shared.encode(text, ids);
             return;
         }
-        let cache = self.cache.get_or_insert_with(WordCache::new);
-        let mut words = cache::words(text.as_bytes());
-        let mut ahead = [Word::default(); WORDS_AHEAD];
-        loop {
-            // All sets are asked for before the first is needed: most come from far away.
-            let mut count = 0;
-            let mut touched = 0;
-            for (place, word) in ahead.iter_mut().zip(&mut words) {
-                touched ^= word.short.map_or(0, |short| cache.touch(short));
-                *place = word;
-                count += 1;
+        let mut words = self.cache.get_or_insert_with(WordCache::new).words();
+        let mut ahead = [(0, 0, None); WORDS_AHEAD];
+        let mut count = 0;
+        for_each_run_between_spaces(text.as_bytes(), |start, end| {
+            // Where many words may be is asked for before the first is needed: most come from far away.
+            let short = ShortWord::of(text.as_bytes(), start, end - start);
+            if let Some(short) = short {
+                words.prefetch(short);
             }
-            std::hint::black_box(touched);
-            for Word { start, length, short } in &ahead[..count] {
-                if short.is_some_and(|short| cache.append_short(short, ids)) {
-                    continue;
-                }
-                let word = &text[*start..start + length];
-                if !cache.append_long(word.as_bytes(), ids) {
-                    let num_ids = ids.len();
-                    self.shared.encode_word(word, ids);
-                    cache.insert(word.as_bytes(), *short, &ids[num_ids..]);
-                }
+            ahead[count] = (start, end, short);
+            count += 1;
+            if count == WORDS_AHEAD {
+                self.shared.encode_words(text, &ahead, &mut words, ids);
+                count = 0;
             }
-            if count < WORDS_AHEAD {
-                return;
-            }
-        }
+        });
+        self.shared.encode_words(text, &ahead[..count], &mut words, ids);
     }
 
     /// The text of some ids, special tokens left out.
@@ -145,6 +136,22 @@ impl Shared {
     fn encode(&self, text: &str, ids: &mut Vec<u32>) {
         let encoding = self.tokenizer.encode_fast(text, false).expect(TAKES_ANY_TEXT);
         ids.extend(encoding.get_ids().iter().map(|id| self.as_text(*id)));
+    }
+
+    /// The ids of words, each given by its beginning, its end and its short form.
+    #[inline(always)]
+    fn encode_words(&self, text: &str, found: &[(usize, usize, Option<ShortWord>)], words: &mut Words<'_>, ids: &mut Vec<u32>) {
+        for &(start, end, short) in found {
+            if short.is_some_and(|short| words.append_short(short, ids)) {
+                continue;
+            }
+            let word = &text[start..end];
+            if !words.append_long(word.as_bytes(), ids) {
+                let num_ids = ids.len();
+                self.encode_word(word, ids);
+                words.insert(word.as_bytes(), short, &ids[num_ids..]);
+            }
+        }
     }
 
     /// The same, by a shorter way for most words.
@@ -164,6 +171,12 @@ impl Shared {
     fn as_text(&self, id: u32) -> u32 {
         if self.special_tokens.all.contains(&id) { self.special_tokens.unk } else { id }
     }
+}
+
+/// Whether there are control characters that do not end a word; clean text has none.
+fn has_other_controls(text: &[u8]) -> bool {
+    let is_other = |byte: u8| byte < b' ' && !is_separator(byte);
+    text.iter().fold(false, |found, &byte| found | is_other(byte))
 }
 
 /// Words are independent in tokenizers that normalise and split as ours or as BERT's, whatever their model.
