@@ -60,6 +60,34 @@ fn hash_step(hash: u64, window: u64) -> u64 {
     (hash.rotate_left(25) ^ (window | CASE)).wrapping_mul(0x517C_C1B7_2722_0A95)
 }
 
+/// Whether any `N` bytes that follow each other are what is looked for. `is_it` should decide without a branch: then many places are looked at together.
+#[inline(always)]
+pub(crate) fn any_window<const N: usize>(text: &[u8], is_it: impl Fn(&[u8; N]) -> bool) -> bool {
+    const STRETCH: usize = 512;
+    (0..text.len()).step_by(STRETCH).any(|at| {
+        let stretch = &text[at..text.len().min(at + STRETCH + N - 1)];
+        stretch.array_windows().fold(false, |found, window| found | is_it(window))
+    })
+}
+
+/// Calls `visit` with the place of every byte that is looked for, in order.
+#[inline(always)]
+pub(crate) fn for_each_place(text: &[u8], is_it: impl Fn(u8) -> bool, mut visit: impl FnMut(usize)) {
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    let mut padded = [0; BLOCK];
+    padded[..rest.len()].copy_from_slice(rest);
+    for (number, block) in blocks.iter().chain([&padded]).enumerate() {
+        let mut places = mask(block, &is_it);
+        while places != 0 {
+            let at = number * BLOCK + places.trailing_zeros() as usize;
+            places &= places - 1;
+            if at < text.len() {
+                visit(at);
+            }
+        }
+    }
+}
+
 /// Calls `visit` with the beginning and the end of every run of ASCII digits, in order.
 pub(crate) fn for_each_run_of_digits(text: &[u8], visit: impl FnMut(usize, usize)) {
     for_each_run(text, |byte| byte.wrapping_sub(b'0') < 10, visit);

@@ -40,24 +40,20 @@ const SHARED_LANES: usize = 16;
 const MAX_IN_LANES: u32 = u8::MAX as u32;
 
 const SLOTS: usize = 1 << SLOT_BITS;
-const SLOT_BITS: u32 = 11;
+const SLOT_BITS: u32 = 10;
 const BUCKETS: usize = 1 << BUCKET_BITS;
 const BUCKET_BITS: u32 = 8;
+const CLASS: u64 = 0xFFFF;
 
 /// The words in a table in which each has a slot of its own, so that looking one up takes no decision (Belazzougui, Botelho, Dietzfelbinger 2009, "Hash,
 /// displace, and compress").
 pub(super) struct FunctionWords {
     /// What the words of a bucket must be multiplied by for all of them to have free slots.
     multipliers: Vec<u32>,
-    slots: Vec<Slot>,
+    /// The upper bits of the word's hash, and below them its class.
+    slots: Vec<u64>,
     /// What the words of a class add to each lane; the first class is that of all other words.
     classes: Vec<[u8; LANES]>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Slot {
-    hash: u64,
-    class: u16,
 }
 
 impl FunctionWords {
@@ -73,7 +69,7 @@ impl FunctionWords {
             let (own, shared) = lanes.split_at_mut(SHARED_LANES);
             shared[..LANGUAGES.len()].copy_from_slice(&own[..LANGUAGES.len()]);
         }
-        let mut table = Self { multipliers: vec![1; BUCKETS], slots: vec![Slot::default(); SLOTS], classes: vec![[0; LANES]] };
+        let mut table = Self { multipliers: vec![1; BUCKETS], slots: vec![0; SLOTS], classes: vec![[0; LANES]] };
         let mut buckets: Vec<Vec<u64>> = vec![Vec::new(); BUCKETS];
         lanes_of.keys().for_each(|&hash| buckets[bucket(hash)].push(hash));
         let mut by_size: Vec<usize> = (0..BUCKETS).collect();
@@ -88,7 +84,7 @@ impl FunctionWords {
         let is_free = |multiplier: u32| {
             let mut taken: Vec<usize> = hashes.iter().map(|&hash| slot(hash, multiplier)).collect();
             taken.sort_unstable();
-            taken.array_windows().all(|[first, second]| first != second) && taken.iter().all(|&slot| self.slots[slot].class == 0)
+            taken.array_windows().all(|[first, second]| first != second) && taken.iter().all(|&slot| self.slots[slot] == 0)
         };
         let multiplier = (1..u32::MAX).step_by(2).find(|&multiplier| is_free(multiplier)).unwrap_or(1);
         self.multipliers[bucket] = multiplier;
@@ -98,15 +94,15 @@ impl FunctionWords {
                 self.classes.push(lanes);
                 self.classes.len() - 1
             });
-            self.slots[slot(hash, multiplier)] = Slot { hash, class: class as u16 };
+            self.slots[slot(hash, multiplier)] = hash & !CLASS | class as u64;
         }
     }
 
     /// What a word adds to the lanes.
     #[inline(always)]
     fn lanes(&self, hash: u64) -> &[u8; LANES] {
-        let Slot { hash: of_slot, class } = self.slots[slot(hash, self.multipliers[bucket(hash)])];
-        &self.classes[if of_slot == hash { usize::from(class) } else { 0 }]
+        let held = self.slots[slot(hash, self.multipliers[bucket(hash)])];
+        &self.classes[if (held ^ hash) & !CLASS == 0 { (held & CLASS) as usize } else { 0 }]
     }
 }
 

@@ -1,42 +1,51 @@
 //! Rows of dots or strokes that lead from an entry to its page or dose.
 
-/// Whether the text may have one: two of the marks side by side, or with a space between them.
-pub(super) fn are_suspected(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mark_at = |at: usize| match bytes.get(at..).unwrap_or_default() {
-        [b'.' | b'_', ..] => 1,
-        [0xE2, 0x80, 0xA6, ..] => 3,
-        _ => 0,
-    };
-    memchr::memchr3_iter(b'.', b'_', 0xE2, bytes).any(|at| {
-        let next = at + mark_at(at);
-        next > at && (mark_at(next) > 0 || (bytes.get(next) == Some(&b' ') && mark_at(next + 1) > 0))
+/// Dots that make a row; an ellipsis counts for two.
+const LEAST_WEIGHT: usize = 4;
+
+/// Where the next row of at least four dots or strokes, or two ellipses, begins, and its length in bytes.
+fn find(text: &str) -> Option<(usize, usize)> {
+    let mut passed = 0;
+    memchr::memchr3_iter(b'.', b'_', ELLIPSIS[0], text.as_bytes()).find_map(|at| {
+        // Most stand alone.
+        let is_row = at >= passed && row_goes_on(&text.as_bytes()[at..]);
+        let (length, weight) = if is_row { row(&text[at..]) } else { (0, 0) };
+        passed = passed.max(at + length);
+        (weight >= LEAST_WEIGHT).then_some((at, length))
     })
 }
 
-/// Replaces every row of at least four dots or strokes, or two ellipses, in the part of the text from `start` on by one ellipsis between spaces; returns
-/// how many there were.
+const ELLIPSIS: [u8; 3] = [0xE2, 0x80, 0xA6];
+
+/// Whether `text` begins with two marks, or with two and a space between them.
+fn row_goes_on(text: &[u8]) -> bool {
+    let after_mark = |text: &[u8]| match text {
+        [b'.' | b'_', ..] => 1,
+        _ if text.starts_with(&ELLIPSIS) => ELLIPSIS.len(),
+        _ => 0,
+    };
+    let next = after_mark(text);
+    let space = usize::from(text.get(next) == Some(&b' '));
+    next > 0 && after_mark(&text[next + space..]) > 0
+}
+
+/// Replaces every row in the part of the text from `start` on by one ellipsis between spaces; returns how many there were.
 pub(super) fn shorten(text: &mut String, start: usize) -> u64 {
-    let tail = text.split_off(start);
+    let Some((first, _)) = find(&text[start..]) else { return 0 };
+    let tail = text.split_off(start + first);
     let mut count = 0;
     let mut rest = tail.as_str();
-    while let Some(at) = rest.find(['.', '…', '_']) {
+    while let Some((at, length)) = find(rest) {
         text.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let (length, weight) = row(rest);
-        if weight >= 4 {
-            if !text[start..].is_empty() && !text.ends_with([' ', '\n']) {
-                text.push(' ');
-            }
-            text.push('…');
-            if !rest[length..].is_empty() && !rest[length..].starts_with([' ', '\n']) {
-                text.push(' ');
-            }
-            count += 1;
-        } else {
-            text.push_str(&rest[..length]);
+        rest = &rest[at + length..];
+        if !text[start..].is_empty() && !text.ends_with([' ', '\n']) {
+            text.push(' ');
         }
-        rest = &rest[length..];
+        text.push('…');
+        if !rest.is_empty() && !rest.starts_with([' ', '\n']) {
+            text.push(' ');
+        }
+        count += 1;
     }
     text.push_str(rest);
     count
@@ -64,9 +73,7 @@ mod tests {
 
     fn check(text: &str, expected: &str) {
         let mut out = format!("avant{text}");
-        if are_suspected(text) {
-            shorten(&mut out, 5);
-        }
+        shorten(&mut out, 5);
         assert_eq!(&out[5..], expected);
     }
 

@@ -8,6 +8,7 @@ use rustc_hash::FxHashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::counts::{Change, CleanCounts};
+use crate::letters::any_window;
 
 /// A line of at least so many bytes is not repeated inside a document.
 const MIN_REPEATED_BYTES: usize = 60;
@@ -48,6 +49,30 @@ pub(super) struct LineMender {
 }
 
 impl LineMender {
+    /// Whether [`LineMender::mend_into`] might make another text of this one, whose white space is regular.
+    #[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
+    pub(super) fn may_mend(&mut self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let is_broken = |[hyphen, end]: &[u8; 2]| (*hyphen == b'-') & (*end == b'\n');
+        let is_tight = |[stop, next]: &[u8; 2]| {
+            ((*stop == b'.') | (*stop == b'!') | (*stop == b'?')) & ((next.wrapping_sub(b'A') < 26) | (*next == 0xC3))
+        };
+        let is_spaced = |[first, space, second, again, third]: &[u8; 5]| {
+            let are_spaces = (*space == b' ') & (*again == b' ');
+            are_spaces & (first.wrapping_sub(b'A') < 26) & (second.wrapping_sub(b'A') < 26) & (third.wrapping_sub(b'A') < 26)
+        };
+        let may_be_script = |[byte]: &[u8; 1]| (*byte == b'{') | (*byte == b'}') | (*byte == b'=') | (*byte == b'$');
+        if any_window(bytes, may_be_script)
+            || any_window(bytes, is_tight) && TIGHT_STOP.is_match(text)
+            || any_window(bytes, is_spaced)
+            || any_window(bytes, is_broken)
+        {
+            return true;
+        }
+        self.seen.clear();
+        text.split('\n').any(|line| !line.is_empty() && self.unwanted(line).is_some())
+    }
+
     /// Appends the mended form of a text whose white space is regular; says whether it is another.
     pub(super) fn mend_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> bool {
         let start = out.len();
@@ -80,7 +105,7 @@ impl LineMender {
 
     /// Why a line does not belong to the text.
     fn unwanted(&mut self, line: &str) -> Option<Change> {
-        if line.len() < 400 && has_page_word(line) && PAGE_LINES.is_match(line) {
+        if line.len() < 400 && begins_as_page_line(line) && PAGE_LINES.is_match(line) {
             return Some(Change::PageLine);
         }
         let may_be_script = memchr::memchr3(b'{', b'}', b'=', line.as_bytes()).is_some() || memchr::memchr(b'$', line.as_bytes()).is_some();
@@ -98,33 +123,21 @@ fn is_prose(line: &str) -> bool {
     !is_row && line.starts_with(char::is_alphabetic)
 }
 
-/// Whether the line's first letter is one that the patterns of page lines begin with.
-fn has_page_word(line: &str) -> bool {
-    let first = line.bytes().next().unwrap_or_default().to_ascii_lowercase();
-    first.is_ascii_digit()
-        || matches!(
-            first,
-            b'-' | b'('
-                | 0xC2
-                | b'a'
-                | b'c'
-                | b'e'
-                | b'f'
-                | b'g'
-                | b'h'
-                | b'i'
-                | b'l'
-                | b'm'
-                | b'n'
-                | b'p'
-                | b'r'
-                | b's'
-                | b't'
-                | b'v'
-                | b'w'
-                | b'x'
-                | b'y'
-        )
+/// The first four bytes of what the patterns of page lines begin with, in small letters.
+const PAGE_BEGINNINGS: [[u8; 4]; 34] = [
+    *b"page", *b"impr", *b"haut", *b"reto", *b"alle", *b"ferm", *b"menu", *b"rech", *b"envo", *b"vers", *b"part", *b"suiv", *b"face", *b"twit",
+    *b"link", *b"inst", *b"yout", *b"what", *b"accu", *b"nous", *b"ce s", *b"en p", *b"les ", *b"tout", *b"acce", *b"para", *b"poli", *b"ment",
+    *b"plan", *b"cont", *b"copy", *b"(c) ", *"gér".as_bytes().first_chunk().expect("four bytes"), *"cré".as_bytes().first_chunk().expect("four bytes"),
+];
+
+/// Whether the line may be one that [`PAGE_LINES`] knows.
+fn begins_as_page_line(line: &str) -> bool {
+    let Some(first) = line.as_bytes().first_chunk::<4>() else { return line.starts_with(|first: char| first.is_ascii_digit()) };
+    let small = u32::from_le_bytes(*first) | u32::from_le_bytes([0x20; 4]);
+    let is_of_page = |byte: u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'/' | b'-');
+    line.bytes().all(is_of_page)
+        || matches!(first, [b'(', b'c' | b'C', ..] | [0xC2, 0xA9, ..])
+        || PAGE_BEGINNINGS.iter().fold(false, |found, beginning| found | (u32::from_le_bytes(*beginning) == small))
 }
 
 /// Whether a word goes on from the text's last line to this one.

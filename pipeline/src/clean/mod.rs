@@ -140,7 +140,7 @@ impl Cleaner {
         }
         let start = out.len();
         is_changed |= self.regularise_into(&current, out, counts);
-        if self.structure {
+        if self.structure && self.lines.may_mend(&out[start..]) {
             self.regular.clear();
             self.regular.push_str(&out[start..]);
             out.truncate(start);
@@ -193,9 +193,7 @@ impl Cleaner {
             counts.add(Change::RenormalizedDocument, 1);
             removed += 1;
         }
-        if leaders::are_suspected(&out[start..]) {
-            unified += leaders::shorten(out, start);
-        }
+        unified += leaders::shorten(out, start);
         counts.add(Change::UnifiedCharacter, unified);
         unified + removed > 0
     }

@@ -4,13 +4,19 @@
 
 use encoding_rs::WINDOWS_1252;
 
+use crate::letters::any_window;
+
 /// Whether a repair may be needed.
+#[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
 pub(super) fn is_suspected(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    memchr::memchr_iter(0xC3, bytes).any(|at| {
-        matches!(bytes.get(at + 1), Some(0x82 | 0x83 | 0x85 | 0x8E))
-            || matches!(bytes.get(at + 1..at + 4), Some([0xA2 | 0xAF, 0xC2 | 0xE2, _]))
-    }) || memchr::memchr_iter(0xC2, bytes).any(|at| matches!(bytes.get(at + 1), Some(0x80..=0x9F)))
+    let is_pair = |[first, second]: &[u8; 2]| {
+        (*first == 0xC3) & ((*second == 0x82) | (*second == 0x83) | (*second == 0x85) | (*second == 0x8E))
+            | (*first == 0xC2) & (*second < 0xA0)
+    };
+    let is_three = |[first, second, third]: &[u8; 3]| {
+        (*first == 0xC3) & ((*second == 0xA2) | (*second == 0xAF)) & ((*third == 0xC2) | (*third == 0xE2))
+    };
+    any_window(text.as_bytes(), is_pair) || any_window(text.as_bytes(), is_three)
 }
 
 /// Appends the repaired text; returns how many characters were repaired. Double encoding takes two rounds.

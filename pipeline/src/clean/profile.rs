@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::function_words::{Evidence, FunctionWords, WordCounter};
-use crate::letters::for_each_word;
+use crate::letters::{for_each_place, for_each_word};
 
 /// Five counts in one number, so that a byte takes one addition.
 const LANE_BITS: u32 = 12;
@@ -100,10 +100,8 @@ impl Profiler {
     fn read_line(&mut self, line: &str) -> Profile {
         let bytes = line.as_bytes();
         let mut profile = Profile::default();
-        let mut has_others = false;
         for chunk in bytes.chunks(LANE_MAX) {
             let lanes = chunk.iter().map(|&byte| LANES[usize::from(byte)]).sum::<u64>();
-            has_others |= chunk.iter().fold(false, |found, &byte| found | (byte == 0xC2) | (byte > LATIN));
             let count = |lane: u32| (lanes >> (LANE_BITS * lane)) as u32 & LANE_MAX as u32;
             profile.characters += count(CHARACTERS);
             profile.letters += count(LETTERS);
@@ -111,14 +109,18 @@ impl Profiler {
             profile.braces += count(BRACES);
             profile.symbols += count(SYMBOLS);
         }
-        if has_others {
-            for character in line.chars().filter(|character| !matches!(character, '\0'..='\x7f' | 'À'..='ÿ')) {
+        // Other characters beyond ASCII are told by their first bytes.
+        for_each_place(
+            bytes,
+            |byte| byte == 0xC2 || byte > LATIN,
+            |at| {
+                let character = line[at..].chars().next().unwrap_or_default();
                 let is_punctuation = matches!(character, '«' | '»' | '…' | '–' | '—' | '’') || character.is_whitespace();
                 let is_letter = character.is_alphabetic();
                 profile.letters += u32::from(is_letter);
                 profile.symbols += u32::from(!is_letter && !is_punctuation);
-            }
-        }
+            },
+        );
         let mut counter = WordCounter::new(&self.function_words);
         let words = &mut self.words;
         for_each_word(bytes, |start, hash| {
