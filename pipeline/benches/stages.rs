@@ -16,6 +16,7 @@ use pipeline::{
     clean::{CleanCounts, Cleaner},
     config::{Config, DocumentUnit, PrivacyLevel},
     dedup::{Deduplicator, FeatureExtractor},
+    letters::word_hashes,
     pack::{Frame, Packer},
     read::{read_chunks, resolve},
     tokenize::{Algorithm, Encoder, TrainedTokenizer, WordCounts},
@@ -108,10 +109,10 @@ fn stages(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(documents.iter().map(|document| document.len() as u64).sum()));
     let mut extractor = FeatureExtractor::new(&config.dedup);
     group.bench_function("features for deduplication", |bencher| {
-        bencher.iter(|| documents.iter().for_each(|document| drop(black_box(extractor.extract(document)))));
+        bencher.iter(|| documents.iter().for_each(|document| drop(black_box(extractor.extract(document, &word_hashes(document))))));
     });
     group.bench_function("deduplication", |bencher| {
-        let features: Vec<_> = documents.iter().map(|document| extractor.extract(document)).collect();
+        let features: Vec<_> = documents.iter().map(|document| extractor.extract(document, &word_hashes(document))).collect();
         bencher.iter_batched(
             || (features.clone(), Deduplicator::create(&config.dedup, &folder.path().join("dedup")).expect("creates")),
             |(features, mut deduplicator)| {

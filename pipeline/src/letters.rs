@@ -178,7 +178,8 @@ mod tests {
     fn case_does_not_matter_and_every_letter_does() {
         assert_eq!(hash_of("ÉLEVÉE"), hash_of("élevée"));
         assert_eq!(hash_of("HOSPITALISATION"), hash_of("hospitalisation"));
-        let words = ["toux", "tous", "tou", "hospitalisation", "hospitalisations", "hospitalisatiom", "iospitalisation", "t", "to", "1", "11"];
+        let words =
+            ["toux", "tous", "tou", "hospitalisation", "hospitalisations", "hospitalisatiom", "iospitalisation", "t", "to", "1", "11"];
         let distinct: std::collections::BTreeSet<_> = words.iter().map(|word| hash_of(word)).collect();
         assert_eq!(distinct.len(), words.len());
     }

@@ -38,7 +38,7 @@ use crate::{
     progress::{Progress, Stage, spinning},
     read::{ReadError, read_chunks},
     resume::{Checkpoint, Identity, ResumeError, Rows, Start, Unfinished},
-    schedule::{self, Emit, Ordered, Work},
+    schedule::{self, Emit, Ordered, Own, Work},
     tokenize::{Algorithm, Encoder, TokenizeError, TrainedTokenizer, WordCounts},
     verify::{VerifyError, read_manifest, read_part},
     write::{DocumentsLog, DocumentsWriter, JsonLinesWriter, PartWriter, ShardWriter, WriteError, write_file},
@@ -292,11 +292,11 @@ fn new_judge(config: &Config, folder: &Path, mark: &Mark, next_id: u64) -> Resul
     Ok(Judge::new(deduplicator, next_id))
 }
 
-fn boxed<'w>(work: impl FnMut(&mut Batch) + 'w) -> Box<dyn FnMut(&mut Batch) + 'w> {
+fn boxed<'w>(work: impl FnMut(&mut Batch) + 'w) -> Own<'w> {
     Box::new(work)
 }
 
-fn preparing(config: &Config, for_dedup: bool) -> Box<dyn FnMut(&mut Batch)> {
+fn preparing(config: &Config, for_dedup: bool) -> Own<'static> {
     let mut preparer = Preparer::new(config, for_dedup);
     boxed(move |batch| preparer.prepare(batch))
 }

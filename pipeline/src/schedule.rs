@@ -28,20 +28,24 @@ const BYTES_IN_FLIGHT: usize = 6 << 20;
 /// What a stage does to each batch.
 pub enum Work<'w, E> {
     /// To any batch at any time. Every worker has its own way to do it, made from the worker's number.
-    Anywhere(&'w (dyn Fn(usize) -> Box<dyn FnMut(&mut Batch) + 'w> + Sync)),
+    Anywhere(&'w (dyn Fn(usize) -> Own<'w> + Sync)),
     /// To one batch after another, in the order in which they were read.
     InOrder(Ordered<'w, E>),
 }
 
+/// A worker's own way to do a stage.
+pub type Own<'w> = Box<dyn FnMut(&mut Batch) + 'w>;
+
+/// What all workers share to do a stage, one at a time.
 pub type Ordered<'w, E> = Box<dyn FnMut(&mut Batch) -> Result<(), E> + Send + 'w>;
 
 /// Takes a batch that was read, waits until there is room for another, and returns an empty one to be filled; `None` if no more are wanted.
 pub type Emit<'e> = dyn FnMut(Batch) -> Option<Batch> + 'e;
 
 /// Reads on this thread and runs the stages on `threads` others. Returns whether the last batch went through all of them.
-pub fn run<'w, E: Send>(
+pub fn run<E: Send>(
     threads: usize,
-    stages: Vec<(Stage, Work<'w, E>)>,
+    stages: Vec<(Stage, Work<'_, E>)>,
     read: impl FnOnce(&mut Emit<'_>) -> Result<(), E>,
     progress: &Progress,
     (screen, total_bytes): (&MultiProgress, u64),
@@ -183,7 +187,7 @@ impl<'w, E> Shared<'w, E> {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, mut own: Vec<Option<Box<dyn FnMut(&mut Batch) + 'w>>>, names: &[Stage], progress: &Progress) {
+    fn work(&self, mut own: Vec<Option<Own<'_>>>, names: &[Stage], progress: &Progress) {
         let mut state = self.lock();
         while state.outcome.is_none() {
             let Some(mut job) = state.next_job() else {

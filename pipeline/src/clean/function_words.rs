@@ -71,7 +71,9 @@ impl FunctionWords {
         }
         let mut table = Self { multipliers: vec![1; BUCKETS], slots: vec![0; SLOTS], classes: vec![[0; LANES]] };
         let mut buckets: Vec<Vec<u64>> = vec![Vec::new(); BUCKETS];
-        lanes_of.keys().for_each(|&hash| buckets[bucket(hash)].push(hash));
+        for &hash in lanes_of.keys() {
+            buckets[bucket(hash)].push(hash);
+        }
         let mut by_size: Vec<usize> = (0..BUCKETS).collect();
         by_size.sort_by_key(|&bucket| std::cmp::Reverse(buckets[bucket].len()));
         for bucket in by_size {
@@ -196,7 +198,9 @@ mod tests {
             assert_eq!(evidence.shared[language], evidence.hits[0], "{}", LANGUAGES[language]);
         }
         let mut counter = WordCounter::new(&table);
-        ["LES", "Patients", "Été", "de", "500"].iter().for_each(|word| counter.count(hash_of(word)));
+        for word in ["LES", "Patients", "Été", "de", "500"] {
+            counter.count(hash_of(word));
+        }
         let evidence = counter.finish();
         assert_eq!((evidence.words, evidence.stop_words, evidence.hits[0]), (5, 2, 3));
     }

@@ -61,8 +61,7 @@ impl LineMender {
             let are_spaces = (*space == b' ') & (*again == b' ');
             are_spaces & (first.wrapping_sub(b'A') < 26) & (second.wrapping_sub(b'A') < 26) & (third.wrapping_sub(b'A') < 26)
         };
-        let may_be_script = |[byte]: &[u8; 1]| (*byte == b'{') | (*byte == b'}') | (*byte == b'=') | (*byte == b'$');
-        if any_window(bytes, may_be_script)
+        if may_have_script(bytes)
             || any_window(bytes, is_tight) && TIGHT_STOP.is_match(text)
             || any_window(bytes, is_spaced)
             || any_window(bytes, is_broken)
@@ -108,13 +107,16 @@ impl LineMender {
         if line.len() < 400 && begins_as_page_line(line) && PAGE_LINES.is_match(line) {
             return Some(Change::PageLine);
         }
-        let may_be_script = memchr::memchr3(b'{', b'}', b'=', line.as_bytes()).is_some() || memchr::memchr(b'$', line.as_bytes()).is_some();
-        if may_be_script && SCRIPT_LINES.is_match(line) {
+        if may_have_script(line.as_bytes()) && SCRIPT_LINES.is_match(line) {
             return Some(Change::ScriptLine);
         }
         let is_repeated = line.len() >= MIN_REPEATED_BYTES && is_prose(line) && !self.seen.insert(xxh3_64(line.as_bytes()));
         is_repeated.then_some(Change::RepeatedLine)
     }
+}
+
+fn may_have_script(text: &[u8]) -> bool {
+    memchr::memchr3(b'{', b'}', b'=', text).is_some() || memchr::memchr(b'$', text).is_some()
 }
 
 /// Whether the line is neither an item of a list nor a row of a table: those are repeated for good reasons.
@@ -125,9 +127,40 @@ fn is_prose(line: &str) -> bool {
 
 /// The first four bytes of what the patterns of page lines begin with, in small letters.
 const PAGE_BEGINNINGS: [[u8; 4]; 34] = [
-    *b"page", *b"impr", *b"haut", *b"reto", *b"alle", *b"ferm", *b"menu", *b"rech", *b"envo", *b"vers", *b"part", *b"suiv", *b"face", *b"twit",
-    *b"link", *b"inst", *b"yout", *b"what", *b"accu", *b"nous", *b"ce s", *b"en p", *b"les ", *b"tout", *b"acce", *b"para", *b"poli", *b"ment",
-    *b"plan", *b"cont", *b"copy", *b"(c) ", *"gér".as_bytes().first_chunk().expect("four bytes"), *"cré".as_bytes().first_chunk().expect("four bytes"),
+    *b"page",
+    *b"impr",
+    *b"haut",
+    *b"reto",
+    *b"alle",
+    *b"ferm",
+    *b"menu",
+    *b"rech",
+    *b"envo",
+    *b"vers",
+    *b"part",
+    *b"suiv",
+    *b"face",
+    *b"twit",
+    *b"link",
+    *b"inst",
+    *b"yout",
+    *b"what",
+    *b"accu",
+    *b"nous",
+    *b"ce s",
+    *b"en p",
+    *b"les ",
+    *b"tout",
+    *b"acce",
+    *b"para",
+    *b"poli",
+    *b"ment",
+    *b"plan",
+    *b"cont",
+    *b"copy",
+    *b"(c) ",
+    *"gér".as_bytes().first_chunk().expect("four bytes"),
+    *"cré".as_bytes().first_chunk().expect("four bytes"),
 ];
 
 /// Whether the line may be one that [`PAGE_LINES`] knows.

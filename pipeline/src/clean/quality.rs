@@ -31,12 +31,7 @@ pub(super) struct QualityFilter {
 
 impl QualityFilter {
     pub(super) fn new(config: &QualityConfig, language: &str) -> Self {
-        Self {
-            config: config.clone(),
-            is_french: language == "fr",
-            lines: FxHashSet::default(),
-            ngrams: Seen::default(),
-        }
+        Self { config: config.clone(), is_french: language == "fr", lines: FxHashSet::default(), ngrams: Seen::default() }
     }
 
     /// The reason to drop a cleaned document, which `profiler` has read.
@@ -66,7 +61,8 @@ impl QualityFilter {
             Some(Verdict::TooManySymbols)
         } else if per_words(found.letters) > config.max_mean_word_length {
             Some(Verdict::LongWords)
-        } else if self.is_french && words >= config.stop_words_from_words && per_words(found.words.stop_words) < config.min_stop_word_share {
+        } else if self.is_french && words >= config.stop_words_from_words && per_words(found.words.stop_words) < config.min_stop_word_share
+        {
             Some(Verdict::TooFewStopWords)
         } else {
             self.repetition(text, profiler)

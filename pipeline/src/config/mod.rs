@@ -101,7 +101,7 @@ impl Default for PackConfig {
 
 impl Default for WriteConfig {
     fn default() -> Self {
-        Self { shard_size_mib: 64, zstd_level: 3 }
+        Self { shard_size_mib: 64, zstd_level: 1 }
     }
 }
 

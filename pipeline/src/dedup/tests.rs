@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::letters::word_hashes;
 
 fn config(threshold: f64) -> DedupConfig {
     let mut config = DedupConfig::default();
@@ -15,7 +16,7 @@ fn judge(config: &DedupConfig, texts: &[&str]) -> Vec<Judgement> {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let mut deduplicator = Deduplicator::create(config, scratch.path()).expect("created");
     let mut features = FeatureExtractor::new(config);
-    texts.iter().zip(10..).map(|(text, id)| deduplicator.judge(id, features.extract(text)).expect("judged")).collect()
+    texts.iter().zip(10..).map(|(text, id)| deduplicator.judge(id, features.extract(text, &word_hashes(text))).expect("judged")).collect()
 }
 
 fn kept() -> Judgement {
@@ -135,7 +136,7 @@ proptest! {
             if index == stop {
                 mark = first.mark().expect("written");
             }
-            first.judge(index as u64 + 10, features.extract(text)).expect("judged");
+            first.judge(index as u64 + 10, features.extract(text, &word_hashes(text))).expect("judged");
         }
         if stop == texts.len() {
             mark = first.mark().expect("written");
@@ -149,7 +150,7 @@ proptest! {
         let mut second = Deduplicator::resume(&config, scratch.path(), &mark).expect("resumed");
         second.tables.max_bytes = memory;
         for (index, text) in texts.iter().enumerate().skip(stop) {
-            prop_assert_eq!(&second.judge(index as u64 + 10, features.extract(text)).expect("judged"), &expected[index]);
+            prop_assert_eq!(&second.judge(index as u64 + 10, features.extract(text, &word_hashes(text))).expect("judged"), &expected[index]);
         }
     }
 }
@@ -158,7 +159,8 @@ proptest! {
 fn a_log_that_is_damaged_or_too_short_is_refused() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let mut deduplicator = Deduplicator::create(&config(0.8), scratch.path()).expect("created");
-    let features = FeatureExtractor::new(&config(0.8)).extract("Une toux grasse depuis trois jours.");
+    let features = FeatureExtractor::new(&config(0.8))
+        .extract("Une toux grasse depuis trois jours.", &word_hashes("Une toux grasse depuis trois jours."));
     deduplicator.judge(0, features).expect("judged");
     let mark = deduplicator.mark().expect("written");
     let path = scratch.path().join("kept.log");

@@ -72,7 +72,7 @@ impl ColumnWriter {
         &mut self,
         group: &mut SerializedRowGroupWriter<'_, impl Write + Send>,
         column: ColumnDescPtr,
-        lists: impl Iterator<Item = &'v [V]> + Clone,
+        lists: &(impl Iterator<Item = &'v [V]> + Clone),
     ) -> Result<(), ParquetError> {
         let (num_rows, num_values) = lists.clone().fold((0, 0), |(rows, values), list| (rows + 1, values + list.len()));
         self.page.clear();

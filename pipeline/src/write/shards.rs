@@ -109,9 +109,9 @@ impl ShardWriter {
         let mut group = file.next_row_group()?;
         let rows = self.gathered.iter();
         // Parquet stores 16 bits and 32 alike.
-        self.columns.write(&mut group, ids, rows.clone().map(|row| &row.input_ids[..]))?;
-        self.columns.write(&mut group, lengths, rows.clone().map(|row| &row.segment_lengths[..]))?;
-        self.columns.write(&mut group, documents, rows.map(|row| &row.document_ids[..]))?;
+        self.columns.write(&mut group, ids, &rows.clone().map(|row| &row.input_ids[..]))?;
+        self.columns.write(&mut group, lengths, &rows.clone().map(|row| &row.segment_lengths[..]))?;
+        self.columns.write(&mut group, documents, &rows.map(|row| &row.document_ids[..]))?;
         group.close()?;
         Ok(())
     }

@@ -67,6 +67,8 @@ const STEMS: [(&str, u16, bool); 57] = [
     ("dd.", BIRTH, false),
     ("d.d", BIRTH, false),
 ];
+/// What the words have in them that say where somebody lives.
+const RESIDENCE: [&str; 8] = ["habit", "demeur", "vi", "sid", "domicili", "adresse", "log", "berg"];
 const RPPS: u16 = 1;
 const ADELI: u16 = 2;
 const FINESS: u16 = 4;
@@ -81,6 +83,7 @@ const NUMBER: u16 = 256;
 /// Each pattern's first group is the identity.
 pub(super) struct ContextRules {
     stems: AhoCorasick,
+    residence: AhoCorasick,
     rpps: Regex,
     adeli: Regex,
     finess: Regex,
@@ -101,7 +104,8 @@ impl Default for ContextRules {
         let number_of_nine = r"(\d[\dABab](?: ?\d){7})\b";
         let town = TOWN;
         Self {
-            stems: stems(),
+            stems: automaton(&STEMS.map(|(stem, ..)| stem)),
+            residence: automaton(&RESIDENCE),
             rpps: regex(r"(?i)\bR\.?P\.?P\.?S\b\.?(?:[^\d,]{0,30}\(11 chiffres\))?[^\d,]{0,30}?(\d(?: ?\d){10})\b"),
             adeli: regex(&format!(r"(?i)\ba\.?d\.?[eé]\.?l\.?i\b\.?(?:[^\d\n,]{{0,25}}\(9 chiffres\))?[^\d,]{{0,25}}?{number_of_nine}")),
             finess: regex(&format!(r"(?i)\bF\.?I\.?N\.?E\.?S\.?S\b\.?(?:[^\d\n,]{{0,25}}\(9 chiffres\))?[^\d,]{{0,30}}?{number_of_nine}")),
@@ -161,8 +165,8 @@ impl ContextRules {
         let next = if is_short { line_end(text, line.end + 1) } else { line.end };
         let announces_next_line = is_short && within(&(line.end..next)).count() >= 4;
         let window = line.start..if announces_next_line { next } else { line.end };
-        // The shortest of them, a date, has four digits close to each other.
-        let announced = if within(&window).longest_cluster() >= 4 { self.announced(&text[window.clone()]) } else { 0 };
+        let is_number = within(&window).have_announced_number() || within(&window).have_date();
+        let announced = if is_number { self.announced(&text[window.clone()]) } else { 0 };
         for (rule, own, min_digits, kind) in [
             (&self.rpps, RPPS, 8, Identity::Rpps),
             (&self.adeli, ADELI, 8, Identity::Adeli),
@@ -171,7 +175,8 @@ impl ContextRules {
             (&self.nda, NDA, 5, Identity::Nda),
             (&self.birth, BIRTH, 4, Identity::DateNaissance),
         ] {
-            if announced & own != 0 && (num_digits >= min_digits || announces_next_line) {
+            let is_there = kind != Identity::DateNaissance || within(&window).have_date();
+            if announced & own != 0 && is_there && (num_digits >= min_digits || announces_next_line) {
                 add(rule, window.clone(), kind);
             }
         }
@@ -181,7 +186,7 @@ impl ContextRules {
             let town_follows = below.starts_with(|first: char| first.is_ascii_digit());
             let window = line.start..if town_follows { line_end(text, text.len() - below.len()) } else { line.end };
             let (has_postcode, has_street) = (within(&window).have_postcode(), within(&window).have_street());
-            if has_street {
+            if has_street && self.residence.is_match(&text[line.clone()]) {
                 add(&self.street_with_context, line, Identity::Adresse);
             }
             if has_street && has_postcode {
@@ -200,8 +205,8 @@ fn line_end(text: &str, start: usize) -> usize {
     memchr::memchr(b'\n', rest).map_or(text.len(), |at| start + at)
 }
 
-fn stems() -> AhoCorasick {
-    let builder = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(STEMS.map(|(stem, ..)| stem));
+fn automaton(words: &[&str]) -> AhoCorasick {
+    let builder = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words);
     builder.expect("a few short words")
 }
 
@@ -225,10 +230,12 @@ mod tests {
             let digits = runs.within(text.as_bytes(), &(0..text.len()));
             let (ipp, nda) = ((&rules.ipp, IPP), (&rules.nda, NDA));
             for (rule, own) in [(&rules.rpps, RPPS), (&rules.adeli, ADELI), (&rules.finess, FINESS), ipp, nda, (&rules.birth, BIRTH)] {
-                assert!(announced & own != 0 && digits.longest_cluster() >= 4 || !rule.is_match(text), "{own}: {text:?}");
+                let is_number = digits.have_date() || own != BIRTH && digits.have_announced_number();
+                assert!(announced & own != 0 && is_number || !rule.is_match(text), "{own}: {text:?}");
             }
             let has_address = rules.street.is_match(text) || rules.box_or_place.is_match(text);
             assert!(digits.have_postcode() || !has_address, "{text:?}");
+            assert!(rules.residence.is_match(text) || !rules.street_with_context.is_match(text), "{text:?}");
             assert!(digits.have_street() || !rules.street.is_match(text) && !rules.street_with_context.is_match(text), "{text:?}");
         });
     }

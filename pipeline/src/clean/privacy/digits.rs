@@ -53,6 +53,39 @@ impl Digits<'_> {
         longest
     }
 
+    /// The most digits with at most one space, hyphen or stroke between each and the next.
+    fn longest_number(self) -> usize {
+        let (mut longest, mut current, mut previous_end) = (0, 0, 0);
+        for run in self.runs {
+            let goes_on = run.start == previous_end + 1 && matches!(self.text[previous_end], b' ' | b'-' | b'/');
+            current = if goes_on { current + run.len() } else { run.len() };
+            longest = longest.max(current);
+            previous_end = run.end;
+        }
+        longest
+    }
+
+    /// Whether there is a number of the kinds that words announce: five digits, with a letter in them or without.
+    pub(super) fn have_announced_number(self) -> bool {
+        // « 12A3456 », « 9B1234567 »: the letter parts the digits.
+        let follows_letter = |run: &Range<usize>| run.len() >= 4 && self.text[..run.start].last().is_some_and(u8::is_ascii_alphabetic);
+        self.longest_number() >= 5 || self.runs.iter().any(follows_letter)
+    }
+
+    /// Whether there is a date as the patterns have it: three short numbers, or a day, a month's name and a year.
+    pub(super) fn have_date(self) -> bool {
+        let gap = |first: &Range<usize>, second: &Range<usize>| &self.text[first.end..second.start];
+        let is_short = |[day, month, year]: &[Range<usize>; 3]| {
+            let are_near = gap(day, month).len() <= 3 && gap(month, year).len() <= 3;
+            are_near && month.len() <= 2 && (day.len() <= 2 && matches!(year.len(), 2 | 4) || day.len() == 4 && year.len() == 2)
+        };
+        let is_long = |[day, year]: &[Range<usize>; 2]| {
+            let is_of_month = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || matches!(byte, b' ' | b'.');
+            day.len() <= 2 && year.len() == 4 && (5..=16).contains(&gap(day, year).len()) && gap(day, year).iter().all(is_of_month)
+        };
+        self.runs.array_windows().any(is_short) || self.runs.array_windows().any(is_long)
+    }
+
     /// Whether there are five digits in a row, or two and three.
     pub(super) fn have_postcode(self) -> bool {
         let is_pair = |[first, second]: &[Range<usize>; 2]| {
@@ -86,9 +119,8 @@ impl Digits<'_> {
             "rue", "av", "bo", "bd", "bld", "all", "che", "imp", "pla", "qua", "squ", "rou", "cou", "pas", "ham", "fau", "sen", "vil",
             "res", "ré", "rÉ", "esp", "ron", "lot", "pro", "mon",
         ];
-        let begins = |at: usize, word: &str| {
-            self.text.get(at..at + word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
-        };
+        let begins =
+            |at: usize, word: &str| self.text.get(at..at + word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
         let skip = |at: usize, sign: u8| at + usize::from(self.text.get(at) == Some(&sign));
         self.runs.iter().any(|run| {
             let after_number = skip(run.end, b' ');
@@ -110,10 +142,11 @@ mod tests {
 
     use super::*;
 
-    fn check(text: &str, property: fn(Digits<'_>) -> bool, expected: bool) {
+    fn check<'t>(text: &'t str, property: impl Fn(Digits<'t>) -> bool, expected: bool) {
         let mut runs = DigitRuns::default();
         runs.find(text.as_bytes(), 0);
-        assert_eq!(property(runs.within(text.as_bytes(), &(0..text.len()))), expected, "{text:?}");
+        let digits = Digits { text: text.as_bytes(), runs: runs.0.leak() };
+        assert_eq!(property(digits), expected, "{text:?}");
     }
 
     #[test]
@@ -123,6 +156,19 @@ mod tests {
         }
         for (text, expected) in [("10.1.22.254", true), ("v1.2.3", false), ("1.2.3.4567", false), ("1.2 3.4", false)] {
             check(text, Digits::have_ipv4, expected);
+        }
+        for (text, expected) in [
+            ("né le 3/12/50", true),
+            ("1950-03-12", true),
+            ("1er février 1950", true),
+            ("12/50", false),
+            ("12 à 1950", false),
+            ("12, mai 1950", false),
+        ] {
+            check(text, Digits::have_date, expected);
+        }
+        for (text, expected) in [("12-345", true), ("12A3456", true), ("12 a 345", false), ("1234", false)] {
+            check(text, Digits::have_announced_number, expected);
         }
         for (text, expected) in [("FR76", true), ("F76", false), ("FR7", false), ("76", false)] {
             check(text, Digits::have_iban, expected);

@@ -122,8 +122,7 @@ impl Rules {
 impl Signs {
     fn of(text: &[u8]) -> Self {
         static SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("://"));
-        static SPELLED_AT: LazyLock<Option<Searcher>> =
-            LazyLock::new(|| Searcher::new([" AT ", "arobase", "(at", "(AT", "[at", "[AT"]));
+        static SPELLED_AT: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new([" AT ", "arobase", "(at", "(AT", "[at", "[AT"]));
         let is_spelled = |at: &Searcher| at.find(text).is_some();
         let mut previous_colon = None;
         let mut follows_closely = |at: usize| previous_colon.replace(at).is_some_and(|previous| at - previous <= 5);
