@@ -87,7 +87,7 @@ impl BestFit {
         self.pieces.sort_by_key(|piece| std::cmp::Reverse(piece.length));
         for piece in self.pieces.drain(..) {
             let (room, row) = rooms.take_least(piece.length).unwrap_or_else(|| {
-                self.open.push(PackedSequence::default());
+                self.open.push(PackedSequence { input_ids: Vec::with_capacity(self.max_seq_len), ..PackedSequence::default() });
                 (self.max_seq_len, self.open.len() - 1)
             });
             self.open[row].push(piece.document_id, &self.window[piece.start..piece.start + piece.length]);
