@@ -86,12 +86,17 @@ impl Digits<'_> {
         self.runs.array_windows().any(is_short) || self.runs.array_windows().any(is_long)
     }
 
-    /// Whether there are five digits in a row, or two and three.
+    /// Whether there is a postcode, of five digits or two and three, before what may be a town.
     pub(super) fn have_postcode(self) -> bool {
-        let is_pair = |[first, second]: &[Range<usize>; 2]| {
-            first.len() == 2 && second.len() >= 3 && second.start == first.end + 1 && self.text[first.end] == b' '
+        let is_before_town = |run: &Range<usize>| {
+            let after = &self.text[run.end..];
+            let after = after.strip_prefix(b",").unwrap_or(after);
+            matches!(after, [b' ', b'A'..=b'Z' | 0x80.., ..])
         };
-        self.runs.iter().any(|run| run.len() >= 5) || self.runs.array_windows().any(is_pair)
+        let is_pair = |[first, second]: &[Range<usize>; 2]| {
+            first.len() >= 2 && second.len() == 3 && second.start == first.end + 1 && self.text[first.end] == b' ' && is_before_town(second)
+        };
+        self.runs.iter().any(|run| run.len() >= 5 && is_before_town(run)) || self.runs.array_windows().any(is_pair)
     }
 
     /// Whether four short numbers stand with points between them.
@@ -151,7 +156,7 @@ mod tests {
 
     #[test]
     fn numbers_say_what_they_can_be() {
-        for (text, expected) in [("75001 Paris", true), ("75 001 Paris", true), ("750 01", false), ("75  001", false), ("7 500", false)] {
+        for (text, expected) in [("75001 Paris", true), ("75 001, Évry", true), ("75001 patients", false), ("10 000 cas", false), ("75  001 Paris", false), ("7 500 A", false)] {
             check(text, Digits::have_postcode, expected);
         }
         for (text, expected) in [("10.1.22.254", true), ("v1.2.3", false), ("1.2.3.4567", false), ("1.2 3.4", false)] {
