@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use pipeline::{
     clean::{CleanCounts, Cleaner},
     config::{Config, DocumentUnit, PrivacyLevel},
@@ -109,7 +110,11 @@ fn stages(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(documents.iter().map(|document| document.len() as u64).sum()));
     let mut extractor = FeatureExtractor::new(&config.dedup);
     group.bench_function("features for deduplication", |bencher| {
-        bencher.iter(|| documents.iter().for_each(|document| drop(black_box(extractor.extract(document, &word_hashes(document))))));
+        bencher.iter(|| {
+            for document in &documents {
+                drop(black_box(extractor.extract(document, &word_hashes(document))));
+            }
+        });
     });
     group.bench_function("deduplication", |bencher| {
         let features: Vec<_> = documents.iter().map(|document| extractor.extract(document, &word_hashes(document))).collect();
@@ -125,14 +130,25 @@ fn stages(criterion: &mut Criterion) {
         );
     });
 
+    tokens(&mut group, &documents, &folder);
+    group.finish();
+}
+
+/// The stages from clean documents on.
+fn tokens(group: &mut BenchmarkGroup<'_, WallTime>, documents: &[&str], folder: &TempDir) {
+    let config = config();
     let mut counts = WordCounts::default();
-    documents.iter().for_each(|document| counts.add(document));
+    for document in documents {
+        counts.add(document);
+    }
     let tokenizer = folder.path().join("tokenizer");
     TrainedTokenizer::train(Algorithm::Bpe, VOCAB_SIZE, counts).expect("trains").save(&tokenizer).expect("saves");
     let encoder = Encoder::from_dir(&tokenizer).expect("loads");
     let encode = |encoder: &mut Encoder, ids: &mut Vec<u32>| {
         ids.clear();
-        documents.iter().for_each(|document| encoder.encode_into(document, ids));
+        for document in documents {
+            encoder.encode_into(document, ids);
+        }
     };
     let mut ids = Vec::new();
     group.bench_function("tokenize, cold", |bencher| {
@@ -176,7 +192,23 @@ fn stages(criterion: &mut Criterion) {
             BatchSize::PerIteration,
         );
     });
-    group.finish();
+
+    let shards = folder.path().join("shards");
+    fs::create_dir(&shards).expect("creates");
+    let mut writer = ShardWriter::new(shards.clone(), encoder.vocab_size(), &config.write, Vec::new()).expect("creates");
+    rows.into_iter().try_for_each(|row| writer.push(row)).expect("writes");
+    let written = writer.finish().expect("writes");
+    group.bench_function("read shards, with arrow-rs", |bencher| {
+        bencher.iter(|| {
+            let mut values = 0;
+            for shard in &written {
+                let file = fs::File::open(shards.join(&shard.file)).expect("opens");
+                let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("reads").with_batch_size(1024).build().expect("reads");
+                values += reader.map(|batch| black_box(batch.expect("reads")).num_rows()).sum::<usize>();
+            }
+            values
+        });
+    });
 }
 
 criterion_group!(benches, stages);

@@ -94,6 +94,12 @@ pub struct Task<'t> {
 pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> Result<Manifest, RunError> {
     let Task { corpus, config, .. } = task;
     let encoder = Encoder::from_dir(tokenizer)?;
+    if !encoder.is_cached() {
+        log::warn!(
+            "{}: the ids of its words may depend on other words: every text goes to the tokenizers library, which is slow",
+            tokenizer.display()
+        );
+    }
     let identity = identity("build", task, encoder.hash())?;
     let (unfinished, checkpoint, rows) = match Unfinished::enter::<ShardInfo>(output, MANIFEST_FILE, &identity, resume)? {
         Start::New(unfinished) => (unfinished, Checkpoint { totals: corpus.nothing_counted(), ..Checkpoint::default() }, Rows::default()),

@@ -156,7 +156,14 @@ mod tests {
 
     #[test]
     fn numbers_say_what_they_can_be() {
-        for (text, expected) in [("75001 Paris", true), ("75 001, Évry", true), ("75001 patients", false), ("10 000 cas", false), ("75  001 Paris", false), ("7 500 A", false)] {
+        for (text, expected) in [
+            ("75001 Paris", true),
+            ("75 001, Évry", true),
+            ("75001 patients", false),
+            ("10 000 cas", false),
+            ("75  001 Paris", false),
+            ("7 500 A", false),
+        ] {
             check(text, Digits::have_postcode, expected);
         }
         for (text, expected) in [("10.1.22.254", true), ("v1.2.3", false), ("1.2.3.4567", false), ("1.2 3.4", false)] {
