@@ -51,7 +51,7 @@ fn the_programs_meet_in_the_schemas_alone() {
     let manifest = |package: &str| fs::read_to_string(root().join(package).join("Cargo.toml")).expect("Cargo.toml");
     assert!(!manifest("trainer").contains("pipeline") && !manifest("pipeline").contains("trainer"));
     for package in ["schemas", "pipeline"] {
-        assert!(!manifest(package).contains("tch"), "{package} must build without libtorch");
+        assert!(!manifest(package).lines().any(|line| line.starts_with("tch")), "{package} must build without libtorch");
     }
     check_absent("schemas/src", &["std::thread", "std::net"], &[]);
 }

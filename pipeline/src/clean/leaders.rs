@@ -1,5 +1,7 @@
 //! Rows of dots or strokes that lead from an entry to its page or dose.
 
+use crate::letters::any_window;
+
 /// Dots that make a row; an ellipsis counts for two.
 const LEAST_WEIGHT: usize = 4;
 
@@ -29,8 +31,22 @@ fn row_goes_on(text: &[u8]) -> bool {
     next > 0 && after_mark(&text[next + space..]) > 0
 }
 
+/// Whether there may be a row: two marks side by side, or with a space between them.
+#[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
+fn may_have_rows(text: &[u8]) -> bool {
+    let is_mark = |byte: u8| (byte == b'.') | (byte == b'_');
+    let begins = |byte: u8| is_mark(byte) | (byte == ELLIPSIS[0]);
+    let is_row = |[first, second, third]: &[u8; 3]| {
+        (is_mark(*first) | (*first == ELLIPSIS[2])) & (begins(*second) | (*second == b' ') & begins(*third))
+    };
+    any_window(text, is_row)
+}
+
 /// Replaces every row in the part of the text from `start` on by one ellipsis between spaces; returns how many there were.
 pub(super) fn shorten(text: &mut String, start: usize) -> u64 {
+    if !may_have_rows(&text.as_bytes()[start..]) {
+        return 0;
+    }
     let Some((first, _)) = find(&text[start..]) else { return 0 };
     let tail = text.split_off(start + first);
     let mut count = 0;

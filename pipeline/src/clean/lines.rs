@@ -69,7 +69,12 @@ impl LineMender {
             return true;
         }
         self.seen.clear();
-        text.split('\n').any(|line| !line.is_empty() && self.unwanted(line).is_some())
+        let mut line_start = 0;
+        memchr::memchr_iter(b'\n', bytes).chain([text.len()]).any(|line_end| {
+            let line = &text[line_start..line_end];
+            line_start = line_end + 1;
+            !line.is_empty() && self.unwanted(line).is_some()
+        })
     }
 
     /// Appends the mended form of a text whose white space is regular; says whether it is another.

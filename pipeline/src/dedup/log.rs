@@ -140,8 +140,8 @@ impl Record {
         if let Some(Shingles { bands, sketch, is_complete }) = &self.near {
             bytes.push(u8::from(*is_complete));
             bytes.reserve(size_of::<u32>() * (bands.len() + sketch.len()));
-            for hash in bands.iter().chain(sketch) {
-                bytes.extend_from_slice(&hash.to_le_bytes());
+            for hashes in [&bands[..], sketch] {
+                bytes.extend(hashes.iter().flat_map(|hash| hash.to_le_bytes()));
             }
         }
     }
