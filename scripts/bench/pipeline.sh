@@ -4,7 +4,7 @@
 #   scripts/bench/pipeline.sh CORPUS WORK [GB]
 #
 # CORPUS is a folder as scripts/bench/corpus.py wants it, WORK a folder on a local disk that takes three times GB gigabytes (default 0.2; 7.4 is the size of NACHOS).
-# Every command runs three times in turn with the others of its size, and the median counts. Peers are given the first 10 MB, ours those and the whole.
+# Every command runs RUNS (3) times in turn with the others of its size, peers PEER_RUNS times, and the median counts. Peers are given the first 10 MB, ours those and the whole.
 # The Python packages of the peers are installed into WORK/peers; where that fails, ours are measured alone.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
@@ -12,7 +12,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 corpus=$(realpath "$1") gb=${3:-0.2}
 mkdir -p "$2" && cd "$2"
 nachos=$root/target/release/nachos
-RUNS=3
+RUNS=${RUNS:-3} PEER_RUNS=${PEER_RUNS:-$RUNS}
 
 (cd "$root" && cargo build --release --quiet -p pipeline)
 [ -s "text-$gb.txt" ] || "$root/.venv/bin/python" "$root/scripts/bench/corpus.py" "$corpus" "text-$gb.txt" "$gb" >"text-$gb.json"
@@ -42,13 +42,13 @@ if [ ! -x peers/bin/python ] && ! { "$uv" venv --quiet peers && "$uv" pip instal
 fi
 
 rm -f -- *.seconds
-for _ in $(seq $RUNS); do
+for _ in $(seq "$PEER_RUNS"); do
     timed small-2 build small.txt 2
     for peer in "${peers[@]}"; do
         timed "$peer" peers/bin/python "$root/scripts/bench/peers.py" "$peer" small.txt tokenizer
     done
 done
-for _ in $(seq $RUNS); do
+for _ in $(seq "$RUNS"); do
     for threads in 1 2; do
         timed "whole-$threads" build "text-$gb.txt" $threads
     done
