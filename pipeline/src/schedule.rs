@@ -254,3 +254,77 @@ impl<E> Drop for Alarm<'_, '_, E> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BATCHES: u64 = 60;
+
+    /// Runs numbered batches through a stage for all workers and one in order, which fails at a number; what the latter saw, and how the run ended.
+    fn check(threads: usize, is_whole: bool, fails_at: Option<u64>) -> (Vec<u64>, Result<bool, u64>) {
+        let mut seen = Vec::new();
+        let anywhere = |_| -> Own<'_> {
+            Box::new(|batch| {
+                // The first of every seven takes longer than those after it.
+                if batch.file_bytes % 7 == 0 {
+                    thread::sleep(std::time::Duration::from_millis(2));
+                }
+                batch.first_id = batch.file_bytes * 10;
+            })
+        };
+        let in_order = |batch: &mut Batch| {
+            assert_eq!(batch.first_id, batch.file_bytes * 10);
+            seen.push(batch.file_bytes);
+            if fails_at == Some(batch.file_bytes) { Err(batch.file_bytes) } else { Ok(()) }
+        };
+        let stages = vec![(Stage::Clean, Work::Anywhere(&anywhere)), (Stage::Write, Work::InOrder(Box::new(in_order)))];
+        let read = |emit: &mut Emit<'_>| {
+            let mut batch = Some(Batch::default());
+            for number in 0..BATCHES {
+                let Some(mut filled) = batch.take() else { return Ok(()) };
+                assert_eq!((filled.first_id, filled.bytes, filled.is_last), (0, 0, false), "a batch comes back empty");
+                (filled.file_bytes, filled.bytes) = (number, 1 << 20);
+                filled.is_last = is_whole && number == BATCHES - 1;
+                batch = emit(filled);
+            }
+            if is_whole { Ok(()) } else { Err(1000) }
+        };
+        let progress = Progress::of([Stage::Clean, Stage::Write].into_iter(), threads);
+        let ended = run(threads, stages, read, &progress, (&MultiProgress::new(), 0));
+        (seen, ended)
+    }
+
+    #[test]
+    fn batches_pass_in_order_whatever_the_number_of_workers() {
+        for threads in [1, 2, 5] {
+            assert_eq!(check(threads, true, None), ((0..BATCHES).collect(), Ok(true)));
+        }
+    }
+
+    #[test]
+    fn the_first_error_ends_the_run() {
+        let (seen, ended) = check(3, true, Some(20));
+        assert_eq!((seen, ended), ((0..=20).collect(), Err(20)));
+        assert_eq!(check(3, false, None).1, Err(1000));
+    }
+
+    #[test]
+    fn a_panic_ends_the_run_and_goes_on() {
+        let panics = |_| -> Own<'_> { Box::new(|batch| assert!(batch.file_bytes != 5, "batch five")) };
+        let read = |emit: &mut Emit<'_>| {
+            let mut batch = Some(Batch::default());
+            for number in 0..BATCHES {
+                let Some(mut filled) = batch.take() else { break };
+                filled.file_bytes = number;
+                batch = emit(filled);
+            }
+            Ok::<(), ()>(())
+        };
+        let progress = Progress::of([Stage::Clean].into_iter(), 2);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run(2, vec![(Stage::Clean, Work::Anywhere(&panics))], read, &progress, (&MultiProgress::new(), 0))
+        }));
+        drop(outcome.expect_err("the panic of a stage"));
+    }
+}
