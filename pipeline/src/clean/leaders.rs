@@ -85,7 +85,16 @@ fn row(text: &str) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn every_row_is_suspected(text in "([a-z. _…é]{0,4}|\\.{2,5}|(\\. ){2,4}|…{2}){0,8}") {
+            prop_assert!(may_have_rows(text.as_bytes()) || find(&text).is_none());
+        }
+    }
 
     fn check(text: &str, expected: &str) {
         let mut out = format!("avant{text}");

@@ -263,7 +263,28 @@ fn space_after_stops(line: &str, out: &mut String, counts: &mut CleanCounts) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_text_that_nothing_suspects_would_stay_as_it_is(
+            lines in proptest::collection::vec(
+                "([a-zé]{2,9} ?|Page [0-9]|[0-9]/[0-9]{1,2}|Accueil > Santé|[A-Z] [A-Z] [A-Z] |Contact|\\.Le|\\.|-|\\{a:b\\}|var x = 1;|Partager|les cookies |© ){1,6}",
+                1..6,
+            ),
+            repetition in 1..3_usize,
+        ) {
+            let text = lines.join("\n").repeat(repetition);
+            let text = text.trim().replace("\n\n\n", "\n");
+            let mut mender = LineMender::default();
+            let is_suspected = mender.may_mend(&text);
+            let (mut out, mut counts) = (String::from("avant"), CleanCounts::default());
+            let is_changed = mender.mend_into(&text, &mut out, &mut counts);
+            prop_assert!(is_suspected || !is_changed && out[5..] == *text, "{:?}", text);
+        }
+    }
 
     fn mend(text: &str) -> String {
         let mut out = String::from("avant");

@@ -78,7 +78,17 @@ fn is_expected(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_can_be_repaired_is_suspected(text in "([a-zé]{0,40}|[ÃÂâÅÎï][©\u{a0}€™\u{92}²ÂÃ¨]{1,2}|\u{92}){0,6}") {
+            let repairs = repair_into(&text, &mut String::new());
+            prop_assert!(is_suspected(&text) || repairs == 0, "{:?}", text);
+        }
+    }
 
     fn repair(text: &str) -> String {
         let mut out = String::new();
