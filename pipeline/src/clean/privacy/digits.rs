@@ -42,23 +42,19 @@ impl Digits<'_> {
 
     /// The most digits with at most three bytes between each and the next, none of which is a letter but A or B.
     pub(super) fn longest_cluster(self) -> usize {
-        let (mut longest, mut current, mut previous_end) = (0, 0, 0);
-        for run in self.runs {
-            let gap = &self.text[previous_end..run.start];
-            let goes_on = gap.len() <= 3 && gap.iter().all(|byte| !byte.is_ascii_alphabetic() || matches!(byte, b'A' | b'B'));
-            current = if goes_on { current + run.len() } else { run.len() };
-            longest = longest.max(current);
-            previous_end = run.end;
-        }
-        longest
+        self.longest(|gap| gap.len() <= 3 && gap.iter().all(|byte| !byte.is_ascii_alphabetic() || matches!(byte, b'A' | b'B')))
     }
 
     /// The most digits with at most one space, hyphen or stroke between each and the next.
     fn longest_number(self) -> usize {
+        self.longest(|gap| matches!(gap, [b' ' | b'-' | b'/']))
+    }
+
+    /// The most digits in runs of which each goes on after the gap to the next.
+    fn longest(self, goes_on: impl Fn(&[u8]) -> bool) -> usize {
         let (mut longest, mut current, mut previous_end) = (0, 0, 0);
         for run in self.runs {
-            let goes_on = run.start == previous_end + 1 && matches!(self.text[previous_end], b' ' | b'-' | b'/');
-            current = if goes_on { current + run.len() } else { run.len() };
+            current = if goes_on(&self.text[previous_end..run.start]) { current + run.len() } else { run.len() };
             longest = longest.max(current);
             previous_end = run.end;
         }
