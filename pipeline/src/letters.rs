@@ -1,10 +1,12 @@
 //! The words of UTF-8 text, found 64 bytes at a time. Cleaning and deduplication read every document word by word; they share this.
 
+use wide::u8x32;
+
 const BLOCK: usize = 64;
 const TWO_BYTE_SIGN: u8 = 0xC2;
 const THREE_BYTE_SIGN: u8 = 0xE2;
 /// Bytes of a word that are looked at together.
-const WINDOW: usize = size_of::<u64>();
+pub(crate) const WINDOW: usize = size_of::<u128>();
 /// The bit in which the letters of ASCII, and those from À to ÿ, differ by case; digits and the bytes of other letters have it already, or are told apart by
 /// their other bits.
 const CASE: u64 = 0x2020_2020_2020_2020;
@@ -47,10 +49,13 @@ pub(crate) fn hash_of(word: &str) -> u64 {
 #[inline(always)]
 fn word_hash(text: &[u8], start: usize, end: usize) -> u64 {
     let length = end - start;
-    let mut hash = hash_step(length as u64, window(text, start, length));
+    // Nearly all words end in the first window: no branch tells their lengths apart.
+    let first = window(text, start, length);
+    let mut hash = hash_step(hash_step(length as u64, first as u64), (first >> 64) as u64);
     let mut at = start + WINDOW;
     while at < end {
-        hash = hash_step(hash, window(text, at, end - at));
+        let next = window(text, at, end - at);
+        hash = hash_step(hash_step(hash, next as u64), (next >> 64) as u64);
         at += WINDOW;
     }
     hash ^ hash >> 32
@@ -109,19 +114,21 @@ fn for_each_run(text: &[u8], is_inside: impl Fn(u8) -> bool, mut visit: impl FnM
     padded[..rest.len()].copy_from_slice(rest);
     for (number, block) in blocks.iter().chain([&padded]).enumerate() {
         let inside = mask(block, &is_inside);
-        // A bit wherever a run begins or ends.
-        let mut edges = inside ^ (inside << 1 | last);
-        let mut is_open = last == 1;
+        let before = inside << 1 | last;
+        let (mut starts, mut ends) = (inside & !before, before & !inside);
+        let take_first = |places: &mut u64| {
+            let place = places.trailing_zeros() as usize;
+            *places &= places.wrapping_sub(1);
+            number * BLOCK + place
+        };
+        // A run that began in a block before has its start already.
+        if last == 0 {
+            start = take_first(&mut starts);
+        }
         last = inside >> (BLOCK - 1);
-        while edges != 0 {
-            let at = number * BLOCK + edges.trailing_zeros() as usize;
-            edges &= edges - 1;
-            if is_open {
-                visit(start, at);
-            } else {
-                start = at;
-            }
-            is_open = !is_open;
+        while ends != 0 {
+            visit(start, take_first(&mut ends));
+            start = take_first(&mut starts);
         }
     }
 }
@@ -129,27 +136,36 @@ fn for_each_run(text: &[u8], is_inside: impl Fn(u8) -> bool, mut visit: impl FnM
 /// A bit for each byte, the first one lowest.
 #[inline(always)]
 fn mask(block: &[u8; BLOCK], is_inside: impl Fn(u8) -> bool) -> u64 {
-    let ones = block.map(|byte| u8::from(is_inside(byte)));
-    let (words, _) = ones.as_chunks::<8>();
-    // Gathers the lowest bits of eight bytes in the highest byte.
-    let gathered = |word: &[u8; 8]| u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    words.iter().zip(0..).fold(0, |mask, (word, place)| mask | gathered(word) << (8 * place))
+    let ones = block.map(|byte| if is_inside(byte) { u8::MAX } else { 0 });
+    let [low, high]: [[u8; BLOCK / 2]; 2] = bytemuck::cast(ones);
+    u64::from(u8x32::new(low).to_bitmask()) | u64::from(u8x32::new(high).to_bitmask()) << (BLOCK / 2)
 }
 
 /// The first bytes of a run of `length`, the first one lowest, and zeros after its end.
 #[inline(always)]
-fn window(text: &[u8], start: usize, length: usize) -> u64 {
-    let bytes = text.get(start..).and_then(<[u8]>::first_chunk::<WINDOW>).map_or_else(
+pub(crate) fn window(text: &[u8], start: usize, length: usize) -> u128 {
+    let bytes = text[start..].first_chunk::<WINDOW>().map_or_else(
         || {
             let mut padded = [0; WINDOW];
             let rest = &text[start..];
             padded[..rest.len()].copy_from_slice(rest);
-            u64::from_le_bytes(padded)
+            u128::from_le_bytes(padded)
         },
-        |bytes| u64::from_le_bytes(*bytes),
+        |bytes| u128::from_le_bytes(*bytes),
     );
-    if length >= WINDOW { bytes } else { bytes & ((1 << (8 * length)) - 1) }
+    bytes & INSIDE[length.min(WINDOW)]
 }
+
+/// The bits of so many bytes.
+const INSIDE: [u128; WINDOW + 1] = {
+    let mut inside = [0; WINDOW + 1];
+    let mut length = 1;
+    while length <= WINDOW {
+        inside[length] = u128::MAX >> (u128::BITS - 8 * length as u32);
+        length += 1;
+    }
+    inside
+};
 
 #[cfg(test)]
 mod tests {
@@ -187,8 +203,10 @@ mod tests {
     #[test]
     fn a_window_ends_where_the_run_does() {
         let text = b"la toux et la fievre";
-        assert_eq!(window(text, 3, 4).to_le_bytes(), *b"toux\0\0\0\0");
-        assert_eq!(window(text, 14, 6).to_le_bytes(), *b"fievre\0\0");
-        assert_eq!(window(b"hospitalisation", 0, 15).to_le_bytes(), *b"hospital");
+        assert_eq!(window(text, 3, 4).to_le_bytes(), *b"toux\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(window(text, 14, 6).to_le_bytes(), *b"fievre\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(window(b"hospitalisation", 0, 15).to_le_bytes(), *b"hospitalisation\0");
+        assert_eq!(window(b"hospitalisations au long cours", 0, 16).to_le_bytes(), *b"hospitalisations");
+        assert_eq!(window(b"anticonstitutionnellement", 0, 25).to_le_bytes(), *b"anticonstitution");
     }
 }

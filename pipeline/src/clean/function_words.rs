@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use wide::u8x32;
+
 use crate::letters::hash_of;
 
 /// Languages with a list, by ISO 639-1 code (Haitian Creole is `ht`, Occitan `oc`).
@@ -37,7 +39,7 @@ const LANES: usize = 32;
 const STOP_WORD_LANE: usize = LANGUAGES.len();
 const SHARED_LANES: usize = 16;
 /// A byte holds no more.
-const MAX_IN_LANES: u32 = u8::MAX as u32;
+const MAX_IN_LANES: usize = u8::MAX as usize;
 
 const SLOTS: usize = 1 << SLOT_BITS;
 const SLOT_BITS: u32 = 10;
@@ -52,8 +54,8 @@ pub(super) struct FunctionWords {
     multipliers: Vec<u32>,
     /// The upper bits of the word's hash, and below them its class.
     slots: Vec<u64>,
-    /// What the words of a class add to each lane; the first class is that of all other words.
-    classes: Vec<[u8; LANES]>,
+    /// What the words of a class add to each lane.
+    classes: Vec<u8x32>,
 }
 
 impl FunctionWords {
@@ -69,7 +71,7 @@ impl FunctionWords {
             let (own, shared) = lanes.split_at_mut(SHARED_LANES);
             shared[..LANGUAGES.len()].copy_from_slice(&own[..LANGUAGES.len()]);
         }
-        let mut table = Self { multipliers: vec![1; BUCKETS], slots: vec![0; SLOTS], classes: vec![[0; LANES]] };
+        let mut table = Self { multipliers: vec![1; BUCKETS], slots: vec![0; SLOTS], classes: Vec::new() };
         let mut buckets: Vec<Vec<u64>> = vec![Vec::new(); BUCKETS];
         for &hash in lanes_of.keys() {
             buckets[bucket(hash)].push(hash);
@@ -91,7 +93,7 @@ impl FunctionWords {
         let multiplier = (1..u32::MAX).step_by(2).find(|&multiplier| is_free(multiplier)).unwrap_or(1);
         self.multipliers[bucket] = multiplier;
         for &hash in hashes {
-            let lanes = lanes_of[&hash];
+            let lanes = u8x32::new(lanes_of[&hash]);
             let class = self.classes.iter().position(|known| *known == lanes).unwrap_or_else(|| {
                 self.classes.push(lanes);
                 self.classes.len() - 1
@@ -100,11 +102,25 @@ impl FunctionWords {
         }
     }
 
-    /// What a word adds to the lanes.
+    /// What words, given by their hashes and whatever else, say together.
+    pub(super) fn count(&self, words: &[(u64, usize)]) -> Evidence {
+        let mut evidence = Evidence { words: words.len() as u32, ..Evidence::default() };
+        for words in words.chunks(MAX_IN_LANES) {
+            let lanes = words.iter().fold(u8x32::ZERO, |lanes, &(word, _)| lanes + self.lanes(word));
+            let (own, shared) = lanes.as_array().split_at(SHARED_LANES);
+            let counts = evidence.hits.iter_mut().zip(own).chain(evidence.shared.iter_mut().zip(shared));
+            counts.for_each(|(count, lane)| *count += u32::from(*lane));
+            evidence.stop_words += u32::from(own[STOP_WORD_LANE]);
+        }
+        evidence
+    }
+
+    /// What a word adds to the lanes. Every other word is known, so a branch would often be mispredicted.
     #[inline(always)]
-    fn lanes(&self, hash: u64) -> &[u8; LANES] {
+    fn lanes(&self, hash: u64) -> u8x32 {
         let held = self.slots[slot(hash, self.multipliers[bucket(hash)])];
-        &self.classes[if (held ^ hash) & !CLASS == 0 { (held & CLASS) as usize } else { 0 }]
+        let is_known = u8::from((held ^ hash) & !CLASS == 0);
+        self.classes[(held & CLASS) as usize] & u8x32::splat(is_known.wrapping_neg())
     }
 }
 
@@ -129,49 +145,6 @@ pub(super) struct Evidence {
     pub(super) shared: [u32; LANGUAGES.len()],
 }
 
-/// Counts words one by one.
-pub(super) struct WordCounter<'t> {
-    table: &'t FunctionWords,
-    lanes: [u8; LANES],
-    /// Words in the lanes.
-    words: u32,
-    evidence: Evidence,
-}
-
-impl<'t> WordCounter<'t> {
-    pub(super) fn new(table: &'t FunctionWords) -> Self {
-        Self { table, lanes: [0; LANES], words: 0, evidence: Evidence::default() }
-    }
-
-    #[inline(always)]
-    pub(super) fn count(&mut self, hash: u64) {
-        if self.words == MAX_IN_LANES {
-            self.empty_lanes();
-        }
-        self.words += 1;
-        let more = self.table.lanes(hash);
-        for (lane, more) in self.lanes.iter_mut().zip(more) {
-            *lane += more;
-        }
-    }
-
-    pub(super) fn finish(mut self) -> Evidence {
-        self.empty_lanes();
-        self.evidence
-    }
-
-    fn empty_lanes(&mut self) {
-        let evidence = &mut self.evidence;
-        let (own, shared) = self.lanes.split_at(SHARED_LANES);
-        let counts = evidence.hits.iter_mut().zip(own).chain(evidence.shared.iter_mut().zip(shared));
-        counts.for_each(|(count, lane)| *count += u32::from(*lane));
-        evidence.stop_words += u32::from(own[STOP_WORD_LANE]);
-        evidence.words += self.words;
-        self.lanes = [0; LANES];
-        self.words = 0;
-    }
-}
-
 impl Evidence {
     pub(super) fn add(&mut self, other: &Self) {
         self.words += other.words;
@@ -191,17 +164,12 @@ mod tests {
         let table = FunctionWords::new(Some(0));
         for (language, words) in WORDS.iter().enumerate() {
             let words: Vec<&str> = words.split_ascii_whitespace().collect();
-            let mut counter = WordCounter::new(&table);
-            words.iter().cycle().take(3 * words.len()).for_each(|word| counter.count(hash_of(word)));
-            let evidence = counter.finish();
+            let hashes: Vec<(u64, usize)> = words.iter().cycle().take(3 * words.len()).map(|word| (hash_of(word), 0)).collect();
+            let evidence = table.count(&hashes);
             assert_eq!((evidence.words, evidence.hits[language]), (3 * words.len() as u32, 3 * words.len() as u32));
             assert_eq!(evidence.shared[language], evidence.hits[0], "{}", LANGUAGES[language]);
         }
-        let mut counter = WordCounter::new(&table);
-        for word in ["LES", "Patients", "Été", "de", "500"] {
-            counter.count(hash_of(word));
-        }
-        let evidence = counter.finish();
+        let evidence = table.count(&["LES", "Patients", "Été", "de", "500"].map(|word| (hash_of(word), 0)));
         assert_eq!((evidence.words, evidence.stop_words, evidence.hits[0]), (5, 2, 3));
     }
 }

@@ -149,13 +149,14 @@ impl Cleaner {
         is_changed
     }
 
-    /// Characters and white space. Says whether a character was unified or composed: new words may have come of it.
+    /// Characters and white space. Says whether a character was removed, composed, or unified into another than the apostrophe: then what was looked for
+    /// before may be there now.
     fn regularise_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> bool {
         let start = out.len();
         let mut compose = false;
         let mut gap = Gap::None;
         let mut after_carriage_return = false;
-        let (mut unified, mut removed) = (0, 0);
+        let (mut unified, mut apostrophes, mut removed) = (0, 0, 0);
         let mut rest = text;
         loop {
             let (plain, after) = rest.split_at(plain_length(rest.as_bytes()));
@@ -177,6 +178,7 @@ impl Cleaner {
                 Class::Unified(plainer) => {
                     close_gap(&mut gap, start, out);
                     unified += 1;
+                    apostrophes += u64::from(plainer == "'");
                     out.push_str(plainer);
                 }
                 Class::Space => gap = gap.max(Gap::Space),
@@ -195,7 +197,7 @@ impl Cleaner {
         }
         unified += leaders::shorten(out, start);
         counts.add(Change::UnifiedCharacter, unified);
-        unified + removed > 0
+        unified + removed > apostrophes
     }
 }
 

@@ -2,35 +2,11 @@
 
 use std::ops::Range;
 
-use super::function_words::{Evidence, FunctionWords, WordCounter};
+use super::function_words::{Evidence, FunctionWords};
 use crate::letters::{for_each_place, for_each_word};
 
-/// Five counts in one number, so that a byte takes one addition.
-const LANE_BITS: u32 = 12;
-const LANE_MAX: usize = (1 << LANE_BITS) - 1;
-const CHARACTERS: u32 = 0;
-const LETTERS: u32 = 1;
-const DIGITS: u32 = 2;
-const BRACES: u32 = 3;
-const SYMBOLS: u32 = 4;
-/// What each byte counts for. Of the characters beyond ASCII only those from À to ÿ are counted here, as letters.
-const LANES: [u64; 256] = {
-    let mut lanes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let is_character = byte & 0xC0 != 0x80;
-        let class = match byte as u8 {
-            b'a'..=b'z' | b'A'..=b'Z' | LATIN => 1 << (LANE_BITS * LETTERS),
-            b'0'..=b'9' => 1 << (LANE_BITS * DIGITS),
-            b'{' | b'}' => 1 << (LANE_BITS * BRACES),
-            b'\t'..=b'\r' | b' '..=b'"' | b'%' | b'\''..=b')' | b','..=b'/' | b':' | b';' | b'?' | 0x80.. => 0,
-            _ => 1 << (LANE_BITS * SYMBOLS),
-        };
-        lanes[byte] = class + if is_character { 1 << (LANE_BITS * CHARACTERS) } else { 0 };
-        byte += 1;
-    }
-    lanes
-};
+/// Bytes that are counted together; a lane counts up to 255 of them.
+const LANES: usize = 32;
 /// The first byte of the letters from À to ÿ (and of × and ÷).
 const LATIN: u8 = 0xC3;
 
@@ -65,28 +41,48 @@ pub(super) struct Profiler {
     pub(super) lines: Vec<(Range<usize>, Profile)>,
     /// The hashes of the words, numbers among them.
     pub(super) words: Vec<u64>,
+    /// Those of the words that language is told by, each with the place where it begins.
+    telling: Vec<(u64, usize)>,
 }
 
 impl Profiler {
     /// `wanted` is the place of the language asked for among those with a list of function words.
     pub(super) fn new(wanted: Option<usize>) -> Self {
-        Self { function_words: FunctionWords::new(wanted), lines: Vec::new(), words: Vec::new() }
+        Self { function_words: FunctionWords::new(wanted), lines: Vec::new(), words: Vec::new(), telling: Vec::new() }
     }
 
     /// Reads the text from `start` on.
     pub(super) fn read(&mut self, text: &str, start: usize) {
+        self.read_words(&text.as_bytes()[start..]);
         self.lines.clear();
-        self.words.clear();
         let bytes = text.as_bytes();
         let mut line_start = start;
+        let mut words = 0;
         while line_start < bytes.len() {
             let line_end = memchr::memchr(b'\n', &bytes[line_start..]).map_or(bytes.len(), |at| line_start + at);
             let next = bytes[line_end..].iter().position(|&byte| byte != b'\n').map_or(bytes.len(), |at| line_end + at);
-            let mut profile = self.read_line(&text[line_start..line_end]);
+            let num_words = self.telling[words..].iter().take_while(|(_, place)| start + place < line_end).count();
+            let mut profile = read_line(&text[line_start..line_end]);
             profile.characters += (next - line_end) as u32;
+            profile.words = self.function_words.count(&self.telling[words..words + num_words]);
             self.lines.push((line_start..next, profile));
             line_start = next;
+            words += num_words;
         }
+    }
+
+    fn read_words(&mut self, text: &[u8]) {
+        let Self { words, telling, .. } = self;
+        words.clear();
+        telling.clear();
+        for_each_word(text, |start, hash| {
+            words.push(hash);
+            // « °C » and « µg » are units: C is no word there.
+            let follows_sign = start > 0 && text[start - 1] >= 0x80;
+            if !text[start].is_ascii_digit() && !follows_sign {
+                telling.push((hash, start));
+            }
+        });
     }
 
     /// The profile of all lines together.
@@ -96,44 +92,71 @@ impl Profiler {
             whole
         })
     }
+}
 
-    fn read_line(&mut self, line: &str) -> Profile {
-        let bytes = line.as_bytes();
-        let mut profile = Profile::default();
-        for chunk in bytes.chunks(LANE_MAX) {
-            let lanes = chunk.iter().map(|&byte| LANES[usize::from(byte)]).sum::<u64>();
-            let count = |lane: u32| (lanes >> (LANE_BITS * lane)) as u32 & LANE_MAX as u32;
-            profile.characters += count(CHARACTERS);
-            profile.letters += count(LETTERS);
-            profile.digits += count(DIGITS);
-            profile.braces += count(BRACES);
-            profile.symbols += count(SYMBOLS);
-        }
-        // Other characters beyond ASCII are told by their first bytes.
-        for_each_place(
-            bytes,
-            |byte| byte == 0xC2 || byte > LATIN,
-            |at| {
-                let character = line[at..].chars().next().unwrap_or_default();
-                let is_punctuation = matches!(character, '«' | '»' | '…' | '–' | '—' | '’') || character.is_whitespace();
-                let is_letter = character.is_alphabetic();
-                profile.letters += u32::from(is_letter);
-                profile.symbols += u32::from(!is_letter && !is_punctuation);
-            },
-        );
-        let mut counter = WordCounter::new(&self.function_words);
-        let words = &mut self.words;
-        for_each_word(bytes, |start, hash| {
-            words.push(hash);
-            // « °C » and « µg » are units: C is no word there.
-            let follows_sign = start > 0 && bytes[start - 1] >= 0x80;
-            if !bytes[start].is_ascii_digit() && !follows_sign {
-                counter.count(hash);
+/// All that can be told of a line without its words.
+fn read_line(line: &str) -> Profile {
+    let bytes = line.as_bytes();
+    let mut profile = Profile::default();
+    for bytes in bytes.chunks(LANES * usize::from(u8::MAX)) {
+        let (blocks, rest) = bytes.as_chunks::<LANES>();
+        // The inside of a character counts for nothing.
+        let mut padded = [0x80; LANES];
+        padded[..rest.len()].copy_from_slice(rest);
+        let mut lanes = [[0; LANES]; 5];
+        for block in blocks.iter().chain([&padded]) {
+            let [characters, letters, digits, braces, symbols] = &mut lanes;
+            for (lane, &byte) in block.iter().enumerate() {
+                characters[lane] += u8::from(byte & 0xC0 != 0x80);
+                letters[lane] += u8::from(is_letter(byte));
+                digits[lane] += u8::from(byte.is_ascii_digit());
+                braces[lane] += u8::from((byte == b'{') | (byte == b'}'));
+                symbols[lane] += u8::from(is_symbol(byte));
             }
-        });
-        profile.words = counter.finish();
-        profile
+        }
+        let [characters, letters, digits, braces, symbols] = lanes.map(|lanes| lanes.into_iter().map(u32::from).sum::<u32>());
+        profile.characters += characters;
+        profile.letters += letters;
+        profile.digits += digits;
+        profile.braces += braces;
+        profile.symbols += symbols;
     }
+    // Other characters beyond ASCII are told by their first bytes.
+    for_each_place(
+        bytes,
+        |byte| byte == 0xC2 || byte > LATIN,
+        |at| {
+            let character = line[at..].chars().next().unwrap_or_default();
+            let is_punctuation = matches!(character, '«' | '»' | '…' | '–' | '—' | '’') || character.is_whitespace();
+            let is_letter = character.is_alphabetic();
+            profile.letters += u32::from(is_letter);
+            profile.symbols += u32::from(!is_letter && !is_punctuation);
+        },
+    );
+    profile
+}
+
+/// Whether it is a letter of ASCII, or begins one from À to ÿ.
+#[expect(clippy::needless_bitwise_bool, reason = "a lazy operator would be a branch")]
+fn is_letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() | (byte == LATIN)
+}
+
+/// Whether it is a character of ASCII that [`Profile::symbols`] counts.
+fn is_symbol(byte: u8) -> bool {
+    const SYMBOLS: [(u8, u8); 10] = [
+        (0, 8),
+        (0x0E, 0x1F),
+        (b'#', b'$'),
+        (b'&', b'&'),
+        (b'*', b'+'),
+        (b'<', b'>'),
+        (b'@', b'@'),
+        (b'[', b'`'),
+        (b'|', b'|'),
+        (b'~', 0x7F),
+    ];
+    SYMBOLS.iter().fold(false, |is_symbol, &(first, last)| is_symbol | (byte.wrapping_sub(first) <= last - first))
 }
 
 #[cfg(test)]

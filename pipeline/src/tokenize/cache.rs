@@ -7,22 +7,27 @@ use memmap2::MmapMut;
 use prefetch_index::prefetch_index;
 use rustc_hash::FxHashMap;
 
+use crate::letters::{WINDOW, window};
+
 /// 128 bytes each: 16 MiB.
 const NUM_SETS: usize = 1 << 17;
 const WORDS_PER_SET: usize = 4;
 const MAX_INLINE_IDS: usize = 7;
+/// Words that are looked up together take so much room for each, whatever they need.
+pub(super) const ROOM_FOR_WORD: usize = MAX_INLINE_IDS + 1;
 /// When there are more, all are forgotten.
 const MAX_LONG_WORDS: usize = 1 << 16;
 /// Longer words are too rare to be worth remembering.
 const MAX_WORD_BYTES: usize = 64;
-const ID_BITS: u32 = u16::BITS;
 
 /// The bytes of a word of up to 15 bytes, the first one lowest, and above them its length. Never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ShortWord(u128);
 
-/// A word's key, or zero where there is none, and its ids.
+/// A word's key, or zero where there is none, and its [`ShortIds`].
 type Entry = [u128; 2];
+/// Up to seven ids, and in the last place how many.
+type ShortIds = [u16; MAX_INLINE_IDS + 1];
 type Set = [Entry; WORDS_PER_SET];
 
 pub(super) struct WordCache {
@@ -78,22 +83,19 @@ impl Words<'_> {
         prefetch_index(&*self.sets, word.set());
     }
 
-    /// Appends the ids of a word, or returns false if it does not know them.
+    /// Writes the ids of a word at `at`, where there must be [`ROOM_FOR_WORD`], and returns where they end. `None` if it does not know them.
     #[inline(always)]
-    pub(super) fn append_short(&mut self, word: ShortWord, ids: &mut Vec<u32>) -> bool {
+    pub(super) fn write_short(&mut self, word: ShortWord, ids: &mut [u32], at: usize) -> Option<usize> {
         let set = &mut self.sets[word.set()];
-        let Some(place) = set.iter().position(|[key, _]| *key == word.0) else { return false };
+        let place = set.iter().position(|[key, _]| *key == word.0)?;
         if place > 0 {
             set.swap(place - 1, place);
         }
         let [_, held] = set[place.saturating_sub(1)];
-        let num_ids = num_ids(held);
-        if num_ids == 1 {
-            ids.push(u32::from(held as u16));
-        } else {
-            ids.extend((0..num_ids).map(|place| u32::from((held >> (ID_BITS * place)) as u16)));
-        }
-        true
+        let held: ShortIds = bytemuck::cast(held);
+        // All are written, whatever their number, since a branch on it would often be mispredicted.
+        *ids[at..].first_chunk_mut()? = held.map(u32::from);
+        Some(at + usize::from(held[MAX_INLINE_IDS]))
     }
 
     pub(super) fn append_long(&self, word: &[u8], ids: &mut Vec<u32>) -> bool {
@@ -104,11 +106,11 @@ impl Words<'_> {
 
     /// `short` is the word's short form, if it has one.
     pub(super) fn insert(&mut self, word: &[u8], short: Option<ShortWord>, ids: &[u32]) {
-        match short.zip(held(ids)) {
+        match short.zip(short_ids(ids)) {
             Some((short, held)) => {
                 let set = &mut self.sets[short.set()];
                 let place = set.iter().position(|[key, _]| *key == 0).unwrap_or(WORDS_PER_SET - 1);
-                set[place] = [short.0, held];
+                set[place] = [short.0, bytemuck::cast(held)];
             }
             None if word.len() > MAX_WORD_BYTES => {}
             None => {
@@ -121,36 +123,23 @@ impl Words<'_> {
     }
 }
 
-/// The ids in one number, 16 bits each, the first one lowest, and how many there are above them. `None` if they do not fit.
-fn held(ids: &[u32]) -> Option<u128> {
-    let count = (ids.len() <= MAX_INLINE_IDS).then_some(ids.len() as u128)?;
-    ids.iter().zip((0..).step_by(ID_BITS as usize)).try_fold(count << (ID_BITS * MAX_INLINE_IDS as u32), |held, (&id, shift)| {
-        Some(held | u128::from(u16::try_from(id).ok()?) << shift)
-    })
-}
-
-fn num_ids(held: u128) -> u32 {
-    (held >> (ID_BITS * MAX_INLINE_IDS as u32)) as u32
+/// `None` if the ids do not fit.
+fn short_ids(ids: &[u32]) -> Option<ShortIds> {
+    let mut short = [0; MAX_INLINE_IDS + 1];
+    short[MAX_INLINE_IDS] = ids.len() as u16;
+    let places = short[..MAX_INLINE_IDS].get_mut(..ids.len())?;
+    places.iter_mut().zip(ids).try_for_each(|(place, &id)| u16::try_from(id).map(|id| *place = id)).ok()?;
+    Some(short)
 }
 
 impl ShortWord {
     /// The short form of the word at `start` of `text`, if it is short enough.
     #[inline(always)]
     pub(super) fn of(text: &[u8], start: usize, length: usize) -> Option<Self> {
-        const WINDOW: usize = size_of::<u128>();
         if length >= WINDOW || length == 0 {
             return None;
         }
-        let bytes = text[start..].first_chunk::<WINDOW>().map_or_else(
-            || {
-                let mut padded = [0; WINDOW];
-                padded[..length].copy_from_slice(&text[start..start + length]);
-                u128::from_le_bytes(padded)
-            },
-            |window| u128::from_le_bytes(*window),
-        );
-        let word = bytes & (u128::MAX >> (u128::BITS - 8 * length as u32));
-        Some(Self(word | (length as u128) << (u128::BITS - 8)))
+        Some(Self(window(text, start, length) | (length as u128) << (u128::BITS - 8)))
     }
 
     #[inline(always)]
@@ -169,7 +158,10 @@ mod tests {
         let mut ids = vec![7];
         let mut words = cache.words();
         let short = ShortWord::of(word.as_bytes(), 0, word.len());
-        let is_known = short.is_some_and(|short| words.append_short(short, &mut ids)) || words.append_long(word.as_bytes(), &mut ids);
+        ids.resize(1 + ROOM_FOR_WORD, 0);
+        let end = short.and_then(|short| words.write_short(short, &mut ids, 1));
+        ids.truncate(end.unwrap_or(1));
+        let is_known = end.is_some() || words.append_long(word.as_bytes(), &mut ids);
         assert_eq!(ids[0], 7);
         is_known.then(|| ids.split_off(1))
     }

@@ -12,7 +12,7 @@ use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, To
 
 use super::{
     TokenizeError,
-    cache::{ShortWord, WordCache, Words},
+    cache::{ROOM_FOR_WORD, ShortWord, WordCache, Words},
     layout::{self, SPACE},
     merges::Merges,
     words::is_separator,
@@ -141,17 +141,23 @@ impl Shared {
     /// The ids of words, each given by its beginning, its end and its short form.
     #[inline(always)]
     fn encode_words(&self, text: &str, found: &[(usize, usize, Option<ShortWord>)], words: &mut Words<'_>, ids: &mut Vec<u32>) {
-        for &(start, end, short) in found {
-            if short.is_some_and(|short| words.append_short(short, ids)) {
+        let mut at = ids.len();
+        ids.resize(at + ROOM_FOR_WORD * found.len(), 0);
+        for (number, &(start, end, short)) in found.iter().enumerate() {
+            if let Some(after) = short.and_then(|short| words.write_short(short, ids, at)) {
+                at = after;
                 continue;
             }
+            ids.truncate(at);
             let word = &text[start..end];
             if !words.append_long(word.as_bytes(), ids) {
-                let num_ids = ids.len();
                 self.encode_word(word, ids);
-                words.insert(word.as_bytes(), short, &ids[num_ids..]);
+                words.insert(word.as_bytes(), short, &ids[at..]);
             }
+            at = ids.len();
+            ids.resize(at + ROOM_FOR_WORD * (found.len() - number), 0);
         }
+        ids.truncate(at);
     }
 
     /// The same, by a shorter way for most words.

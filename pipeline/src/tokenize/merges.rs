@@ -1,11 +1,16 @@
 //! Byte-pair encoding of one word by the library's own merges, several times as fast as the library: its words are short, so the next merge is looked for
-//! among all pairs, and nothing is allocated.
+//! among all pairs with vectors, and nothing is allocated.
 
 use rustc_hash::FxHashMap;
 use tokenizers::models::bpe::BPE;
 
 /// Longer words go to the library, whose queue is then faster.
-const MAX_SYMBOLS: usize = 64;
+const MAX_SYMBOLS: usize = 1 << PLACE_BITS;
+const PLACE_BITS: u32 = 6;
+/// Ranks are below this.
+const MAX_MERGES: usize = 1 << (u32::BITS - PLACE_BITS);
+/// Of a symbol that does not merge with the next.
+const NO_MERGE: u32 = u32::MAX;
 
 pub(super) struct Merges {
     characters: FxHashMap<char, u32>,
@@ -34,7 +39,8 @@ impl Merges {
         // The library shows its merges in its files only: in the order of their ranks.
         let written = serde_json::to_value(model).ok()?;
         let mut pairs = FxHashMap::default();
-        for (merge, rank) in written["merges"].as_array()?.iter().zip(0..) {
+        let merges = written["merges"].as_array().filter(|merges| merges.len() < MAX_MERGES)?;
+        for (merge, rank) in merges.iter().zip(0..) {
             let (left, right) = (merge[0].as_str()?, merge[1].as_str()?);
             let made = vocabulary.get(&format!("{left}{right}"))?;
             pairs.insert((*vocabulary.get(left)?, *vocabulary.get(right)?), (rank, *made));
@@ -44,8 +50,6 @@ impl Merges {
 
     /// Appends the ids of a word; returns false, and appends nothing, if it is too long or has a character that is no symbol.
     pub(super) fn append(&self, word: impl Iterator<Item = char>, ids: &mut Vec<u32>) -> bool {
-        const NO_MERGE: (u32, u32) = (u32::MAX, 0);
-        let pair = |left: u32, right: u32| self.pairs.get(&(left, right)).copied().unwrap_or(NO_MERGE);
         let mut symbols = [0; MAX_SYMBOLS];
         let mut count = 0;
         for character in word {
@@ -53,25 +57,42 @@ impl Merges {
             symbols[count] = symbol;
             count += 1;
         }
-        // The merge of each symbol with the next.
-        let mut merges = [NO_MERGE; MAX_SYMBOLS];
+        // Of each symbol and the next: what they make, and the rank of their merge with the symbol's place below it, so that the least is the merge to do next.
+        let (mut made, mut orders) = ([0; MAX_SYMBOLS], [NO_MERGE; MAX_SYMBOLS]);
+        let pair = |place: usize, left: u32, right: u32| {
+            let merge = self.pairs.get(&(left, right));
+            merge.map_or((NO_MERGE, 0), |&(rank, made)| (rank << PLACE_BITS | place as u32, made))
+        };
         for place in 1..count {
-            merges[place - 1] = pair(symbols[place - 1], symbols[place]);
+            (orders[place - 1], made[place - 1]) = pair(place - 1, symbols[place - 1], symbols[place]);
         }
-        // The lowest rank comes first; of equal ranks, the first in the word.
-        while let Some((place, &(rank, made))) = merges[..count.saturating_sub(1)].iter().enumerate().min_by_key(|(_, (rank, _))| *rank)
-            && rank != NO_MERGE.0
+        // A symbol stays in its place; those after it go, and the places before and after each that is left are remembered.
+        let mut before: [u8; MAX_SYMBOLS] = std::array::from_fn(|place| place.saturating_sub(1) as u8);
+        let mut after: [u8; MAX_SYMBOLS] = std::array::from_fn(|place| place as u8 + 1);
+        while let Some(&order) = orders[..count].iter().min()
+            && order != NO_MERGE
         {
-            symbols[place] = made;
-            symbols.copy_within(place + 2..count, place + 1);
-            merges.copy_within(place + 1..count, place);
-            count -= 1;
-            if place > 0 {
-                merges[place - 1] = pair(symbols[place - 1], made);
+            let place = order as usize % MAX_SYMBOLS;
+            symbols[place] = made[place];
+            let gone = usize::from(after[place]);
+            orders[gone] = NO_MERGE;
+            let next = usize::from(after[gone]);
+            after[place] = next as u8;
+            orders[place] = NO_MERGE;
+            if next < count {
+                before[next] = place as u8;
+                (orders[place], made[place]) = pair(place, symbols[place], symbols[next]);
             }
-            merges[place] = if place + 1 < count { pair(made, symbols[place + 1]) } else { NO_MERGE };
+            if place > 0 {
+                let previous = usize::from(before[place]);
+                (orders[previous], made[previous]) = pair(previous, symbols[previous], symbols[place]);
+            }
         }
-        ids.extend_from_slice(&symbols[..count]);
+        let mut place = 0;
+        while place < count {
+            ids.push(symbols[place]);
+            place = usize::from(after[place]);
+        }
         true
     }
 }
