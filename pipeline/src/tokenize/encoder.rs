@@ -76,7 +76,7 @@ impl Encoder {
         let vocab_size = tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1);
         let special_tokens = special_tokens(dir, &tokenizer)?;
         let independence = independence(&tokenizer);
-        let merges = if let ModelWrapper::BPE(model) = tokenizer.get_model() { Merges::of(model) } else { None };
+        let merges = if let ModelWrapper::BPE(model) = tokenizer.get_model() { Merges::of(model, &json) } else { None };
         let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size, independence, merges };
         Ok(Self { shared: Arc::new(shared), cache: None })
     }

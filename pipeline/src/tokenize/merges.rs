@@ -1,7 +1,10 @@
 //! Byte-pair encoding of one word by the library's own merges, several times as fast as the library: its words are short, so the next merge is looked for
 //! among all pairs with vectors, and nothing is allocated.
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
+use serde::Deserialize;
 use tokenizers::models::bpe::BPE;
 
 /// Longer words go to the library, whose queue is then faster.
@@ -18,9 +21,39 @@ pub(super) struct Merges {
     pairs: FxHashMap<(u32, u32), (u32, u32)>,
 }
 
+/// What a `tokenizer.json` says of merges, in the order of their ranks.
+#[derive(Deserialize)]
+struct TokenizerFile<'f> {
+    #[serde(borrow)]
+    model: ModelInFile<'f>,
+}
+
+#[derive(Deserialize)]
+struct ModelInFile<'f> {
+    #[serde(borrow)]
+    merges: Vec<Merge<'f>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Merge<'f> {
+    Pair(#[serde(borrow)] [Cow<'f, str>; 2]),
+    /// As older files have it.
+    Joined(#[serde(borrow)] Cow<'f, str>),
+}
+
+impl Merge<'_> {
+    fn parts(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Pair([left, right]) => Some((left, right)),
+            Self::Joined(both) => both.split_once(' '),
+        }
+    }
+}
+
 impl Merges {
-    /// `None` for a model that does more to a word than merge its characters.
-    pub(super) fn of(model: &BPE) -> Option<Self> {
+    /// `None` for a model that does more to a word than merge its characters. The library shows its merges only in the file, `tokenizer.json`.
+    pub(super) fn of(model: &BPE, file: &[u8]) -> Option<Self> {
         let is_plain = model.dropout.is_none_or(|dropout| dropout == 0.0)
             && model.continuing_subword_prefix.as_deref().is_none_or(str::is_empty)
             && model.end_of_word_suffix.as_deref().is_none_or(str::is_empty)
@@ -36,12 +69,13 @@ impl Merges {
                 characters.insert(only, id);
             }
         }
-        // The library shows its merges in its files only: in the order of their ranks.
-        let written = serde_json::to_value(model).ok()?;
+        let TokenizerFile { model: ModelInFile { merges } } = serde_json::from_slice(file).ok()?;
+        if merges.len() >= MAX_MERGES {
+            return None;
+        }
         let mut pairs = FxHashMap::default();
-        let merges = written["merges"].as_array().filter(|merges| merges.len() < MAX_MERGES)?;
         for (merge, rank) in merges.iter().zip(0..) {
-            let (left, right) = (merge[0].as_str()?, merge[1].as_str()?);
+            let (left, right) = merge.parts()?;
             let made = vocabulary.get(&format!("{left}{right}"))?;
             pairs.insert((*vocabulary.get(left)?, *vocabulary.get(right)?), (rank, *made));
         }
