@@ -7,8 +7,10 @@ use std::{
 };
 
 use schemas::{TOKENIZER_FILES, hash::ContentHash, manifest::SpecialTokens};
-use serde_json::Value;
-use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokenizers::{Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, PreTokenizerWrapper, Tokenizer};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
     TokenizeError,
@@ -51,6 +53,8 @@ enum Independence {
     Ours,
     /// The word alone.
     OfWords,
+    /// The word alone, if it [`Shared::stands_alone`].
+    OfSeparateWords,
     /// More than that, for all that is known.
     None,
 }
@@ -106,7 +110,17 @@ impl Encoder {
             self.shared.encode(text, ids);
             return;
         }
+        let num_ids = ids.len();
+        if !self.encode_by_words(text, ids) {
+            ids.truncate(num_ids);
+            self.shared.encode(text, ids);
+        }
+    }
+
+    /// Returns false, with some ids written, if a word's ids depend on what stands beside it.
+    fn encode_by_words(&mut self, text: &str, ids: &mut Vec<u32>) -> bool {
         let mut words = self.cache.get_or_insert_with(WordCache::new).words();
+        let mut are_separate = true;
         let mut ahead = [(0, 0, None); WORDS_AHEAD];
         let mut count = 0;
         for_each_run_between_spaces(text.as_bytes(), |start, end| {
@@ -118,11 +132,11 @@ impl Encoder {
             ahead[count] = (start, end, short);
             count += 1;
             if count == WORDS_AHEAD {
-                self.shared.encode_words(text, &ahead, &mut words, ids);
+                are_separate = are_separate && self.shared.encode_words(text, &ahead, &mut words, ids);
                 count = 0;
             }
         });
-        self.shared.encode_words(text, &ahead[..count], &mut words, ids);
+        are_separate && self.shared.encode_words(text, &ahead[..count], &mut words, ids)
     }
 
     /// The text of some ids, special tokens left out.
@@ -138,9 +152,9 @@ impl Shared {
         ids.extend(encoding.get_ids().iter().map(|id| self.as_text(*id)));
     }
 
-    /// The ids of words, each given by its beginning, its end and its short form.
+    /// The ids of words, each given by its beginning, its end and its short form. Returns false at the first that is not separate.
     #[inline(always)]
-    fn encode_words(&self, text: &str, found: &[(usize, usize, Option<ShortWord>)], words: &mut Words<'_>, ids: &mut Vec<u32>) {
+    fn encode_words(&self, text: &str, found: &[(usize, usize, Option<ShortWord>)], words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
         let mut at = ids.len();
         ids.resize(at + ROOM_FOR_WORD * found.len(), 0);
         for (number, &(start, end, short)) in found.iter().enumerate() {
@@ -151,6 +165,9 @@ impl Shared {
             ids.truncate(at);
             let word = &text[start..end];
             if !words.append_long(word.as_bytes(), ids) {
+                if self.independence == Independence::OfSeparateWords && !self.stands_alone(word) {
+                    return false;
+                }
                 self.encode_word(word, ids);
                 words.insert(word.as_bytes(), short, &ids[at..]);
             }
@@ -158,6 +175,17 @@ impl Shared {
             ids.resize(at + ROOM_FOR_WORD * (found.len() - number), 0);
         }
         ids.truncate(at);
+        true
+    }
+
+    /// Whether a table of SentencePiece, which looks at what a reader takes for one character, treats the word as if nothing stood beside it, and makes no space at its ends.
+    fn stands_alone(&self, word: &str) -> bool {
+        let spaced = format!(" {word} ");
+        let mut characters = spaced.graphemes(true);
+        let are_apart = characters.next() == Some(" ") && characters.next_back() == Some(" ");
+        let normalized = normalized(&self.tokenizer, word);
+        let is_of_word = |end: Option<char>| end.is_some_and(|end| !end.is_whitespace() && end != SPACE);
+        are_apart && is_of_word(normalized.chars().next()) && is_of_word(normalized.chars().next_back())
     }
 
     /// The same, by a shorter way for most words.
@@ -197,13 +225,48 @@ fn independence(tokenizer: &Tokenizer) -> Independence {
             Independence::Ours
         }
         (None | Some(NormalizerWrapper::BertNormalizer(_)), Some(PreTokenizerWrapper::BertPreTokenizer(_))) => Independence::OfWords,
+        (Some(normalizer), Some(pre_tokenizer)) if is_of_sentencepiece(tokenizer, normalizer, pre_tokenizer) => {
+            Independence::OfSeparateWords
+        }
         _ => Independence::None,
     }
 }
 
 fn is_ours(normalizer: &NormalizerWrapper) -> bool {
-    let json = |normalizer| serde_json::to_value(normalizer).unwrap_or_default();
     json(normalizer) == json(&layout::normalizer())
+}
+
+/// Whether it normalises and splits as models of SentencePiece that were converted for the library, like CamemBERT and XLM-R: by a table of characters, then at spaces, however many.
+fn is_of_sentencepiece(tokenizer: &Tokenizer, normalizer: &NormalizerWrapper, pre_tokenizer: &PreTokenizerWrapper) -> bool {
+    let steps = |whole: Value, key: &str| whole[key].as_array().cloned().unwrap_or_else(|| vec![whole]);
+    let is = |step: &Value, kind: &str| step["type"] == kind;
+    let (splits, normalizers) = (steps(json(pre_tokenizer), "pretokenizers"), steps(json(normalizer), "normalizers"));
+    let splits_at_white_space = match &splits[..] {
+        [metaspace] if *metaspace == json(&layout::metaspace()) => false,
+        [first, metaspace] if is(first, "WhitespaceSplit") && *metaspace == json(&layout::metaspace()) => true,
+        _ => return false,
+    };
+    let [table, others @ ..] = &normalizers[..] else { return false };
+    let joins_spaces = |step: &Value| {
+        let with = &step["content"];
+        is(step, "Replace") && step["pattern"] == json!({"Regex": " {2,}"}) && (*with == " " || *with == SPACE.to_string())
+    };
+    let makes_spaces =
+        || (0..=b' ').filter(|byte| is_separator(*byte)).all(|byte| normalized(tokenizer, &format!("a{}b", char::from(byte))) == "a b");
+    is(table, "Precompiled")
+        && others.iter().all(|step| joins_spaces(step) || is(step, "Strip"))
+        && (splits_at_white_space || others.iter().any(joins_spaces) && makes_spaces())
+}
+
+fn json(part: &impl Serialize) -> Value {
+    serde_json::to_value(part).unwrap_or_default()
+}
+
+/// What the tokenizer's normalizer makes of a text.
+fn normalized(tokenizer: &Tokenizer, text: &str) -> String {
+    let mut normalized = NormalizedString::from(text);
+    let done = tokenizer.get_normalizer().map_or(Ok(()), |normalizer| normalizer.normalize(&mut normalized));
+    done.map_or_else(|_| String::new(), |()| normalized.get().to_owned())
 }
 
 fn special_tokens(dir: &Path, tokenizer: &Tokenizer) -> Result<SpecialTokens, TokenizeError> {
