@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Runs scripts/slurm on a real Slurm of one node, started for this check: an array of parts and a merge, both preempted, end as one undisturbed run.
+"""Runs scripts/slurm on a real Slurm of one node, started for this check.
 
     .venv/bin/python tests/python/check_slurm.py
 
-Needs root and Debian's slurm-wlm and munge; without them it says so and passes. NACHOS_BIN names the program (default target/release/nachos).
+An array of parts and their merge, and a training run of two processes, all preempted, end as the same runs do undisturbed. Needs root and Debian's
+slurm-wlm and munge; without them it says so and passes. NACHOS_BIN and DRBERT_BIN name the programs (default target/release/…).
 """
 
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from check_shards import NACHOS, ROOT, contents, expect, failures, nachos, settings
 
+DRBERT = Path(os.environ.get("DRBERT_BIN", ROOT / "target/release/drbert"))
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
 # The corpus is copies of one sample, and long enough for several checkpoints.
 SETTINGS = settings("write.shard_size_mib=1", "pack.window_tokens=65536", "dedup.near.enabled=false", "dedup.paragraphs.enabled=false")
@@ -58,7 +60,7 @@ class Slurm:
         shutil.chown(folder / "munge", "munge", "munge")
         configuration = folder / "slurm.conf"
         configuration.write_text(CONFIGURATION.format(folder=folder, ports=free_ports(2), cpus=os.cpu_count()))
-        self.environment = {**os.environ, "SLURM_CONF": str(configuration), "PATH": PATH, "NACHOS": str(NACHOS)}
+        self.environment = {**os.environ, "SLURM_CONF": str(configuration), "PATH": PATH, "NACHOS": str(NACHOS), "DRBERT": str(DRBERT)}
         key = folder / "munge/key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
@@ -92,6 +94,11 @@ class Slurm:
             time.sleep(0.5)
         return int(found["Restarts"]) > 0 and found["JobState"] in ("RUNNING", "COMPLETED")
 
+    def end(self, what, job):
+        """Waits for a job; returns its last state, and the logs of all jobs."""
+        wait(f"{what} ends", lambda: self.job(job)["JobState"] not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED"))
+        return self.job(job)["JobState"], "".join(path.read_text() for path in sorted(self.folder.glob("job-*.log")))
+
     def stop(self):
         for name in ("slurmd.pid", "slurmctld.pid", "munge/pid"):
             path = self.folder / name
@@ -115,7 +122,7 @@ def wait(what, holds):
         time.sleep(0.02)
 
 
-def check(slurm, folder):
+def check_pipeline(slurm, folder):
     corpus, tokenizer = folder / "corpus.txt", folder / "tokenizer"
     subprocess.run([sys.executable, ROOT / "scripts/sample_corpus.py", "--output", folder / "sample.txt", "--megabytes", "1"], check=True)
     nachos("train-tokenizer", "--input", folder / "sample.txt", "--output", tokenizer, "--vocab-size", "1000")
@@ -138,11 +145,42 @@ def check(slurm, folder):
     # What Slurm sends a minute before the time limit: the script saves and requeues itself.
     slurm.run("scancel", "--batch", "--signal=TERM", merge)
     wait("the merge starts again", lambda: slurm.starts_again(merge))
-    wait("the merge ends", lambda: slurm.job(merge)["JobState"] not in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED"))
-    job = slurm.job(merge)
-    logs = "".join(path.read_text() for path in sorted(slurm.folder.glob("job-*.log")))
-    expect(job["JobState"] == "COMPLETED", "slurm: parts and merge, both preempted, complete", f"{job['JobState']}: {logs}")
+    state, logs = slurm.end("the merge", merge)
+    expect(state == "COMPLETED", "slurm: parts and merge, both preempted, complete", f"{state}: {logs}")
     expect(merged.is_dir() and contents(merged) == contents(whole), "slurm: the merged directory is byte-identical to that of a single run", logs)
+    return whole
+
+
+def check_training(slurm, shards, folder):
+    config = ROOT / "trainer/configs/small.toml"
+    training = settings(
+        *(f'data.shards="{shards}"', "data.global_batch_size=16", "model.num_hidden_layers=2", "model.hidden_size=64", "model.intermediate_size=128"),
+        *("train.steps=120", 'train.device="cpu"', "train.threads=1", "eval.rows=0", "checkpoint.interval_steps=10", "checkpoint.keep=2"),
+    )
+    submit = lambda output: slurm.submit(
+        "train.sbatch", config, *training, *settings(f'train.output="{output}"'), options=["--ntasks=2", "--ntasks-per-node=2", "--cpus-per-task=1", "--gres=none"]
+    )
+    steps = lambda output: sorted(path.name for path in (output / "checkpoints").glob("step-*"))
+
+    undisturbed, disturbed = folder / "undisturbed", folder / "disturbed"
+    state, logs = slurm.end("the undisturbed run", submit(undisturbed))
+    expect(state == "COMPLETED", "slurm: a training run of two processes completes", f"{state}: {logs}")
+    job = submit(disturbed)
+    wait("the run has a checkpoint", lambda: steps(disturbed))
+    slurm.run("scontrol", "requeue", job)
+    wait("the preempted run starts again", lambda: slurm.starts_again(job))
+    first = steps(disturbed)
+    wait("the run has another checkpoint", lambda: steps(disturbed) != first)
+    # What Slurm sends two minutes before the time limit: the processes save, and the script requeues itself.
+    slurm.run("scancel", "--batch", "--signal=USR1", job)
+    wait("the run starts a third time", lambda: int(slurm.job(job)["Restarts"]) > 1 and slurm.starts_again(job))
+    state, logs = slurm.end("the disturbed run", job)
+    expect(state == "COMPLETED", "slurm: preempted and out of time, it completes", f"{state}: {logs}")
+    expect("resuming from" in logs, "slurm: it resumed", logs)
+    last = "step-00000120/model.safetensors"
+    weights = [output / "checkpoints" / last for output in (undisturbed, disturbed)]
+    same = all(path.exists() for path in weights) and weights[0].read_bytes() == weights[1].read_bytes()
+    expect(same, "slurm: its weights are those of the undisturbed run", logs)
 
 
 def main():
@@ -154,7 +192,8 @@ def main():
         Path(name).chmod(0o755)
         slurm = Slurm(Path(name) / "slurm")
         try:
-            check(slurm, Path(name))
+            shards = check_pipeline(slurm, Path(name))
+            check_training(slurm, shards, Path(name))
         finally:
             slurm.stop()
             time.sleep(1)  # they write their states as they end
