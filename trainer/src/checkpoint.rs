@@ -17,6 +17,7 @@ use crate::{
     config::Config,
     error::{AtPath, Error, Result},
     evaluate::Evaluation,
+    init_from::Origin,
     model::{
         config::RobertaConfig,
         parameters::{parameter_specs, to_hugging_face},
@@ -42,6 +43,9 @@ pub struct State {
     pub config: Config,
     pub model: RobertaConfig,
     pub data: DataFingerprint,
+    /// The model that the run began from; none if it began with random weights.
+    #[serde(default)]
+    pub origin: Option<Origin>,
     pub last_evaluation: Option<EvaluationRecord>,
     /// Of the two tensor files; filled in when they are written.
     pub files: Vec<FileHash>,
@@ -88,7 +92,7 @@ impl State {
     /// The state before the first step.
     pub fn new(config: &Config, model: RobertaConfig, data: DataFingerprint) -> Self {
         let program_version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { program_version, step: 0, config: config.clone(), model, data, last_evaluation: None, files: Vec::new() }
+        Self { program_version, step: 0, config: config.clone(), model, data, origin: None, last_evaluation: None, files: Vec::new() }
     }
 }
 
@@ -237,7 +241,7 @@ fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-fn hash_file(path: &Path) -> Result<ContentHash> {
+pub(crate) fn hash_file(path: &Path) -> Result<ContentHash> {
     let mut hash = StreamingHash::default();
     io::copy(&mut File::open(path).at_path(path)?, &mut hash).at_path(path)?;
     Ok(hash.finish())

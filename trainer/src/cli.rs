@@ -24,7 +24,7 @@ use trainer::{
     train,
 };
 
-/// Trains a French biomedical RoBERTa on the shards that `nachos build` writes, and uses it.
+/// Trains a French biomedical RoBERTa or BERT on the shards that `nachos build` writes, and uses it.
 #[derive(Parser)]
 #[command(name = "drbert", version)]
 pub(crate) struct Cli {
@@ -38,7 +38,7 @@ enum Command {
     Train(TrainArgs),
     /// Loss, perplexity and accuracy of a model on shards, with a fixed mask of 15%
     Evaluate(EvaluateArgs),
-    /// The most probable pieces for every `<mask>` of a text
+    /// The most probable pieces for every mask of a text
     FillMask(FillMaskArgs),
     /// Turn a checkpoint into a model directory for Hugging Face transformers
     Export(ExportArgs),
@@ -66,6 +66,9 @@ impl Settings {
 struct TrainArgs {
     #[command(flatten)]
     settings: Settings,
+    /// Begin from the weights of a Hugging Face model directory (the setting `train.init_from`)
+    #[arg(long, value_name = "DIR")]
+    init_from: Option<String>,
     /// Go on from the newest sound checkpoint of train.output, if there is one
     #[arg(long)]
     resume: bool,
@@ -91,6 +94,9 @@ struct EvaluateArgs {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+    /// Write the masked segments and what was to be predicted, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    dump_rows: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -101,7 +107,7 @@ struct FillMaskArgs {
     /// Model directory
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Texts, each with at least one `<mask>`
+    /// Texts, each with at least one mask as the model's tokenizer writes it: `<mask>`, or `[MASK]` for BERT
     #[arg(required = true)]
     text: Vec<String>,
     /// Predictions per mask
@@ -143,13 +149,13 @@ enum BenchTarget {
 impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::Train(args) => train(&args),
+            Command::Train(args) => train(args),
             Command::Evaluate(args) => evaluate(args),
             Command::FillMask(args) => fill_mask(args),
             Command::Export(args) => {
-                export::run(&args.checkpoint, &args.output)?;
+                let mask = export::run(&args.checkpoint, &args.output)?;
                 say(&format!(
-                    "The model lies in {}; fill a mask with\n  drbert fill-mask --model {0} \"La patiente est atteinte d'une <mask>.\"",
+                    "The model lies in {}; fill a mask with\n  drbert fill-mask --model {0} \"La patiente est atteinte d'une {mask}.\"",
                     args.output.display()
                 ))
             }
@@ -158,7 +164,11 @@ impl Cli {
     }
 }
 
-fn train(args: &TrainArgs) -> anyhow::Result<()> {
+fn train(mut args: TrainArgs) -> anyhow::Result<()> {
+    if let Some(directory) = &args.init_from {
+        // A JSON string is a TOML string too.
+        args.settings.set.push(format!("train.init_from={}", serde_json::to_string(directory)?));
+    }
     let config = args.settings.load()?;
     let stop = Arc::new(AtomicBool::new(false));
     // A second Ctrl-C does not wait for the step in hand.
@@ -177,9 +187,9 @@ fn train(args: &TrainArgs) -> anyhow::Result<()> {
 }
 
 fn evaluate(args: EvaluateArgs) -> anyhow::Result<()> {
-    let EvaluateArgs { model, shards, rows, attention, micro_batch_size, device, json } = args;
-    let evaluation = evaluate::run(&EvaluateOptions { model, shards, rows, micro_batch_size, attention, device })?;
-    if json { print_json(&evaluation) } else { print(&evaluation.to_string()) }
+    let EvaluateArgs { model, shards, rows, attention, micro_batch_size, device, dump_rows, json } = args;
+    let report = evaluate::run(&EvaluateOptions { model, shards, rows, micro_batch_size, attention, device, dump_rows })?;
+    if json { print_json(&report) } else { print(&report.to_string()) }
 }
 
 fn fill_mask(args: FillMaskArgs) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ pub mod optim;
 pub mod trainer;
 
 pub mod checkpoint;
+pub mod init_from;
 pub mod metrics;
 mod progress;
 mod tensorboard;
@@ -21,6 +22,7 @@ pub mod throughput;
 pub mod train;
 
 pub mod bench;
+pub mod breakdown;
 pub mod evaluate;
 pub mod export;
 pub mod fill_mask;

@@ -20,6 +20,7 @@ use crate::{
     device,
     error::{Error, Result},
     evaluate::evaluate,
+    init_from::{Beginning, Origin},
     metrics::{Metrics, StepRecord},
     progress::{Progress, with_thousands},
     throughput::Throughput,
@@ -43,22 +44,31 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
     let device = config.train.device.resolve()?;
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
     config.check_held_out_rows(directory.num_rows())?;
-    let mut state = State::new(config, config.roberta(directory.manifest())?, fingerprint(&directory));
-    let checkpoint = checkpoint_to_resume(&state, resume)?;
+    let checkpoint = checkpoint_to_resume(&config.train.output, resume)?;
+    let beginning = beginning(config, checkpoint.as_ref(), &directory)?;
+    let mut state = new_state(config, checkpoint.as_ref(), beginning.as_ref(), &directory)?;
     let training_samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
     let held_out = EvaluationSamples::new(Arc::clone(&directory), config.eval.rows, config.data.micro_batch_size, config.attention);
     let held_out = Arc::new(held_out);
 
-    let mut trainer = match &checkpoint {
-        Some(checkpoint) => Trainer::resume(config, checkpoint, device)?,
-        None => Trainer::new(config, &state.model, device)?,
+    let mut trainer = match (&checkpoint, &beginning) {
+        (Some(checkpoint), _) => Trainer::resume(config, checkpoint, device)?,
+        (None, Some(beginning)) => Trainer::with_parameters(config, &state.model, &beginning.parameters, device)?,
+        (None, None) => Trainer::new(config, &state.model, device)?,
     };
+    drop(beginning);
     let mut loader = start_loader(config, &training_samples, trainer.step());
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
     let mut throughput = Throughput::start(matmul_rate);
     let mut metrics = Metrics::open(&config.train.output, trainer.step())?;
     let mut progress = Progress::start(trainer.step(), config.train.steps);
     progress.message(&describe(config, &trainer, &directory, matmul_rate));
+    if let Some(Origin { directory, notes, .. }) = &state.origin {
+        progress.message(&format!("began from    {}", directory.display()));
+        for note in notes {
+            progress.message(&format!("              {note}"));
+        }
+    }
     let mut saved = None;
     if let Some(checkpoint) = checkpoint {
         progress.message(&format!("resuming from {}", checkpoint.directory.display()));
@@ -137,19 +147,37 @@ fn fingerprint(directory: &ShardDirectory) -> DataFingerprint {
     }
 }
 
-/// The checkpoint to go on from. A new run does not mix with one that is there already; a resumed one must be the same run.
-fn checkpoint_to_resume(state: &State, resume: bool) -> Result<Option<Checkpoint>> {
-    let output = &state.config.train.output;
-    if !resume {
-        let (found, expected) = (output.display().to_string(), "a folder without checkpoints; continue that run with --resume".into());
-        let taken = checkpoint::any(output)?;
-        return if taken { Err(Error::BadSetting { setting: "train.output", found, expected }) } else { Ok(None) };
+/// The checkpoint to go on from. A new run does not mix with one that is there already.
+fn checkpoint_to_resume(output: &Path, resume: bool) -> Result<Option<Checkpoint>> {
+    if resume {
+        return checkpoint::newest(output);
     }
-    let checkpoint = checkpoint::newest(output)?;
-    if let Some(checkpoint) = &checkpoint {
-        checkpoint.check_resumable(state)?;
+    let (found, expected) = (output.display().to_string(), "a folder without checkpoints; continue that run with --resume".into());
+    let taken = checkpoint::any(output)?;
+    if taken { Err(Error::BadSetting { setting: "train.output", found, expected }) } else { Ok(None) }
+}
+
+/// The model that a new run begins from, if it does. A resumed run has its weights in its checkpoint.
+fn beginning(config: &Config, checkpoint: Option<&Checkpoint>, directory: &ShardDirectory) -> Result<Option<Beginning>> {
+    let begins = checkpoint.is_none() && !config.train.init_from.as_os_str().is_empty();
+    begins.then(|| Beginning::read(config, directory)).transpose()
+}
+
+/// The state to train from. A resumed run must be the same run as before.
+fn new_state(config: &Config, checkpoint: Option<&Checkpoint>, beginning: Option<&Beginning>, directory: &ShardDirectory) -> Result<State> {
+    let manifest = directory.manifest();
+    let origin = checkpoint.map_or(beginning.map(|beginning| &beginning.origin), |checkpoint| checkpoint.state.origin.as_ref());
+    let model = match (checkpoint, beginning) {
+        // What the settings leave open is known from the model that the run began from.
+        (Some(Checkpoint { state, directory }), _) if origin.is_some() => config.continued_model(&state.model, directory, manifest)?,
+        (_, Some(beginning)) => beginning.model.clone(),
+        _ => config.roberta(manifest)?,
+    };
+    let state = State { origin: origin.cloned(), ..State::new(config, model, fingerprint(directory)) };
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.check_resumable(&state)?;
     }
-    Ok(checkpoint)
+    Ok(state)
 }
 
 fn save(state: &State, trainer: &Trainer, directory: &ShardDirectory) -> Result<PathBuf> {

@@ -60,7 +60,8 @@ impl Trainer {
         Ok(trainer)
     }
 
-    fn with_parameters(config: &Config, model: &RobertaConfig, values: &[Tensor], device: Device) -> Result<Self> {
+    /// Starts a model from these parameters, in the order of [`parameter_specs`].
+    pub fn with_parameters(config: &Config, model: &RobertaConfig, values: &[Tensor], device: Device) -> Result<Self> {
         let specs = parameter_specs(model);
         let shapes: Vec<(&[i64], bool)> = specs.iter().map(|spec| (spec.shape.as_slice(), spec.role.decays())).collect();
         let layout = FlatLayout::new(&shapes);
@@ -103,7 +104,7 @@ impl Trainer {
             // Dropout's mask depends on the place in the run alone, so a resumed run draws the same.
             tch::manual_seed(CounterRng::new(Purpose::Dropout, self.seed, self.step, index as u64).next_u64() as i64);
             let batch = Batch::to_device(micro_batch, self.device)?;
-            let hidden = self.model.hidden(&batch.input_ids, &batch.position_ids, &batch.segment_lengths, Mode::Train)?;
+            let hidden = self.model.hidden(&batch.input_ids, &batch.positions, &batch.segment_lengths, Mode::Train)?;
             let logits = self.model.logits(&hidden, &batch.masked_positions)?.f_to_kind(Kind::Float)?;
             let share_of_loss = summed_cross_entropy(&logits, &batch.labels)?.f_div_scalar(masked_tokens.max(1) as f64)?;
             share_of_loss.f_backward()?;

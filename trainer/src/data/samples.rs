@@ -7,7 +7,7 @@ use schemas::manifest::Manifest;
 use super::{
     dataset::ShardDirectory,
     masking::Masking,
-    micro_batch::{AttentionScope, BatchRules, MicroBatch},
+    micro_batch::{AttentionScope, BatchRules, MicroBatch, Piece},
     order::{EpochOrder, HeldOut, ROW_GROUPS_PER_WINDOW, RowInWindow, RowRange, TrainingOrder},
     window::{NewestTwo, Window},
 };
@@ -159,7 +159,7 @@ impl Samples for EvaluationSamples {
 
 fn batch_rules(manifest: &Manifest, probability: f64, starts_word: Option<Vec<bool>>, scope: AttentionScope) -> BatchRules {
     let masking = Masking::new(probability, manifest.tokenizer.vocab_size, &manifest.special_tokens, starts_word);
-    BatchRules { masking, scope, first_position_id: manifest.special_tokens.pad as i32 + 1 }
+    BatchRules { masking, scope }
 }
 
 fn append_row<R>(
@@ -173,6 +173,9 @@ fn append_row<R>(
     let rows = window.row_group(slot, directory)?;
     let start = batch.input_ids.len();
     rows.append_tokens(row, &mut batch.input_ids);
-    batch.finish_row(start, rows.segment_lengths(row), rules, rng);
+    let lengths = rows.segment_lengths(row);
+    let number = directory.row_groups()[window.group(slot)].first_row + row as u64;
+    let pieces = lengths.iter().zip(rows.document_ids(row)).map(|(&length, &document_id)| Piece { row: number, document_id, length });
+    batch.finish_row(start, lengths, pieces, rules, rng);
     Ok(())
 }

@@ -185,8 +185,9 @@ fn an_exported_model_evaluates_as_in_training_and_fills_masks() {
         micro_batch_size: 3,
         attention: AttentionScope::Document,
         device: DeviceChoice::Cpu,
+        dump_rows: None,
     };
-    let exported = evaluate::run(&options).expect("an evaluation");
+    let exported = evaluate::run(&options).expect("an evaluation").whole;
     let state = checkpoint::open(&outcome.last_checkpoint).expect("a sound checkpoint").state;
     let trained: Evaluation = state.last_evaluation.expect("the run evaluated").result;
     assert_eq!((exported.rows, exported.tokens, exported.masked_tokens), (trained.rows, trained.tokens, trained.masked_tokens));

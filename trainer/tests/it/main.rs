@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod command_line;
+mod pretrained;
 mod samples;
 mod settings;
 mod shards;

@@ -12,7 +12,7 @@ use trainer::{
     error::Error,
 };
 
-use crate::shards::{MASK, PAD, numbered_shards, rows_of};
+use crate::shards::{MASK, numbered_shards, rows_of};
 
 fn options() -> TrainingOptions {
     TrainingOptions {
@@ -95,10 +95,9 @@ fn positions_and_segments_follow_the_scope_of_attention() {
     for scope in [AttentionScope::Document, AttentionScope::Sequence] {
         let samples = TrainingSamples::new(open(directory.path()), TrainingOptions { scope, ..options() });
         let batch = samples.micro_batch(2).expect("sound shards");
-        let expected: Vec<i32> =
-            batch.segment_lengths.iter().flat_map(|&length| (0..length as i32).map(|index| i32::from(PAD) + 1 + index)).collect();
-        assert_eq!(batch.position_ids, expected);
-        assert_eq!(batch.position_ids.len(), batch.input_ids.len());
+        let expected: Vec<i32> = batch.segment_lengths.iter().flat_map(|&length| 0..length as i32).collect();
+        assert_eq!(batch.positions, expected);
+        assert_eq!(batch.positions.len(), batch.input_ids.len());
         match scope {
             AttentionScope::Sequence => assert_eq!(batch.segment_lengths.len(), 5),
             AttentionScope::Document => assert!(batch.segment_lengths.len() > 5),

@@ -19,7 +19,7 @@ use trainer::data::micro_batch::MicroBatch;
 pub(crate) const VOCAB_SIZE: usize = 400;
 pub(crate) const MAX_SEQ_LEN: usize = 24;
 const BOS: u16 = 0;
-pub(crate) const PAD: u16 = 1;
+const PAD: u16 = 1;
 const EOS: u16 = 2;
 const UNK: u16 = 3;
 pub(crate) const MASK: u16 = VOCAB_SIZE as u16 - 1;
@@ -168,7 +168,7 @@ fn write_tokenizer(directory: &Path) -> TokenizerInfo {
     let [tokenizer_file, others @ ..] = schemas::TOKENIZER_FILES;
     fs::write(directory.join(tokenizer_file), &json).expect("the folder can be written");
     for name in others {
-        fs::write(directory.join(name), "{}").expect("the folder can be written");
+        fs::write(directory.join(name), r#"{"mask_token": "<mask>"}"#).expect("the folder can be written");
     }
     TokenizerInfo { hash: ContentHash::of(json.as_bytes()), vocab_size: VOCAB_SIZE, files: Vec::new() }
 }

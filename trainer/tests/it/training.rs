@@ -21,7 +21,7 @@ use trainer::{
     trainer::Trainer,
 };
 
-use crate::shards::{PAD, Row, numbered_row, numbered_shards, write_shards};
+use crate::shards::{Row, numbered_row, numbered_shards, write_shards};
 
 /// libtorch has one generator of random numbers in a process: tests that draw from it take turns.
 pub(crate) fn torch_generator() -> MutexGuard<'static, ()> {
@@ -152,7 +152,7 @@ fn random_model(overrides: &[&str]) -> RobertaForMaskedLm {
 fn logits(model: &RobertaForMaskedLm, segments: &[Vec<u16>], mode: Mode) -> Tensor {
     let lengths: Vec<i64> = segments.iter().map(|segment| segment.len() as i64).collect();
     let ids: Vec<i32> = segments.concat().iter().map(|&id| i32::from(id)).collect();
-    let positions: Vec<i32> = lengths.iter().flat_map(|&length| (0..length as i32).map(|index| i32::from(PAD) + 1 + index)).collect();
+    let positions: Vec<i32> = lengths.iter().flat_map(|&length| 0..length as i32).collect();
     let all: Vec<i32> = (0..ids.len() as i32).collect();
     let hidden = model.hidden(&Tensor::from_slice(&ids), &Tensor::from_slice(&positions), &lengths, mode).expect("a forward pass");
     model.logits(&hidden, &Tensor::from_slice(&all)).expect("logits")
