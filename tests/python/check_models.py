@@ -104,7 +104,7 @@ FORMS = {
     "roberta": "one model.safetensors",
     "camembert": "pytorch_model.bin of a whole state",
     "xlm-roberta": "several safetensors with an index",
-    "bert": "pytorch_model.bin of BertForPreTraining with gamma and beta",
+    "bert": "pytorch_model.bin of BertForPreTraining as of 2019",
 }
 
 
@@ -141,7 +141,7 @@ def make_model(model_type, folder):
         old = OrderedDict((name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"), tensor) for name, tensor in state.items())
         old["bert.embeddings.position_ids"] = torch.arange(MAX_SEQ_LEN)[None]
         old._metadata = state._metadata
-        torch.save(old, folder / "pytorch_model.bin")
+        torch.save(old, folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
         masked = AutoModelForMaskedLM.from_config(config)
         masked.load_state_dict({name: tensor for name, tensor in state.items() if "pooler" not in name and "seq_relationship" not in name})
         model = masked
@@ -177,7 +177,7 @@ def build_shards(corpus, tokenizer, folder):
 # --- The checks ---------------------------------------------------------------------------------------------------------------
 
 
-def check_logits(model_type, model, tokenizer, folder):
+def check_logits(what, model, tokenizer, folder):
     """All texts in one padded batch of transformers; drbert has no padding. Scores of the whole vocabulary fix the logits up to a constant."""
     mask = tokenizer.mask_token
     texts = [f"le patient {mask} aigu", mask, f"la {mask} chronique le coeur {mask} foie rein sang dose examen jour", " ".join(["dose", mask] * 15)]
@@ -194,7 +194,7 @@ def check_logits(model_type, model, tokenizer, folder):
                 found[prediction["token"]] = math.log(prediction["score"])
             expected = logits[row, position] - logits[row, position].mean()
             worst = max(worst, float((found - found.mean() - expected).abs().max()))
-    check(f"{model_type}: logits from {FORMS[model_type]}, with padding", worst < 1e-4, f"max |Δ| {worst:.1e}")
+    check(f"{what}: logits against transformers, with padding", worst < 1e-4, f"max |Δ| {worst:.1e}")
 
 
 def summed_loss(model, tokenizer, segments):
@@ -312,7 +312,7 @@ def check_training(model_type, folder, shards, work):
     check(f"{model_type}: training goes on from the model", last < first - 0.2, f"{first:.2f} → {last:.2f}")
     model, problems = export(output, exported, 60)
     check(f"{model_type}: the trained model loads", not problems, str(problems or ""))
-    check_logits(f"{model_type}", model, AutoTokenizer.from_pretrained(exported), exported)
+    check_logits(f"{model_type} after training", model, AutoTokenizer.from_pretrained(exported), exported)
 
 
 def check_half_precision(model, tokenizer, folder, work):
@@ -323,7 +323,7 @@ def check_half_precision(model, tokenizer, folder, work):
     (half / "config.json").write_text((folder / "config.json").read_text().replace("float32", "float16"))
     save_file({name: tensor.half().contiguous() for name, tensor in parameters_of(model).items()}, half / "model.safetensors", {"format": "pt"})
     model = AutoModelForMaskedLM.from_pretrained(half, dtype=torch.float32).eval()
-    check_logits("roberta", model, tokenizer, half)
+    check_logits("roberta in half precision", model, tokenizer, half)
 
 
 def main():
@@ -335,7 +335,7 @@ def main():
             folder = work / model_type
             model, tokenizer = make_model(model_type, folder)
             shards = build_shards(corpus, tokenizer, work / f"{model_type}-shards")
-            check_logits(model_type, model, tokenizer, folder)
+            check_logits(f"{model_type} from {FORMS[model_type]}", model, tokenizer, folder)
             check_evaluation(model_type, model, tokenizer, folder, shards, work)
             check_round_trip(model_type, model, folder, shards, work)
             check_growth(model_type, model, folder, corpus, work)

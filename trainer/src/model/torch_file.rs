@@ -1,73 +1,114 @@
 //! `pytorch_model.bin`: the tensors of a file that `torch.save` wrote, read without running anything that it names.
 //!
-//! Such a file is a ZIP archive, not compressed: `data.pkl` is a pickle of a dictionary from names to tensors, and `data/0`, `data/1`, … are the bytes of
-//! their storages. A pickle is a program for a small stack machine that may call any Python function. This reader knows the few instructions
+//! Since PyTorch 1.6 such a file is a ZIP archive, not compressed: `data.pkl` is a pickle of a dictionary from names to tensors, and `data/0`, `data/1`, … are the bytes
+//! of their storages. Before, it was pickles one after the other: a magic number, a version, facts of the machine, the dictionary, and the list of the storages, whose
+//! lengths and bytes follow. A pickle is a program for a small stack machine that may call any Python function. This reader knows the few instructions
 //! and the few functions that tensors need (the opcodes are those of Python's `pickletools`), and refuses everything else by name.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs::File,
-    io::{BufReader, Read},
+    fs,
+    io::{Cursor, Read},
     path::Path,
     rc::Rc,
 };
 
 use tch::{Kind, Tensor};
-use zip::{ZipArchive, result::ZipError};
+use zip::ZipArchive;
 
 use super::weights::fp32;
 use crate::error::{AtPath, Error, Result};
 
-const REMEDY: &str = "save the model again as model.safetensors with a current PyTorch";
-
-type Archive = ZipArchive<BufReader<File>>;
+/// The first pickle of a file from before PyTorch 1.6: a number that means nothing.
+const OLD_MAGIC: &[u8] = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.";
 
 /// All floating-point tensors of the file, as fp32 in host memory. Integers are no parameters and are left out.
 pub(crate) fn read_torch_file(path: &Path) -> Result<BTreeMap<String, Tensor>> {
+    let bytes = fs::read(path).at_path(path)?;
     let bad = |found: String| Error::BadFile {
         path: path.to_owned(),
-        expected: "tensors by name, as torch.save writes them since PyTorch 1.6".into(),
+        expected: "tensors by name, as torch.save writes them".into(),
         found,
-        remedy: REMEDY,
+        remedy: "save the model again as model.safetensors with a current PyTorch",
     };
-    let file = BufReader::new(File::open(path).at_path(path)?);
-    let mut archive = match ZipArchive::new(file) {
-        Ok(archive) => archive,
-        Err(ZipError::Io(error)) => return Err(error).at_path(path),
-        Err(error) => return Err(bad(format!("no ZIP archive ({error})"))),
-    };
-    let pickle = archive.file_names().find(|name| name.ends_with("/data.pkl")).map(str::to_owned);
-    let pickle = pickle.ok_or_else(|| bad("an archive without data.pkl".into()))?;
-    let folder = pickle.trim_end_matches("data.pkl");
-    let program = read_entry(&mut archive, &pickle).map_err(bad)?;
-    let entries = Machine::run(&program).map_err(bad)?;
-
-    let mut storages = HashMap::new();
+    let (entries, storages) = match bytes.strip_prefix(OLD_MAGIC) {
+        Some(rest) => read_old_file(rest),
+        None => read_archive(&bytes),
+    }
+    .map_err(bad)?;
     let mut tensors = BTreeMap::new();
     for (name, tensor) in entries {
-        let Some(kind) = tensor.storage.kind else { continue };
-        let key = tensor.storage.key.clone();
-        if !storages.contains_key(&key) {
-            let bytes = read_entry(&mut archive, &format!("{folder}data/{key}")).map_err(bad)?;
-            let num_elements = (bytes.len() / kind.elt_size_in_bytes()) as i64;
-            let bytes = &bytes[..num_elements as usize * kind.elt_size_in_bytes()];
-            storages.insert(key.clone(), Tensor::f_from_data_size(bytes, &[num_elements], kind)?);
+        let StoredTensor { storage: Storage { key, kind }, offset, shape, strides } = &tensor;
+        if !FLOATS.contains(kind) {
+            continue;
         }
-        let storage = &storages[&key];
-        if !tensor.lies_within(storage.numel() as i64) {
-            return Err(bad(format!("tensor {name} of shape {:?} in a storage of {} numbers", tensor.shape, storage.numel())));
+        let bytes = storages.get(key).ok_or_else(|| bad(format!("no storage {key}")))?;
+        let num_elements = bytes.len() / kind.elt_size_in_bytes();
+        if !tensor.lies_within(num_elements as i64) {
+            return Err(bad(format!("tensor {name} of shape {shape:?} in a storage of {num_elements} numbers")));
         }
-        tensors.insert(name, fp32(&storage.f_as_strided(&tensor.shape, &tensor.strides, tensor.offset)?)?);
+        let bytes = &bytes[..num_elements * kind.elt_size_in_bytes()];
+        let storage = Tensor::f_from_data_size(bytes, &[num_elements as i64], *kind)?;
+        tensors.insert(name, fp32(&storage.f_as_strided(shape, strides, *offset)?)?);
     }
     Ok(tensors)
 }
 
-fn read_entry(archive: &mut Archive, name: &str) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let mut entry = archive.by_name(name).map_err(|error| format!("{name}: {error}"))?;
-    entry.read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
-    Ok(bytes)
+/// Named tensors, and the bytes of storages by their keys.
+type TensorsAndStorages<'a> = (Vec<(String, StoredTensor)>, HashMap<Rc<str>, std::borrow::Cow<'a, [u8]>>);
+
+fn read_archive(bytes: &[u8]) -> Result<TensorsAndStorages<'_>, String> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| format!("no file of torch.save ({error})"))?;
+    let pickle = archive.file_names().find(|name| name.ends_with("/data.pkl")).map(str::to_owned);
+    let pickle = pickle.ok_or("an archive without data.pkl")?;
+    let folder = pickle.trim_end_matches("data.pkl");
+    let mut read_entry = |name: &str| {
+        let mut bytes = Vec::new();
+        let mut entry = archive.by_name(name).map_err(|error| format!("{name}: {error}"))?;
+        entry.read_to_end(&mut bytes).map_err(|error| format!("{name}: {error}"))?;
+        Ok::<_, String>(bytes)
+    };
+    let program = read_entry(&pickle)?;
+    let tensors = named_tensors(&Machine::run(&mut program.as_slice())?)?;
+    let mut storages = HashMap::new();
+    for (_, StoredTensor { storage: Storage { key, .. }, .. }) in &tensors {
+        if !storages.contains_key(key) {
+            storages.insert(Rc::clone(key), read_entry(&format!("{folder}data/{key}"))?.into());
+        }
+    }
+    Ok((tensors, storages))
 }
+
+/// What follows the magic number.
+fn read_old_file(mut rest: &[u8]) -> Result<TensorsAndStorages<'_>, String> {
+    let _version = Machine::run(&mut rest)?;
+    let _machine = Machine::run(&mut rest)?;
+    let tensors = named_tensors(&Machine::run(&mut rest)?)?;
+    let kinds: HashMap<&str, Kind> = tensors.iter().map(|(_, tensor)| (&*tensor.storage.key, tensor.storage.kind)).collect();
+    let mut storages = HashMap::new();
+    for key in Machine::run(&mut rest)? {
+        let Value::Text(key) = key else { return Err(format!("{key:?} instead of a storage's key")) };
+        let kind = kinds.get(&*key).ok_or_else(|| format!("storage {key}, which no tensor uses"))?;
+        let torn = || format!("a torn storage {key}");
+        let (count, data) = rest.split_first_chunk().ok_or_else(torn)?;
+        let length = usize::try_from(i64::from_le_bytes(*count)).ok().and_then(|count| count.checked_mul(kind.elt_size_in_bytes()));
+        let (bytes, data) = length.and_then(|length| data.split_at_checked(length)).ok_or_else(torn)?;
+        storages.insert(Rc::clone(&key), bytes.into());
+        rest = data;
+    }
+    Ok((tensors, storages))
+}
+
+/// The items of a dictionary of tensors.
+fn named_tensors(items: &[Value]) -> Result<Vec<(String, StoredTensor)>, String> {
+    let named = |item: &[Value]| match item {
+        [Value::Text(name), Value::Tensor(tensor)] => Ok((name.to_string(), (**tensor).clone())),
+        other => Err(format!("{other:?} instead of a name and a tensor")),
+    };
+    items.chunks(2).map(named).collect()
+}
+
+const FLOATS: [Kind; 4] = [Kind::Double, Kind::Float, Kind::Half, Kind::BFloat16];
 
 /// Where the numbers of a tensor lie.
 #[derive(Clone, Debug)]
@@ -78,12 +119,11 @@ struct StoredTensor {
     strides: Vec<i64>,
 }
 
-/// An entry of the archive.
+/// The numbers of one or several tensors.
 #[derive(Clone, Debug)]
 struct Storage {
     key: Rc<str>,
-    /// None if it does not hold floating-point numbers.
-    kind: Option<Kind>,
+    kind: Kind,
 }
 
 impl StoredTensor {
@@ -110,9 +150,9 @@ enum Value {
     Text(Rc<str>),
     Function(Function),
     Tuple(Rc<[Value]>),
-    /// The items of the outermost one are in `entries`; those of others belong to no tensor.
-    Dictionary,
-    StorageType(Option<Kind>),
+    /// Or a list. The machine has the items of the outermost one; those of others belong to no tensor.
+    Container,
+    StorageType(Kind),
     Storage(Storage),
     Tensor(Rc<StoredTensor>),
 }
@@ -131,19 +171,17 @@ struct Machine<'a> {
     program: &'a [u8],
     stack: Vec<Value>,
     memo: HashMap<u32, Value>,
-    /// What was put into the outermost dictionary.
-    entries: Vec<(String, StoredTensor)>,
+    /// What was put into the outermost container: keys and values by turns, or the elements of a list.
+    items: Vec<Value>,
 }
 
 impl<'a> Machine<'a> {
-    /// Runs a pickle of a dictionary of tensors; an error says what was found.
-    fn run(program: &'a [u8]) -> Result<Vec<(String, StoredTensor)>, String> {
+    /// Runs a pickle, which is cut off `program`, and returns the items of the dictionary or list that it makes. An error says what was found.
+    fn run(program: &mut &'a [u8]) -> Result<Vec<Value>, String> {
         let mut machine = Self { program, ..Self::default() };
         while machine.step()? {}
-        match machine.stack.as_slice() {
-            [Value::Dictionary] => Ok(machine.entries),
-            other => Err(format!("{other:?} instead of a dictionary")),
-        }
+        *program = machine.program;
+        Ok(machine.items)
     }
 
     /// One instruction; false after the last one.
@@ -167,7 +205,7 @@ impl<'a> Machine<'a> {
             0x8a => self.push_long()?,
             b'X' => self.push_text()?,
             b'c' => self.push_global()?,
-            b'}' | b']' => self.stack.push(Value::Dictionary),
+            b'}' | b']' => self.stack.push(Value::Container),
             b')' => self.stack.push(Value::Tuple(Rc::new([]))),
             b't' => {
                 let items = self.pop_to_mark()?;
@@ -196,14 +234,14 @@ impl<'a> Machine<'a> {
             }
             b'Q' => self.push_storage()?,
             b'R' => self.call()?,
-            b's' => {
-                let start = self.stack.len().checked_sub(2).ok_or("a torn pickle")?;
+            b's' | b'a' => {
+                let start = self.stack.len().checked_sub(if opcode == b's' { 2 } else { 1 }).ok_or("a torn pickle")?;
                 let items = self.stack.split_off(start);
-                self.set_items(&items)?;
+                self.add_items(items)?;
             }
-            b'u' => {
+            b'u' | b'e' => {
                 let items = self.pop_to_mark()?;
-                self.set_items(&items)?;
+                self.add_items(items)?;
             }
             // The attributes of a dictionary: PyTorch keeps version numbers of modules there.
             b'b' => self.pop().map(drop)?,
@@ -271,13 +309,16 @@ impl<'a> Machine<'a> {
             ("collections", "OrderedDict") => Value::Function(Function::OrderedDict),
             ("torch._utils", "_rebuild_tensor_v2") => Value::Function(Function::RebuildTensor),
             ("torch._utils", "_rebuild_parameter") => Value::Function(Function::RebuildParameter),
-            ("torch", "FloatStorage") => Value::StorageType(Some(Kind::Float)),
-            ("torch", "DoubleStorage") => Value::StorageType(Some(Kind::Double)),
-            ("torch", "HalfStorage") => Value::StorageType(Some(Kind::Half)),
-            ("torch", "BFloat16Storage") => Value::StorageType(Some(Kind::BFloat16)),
-            ("torch", "LongStorage" | "IntStorage" | "ShortStorage" | "CharStorage" | "ByteStorage" | "BoolStorage") => {
-                Value::StorageType(None)
-            }
+            ("torch", "DoubleStorage") => Value::StorageType(Kind::Double),
+            ("torch", "FloatStorage") => Value::StorageType(Kind::Float),
+            ("torch", "HalfStorage") => Value::StorageType(Kind::Half),
+            ("torch", "BFloat16Storage") => Value::StorageType(Kind::BFloat16),
+            ("torch", "LongStorage") => Value::StorageType(Kind::Int64),
+            ("torch", "IntStorage") => Value::StorageType(Kind::Int),
+            ("torch", "ShortStorage") => Value::StorageType(Kind::Int16),
+            ("torch", "CharStorage") => Value::StorageType(Kind::Int8),
+            ("torch", "ByteStorage") => Value::StorageType(Kind::Uint8),
+            ("torch", "BoolStorage") => Value::StorageType(Kind::Bool),
             _ => return Err(format!("{module}.{name}, which is no part of a tensor and was not run")),
         });
         Ok(())
@@ -312,7 +353,7 @@ impl<'a> Machine<'a> {
             return Err(format!("a call of {function:?}"));
         };
         let made = match (function, &**arguments) {
-            (Function::OrderedDict, []) => Value::Dictionary,
+            (Function::OrderedDict, []) => Value::Container,
             (
                 Function::RebuildTensor,
                 [Value::Storage(storage), Value::Integer(offset), Value::Tuple(shape), Value::Tuple(strides), ..],
@@ -327,19 +368,12 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Keys and values by turns go into the dictionary below them.
-    fn set_items(&mut self, items: &[Value]) -> Result<(), String> {
-        let is_outermost = self.stack.len() == 1;
-        if !matches!(self.stack.last(), Some(Value::Dictionary)) {
-            return Err(format!("items of {:?}", self.stack.last()));
-        }
-        if is_outermost {
-            for item in items.chunks(2) {
-                match item {
-                    [Value::Text(name), Value::Tensor(tensor)] => self.entries.push((name.to_string(), (**tensor).clone())),
-                    other => return Err(format!("{other:?} instead of a name and a tensor")),
-                }
-            }
+    /// Puts items into the container below them.
+    fn add_items(&mut self, items: Vec<Value>) -> Result<(), String> {
+        match self.stack.as_slice() {
+            [Value::Container] => self.items.extend(items),
+            [.., Value::Container] => {}
+            other => return Err(format!("items of {:?}", other.last())),
         }
         Ok(())
     }
@@ -385,7 +419,7 @@ mod tests {
     fn read(pickle: &[u8], storage: &[u8]) -> Result<BTreeMap<String, Tensor>> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("pytorch_model.bin");
-        let mut archive = ZipWriter::new(File::create(&path).expect("a new file"));
+        let mut archive = ZipWriter::new(fs::File::create(&path).expect("a new file"));
         for (name, bytes) in [("archive/data.pkl", pickle), ("archive/data/0", storage)] {
             archive.start_file(name, FileOptions::default().compression_method(CompressionMethod::Stored)).expect("an entry");
             archive.write_all(bytes).expect("written");
@@ -417,7 +451,6 @@ mod tests {
         check(&pickle(&[text("a"), command]), &[], "found posix.system, which is no part of a tensor and was not run");
         check(&pickle(&[text("a"), tensor("FloatStorage")]), &numbers()[..16], "tensor a of shape [2, 2] in a storage of 4 numbers");
         check(&pickle(&[text("a"), text("b")]), &[], "instead of a name and a tensor");
-        check(b"\x80\x02K\x01.", &[], "Integer(1)] instead of a dictionary");
         check(b"\x80\x04\x95", &[], "instruction 0x95");
         let whole = pickle(&[text("a"), tensor("FloatStorage")]);
         for end in 0..whole.len() {
@@ -425,12 +458,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_file_of_the_time_before_zip_is_named_as_such() {
+    fn read_bytes(bytes: &[u8]) -> Result<BTreeMap<String, Tensor>> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("pytorch_model.bin");
-        std::fs::write(&path, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.").expect("written");
-        let error = read_torch_file(&path).expect_err("no archive").to_string();
-        assert!(error.contains("found no ZIP archive") && error.contains("since PyTorch 1.6"), "{error}");
+        fs::write(&path, bytes).expect("written");
+        read_torch_file(&path)
+    }
+
+    #[test]
+    fn files_from_before_zip_are_read_too() {
+        let facts = [b"\x80\x02}q\x00(".to_vec(), text("little_endian"), b"\x88u.".to_vec()].concat();
+        let items = [text("a"), tensor("FloatStorage")];
+        let keys = [b"\x80\x02]q\x01".to_vec(), text("0"), b"a.".to_vec()].concat();
+        let data = [5_i64.to_le_bytes().to_vec(), numbers()].concat();
+        let whole = [OLD_MAGIC.to_vec(), b"\x80\x02M\xe9\x03.".to_vec(), facts, pickle(&items), keys, data].concat();
+        let read = read_bytes(&whole).expect("a sound file");
+        assert!(read["a"].equal(&Tensor::from_slice2(&[[1.0_f32, 3.0], [2.0, 4.0]])));
+        for end in 0..whole.len() {
+            read_bytes(&whole[..end]).expect_err("a torn file");
+        }
+        let error = read_bytes(b"a text").expect_err("no such file").to_string();
+        assert!(error.contains("expected tensors by name, as torch.save writes them, found no file of torch.save"), "{error}");
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{fs, path::Path};
 
-use trainer::config::Config;
+use trainer::{
+    config::{Config, OrManifest},
+    data::micro_batch::AttentionScope,
+    model::config::RobertaConfig,
+};
 
 fn check(overrides: &[&str], expected: &str) {
     let minimal = ["data.shards=shards", "train.output=run"];
@@ -46,7 +50,59 @@ fn the_settings_files_that_we_ship_load() {
         names.push(path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default());
     }
     names.sort();
-    assert_eq!(names, ["drbert-7gb.toml", "small.toml"]);
+    assert_eq!(
+        names,
+        [
+            "drbert-4gb-cp-camembert.toml",
+            "drbert-4gb-cp-pubmedbert.toml",
+            "drbert-4gb.toml",
+            "drbert-7gb-large.toml",
+            "drbert-7gb.toml",
+            "small.toml"
+        ]
+    );
+}
+
+#[test]
+fn the_models_of_the_drbert_family_are_as_published() {
+    let family = ["drbert-7gb", "drbert-4gb", "drbert-7gb-large", "drbert-4gb-cp-camembert", "drbert-4gb-cp-pubmedbert"];
+    for name in family {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("configs/{name}.toml"));
+        let config = Config::load(Some(&path), &[]).unwrap_or_else(|error| panic!("{error}"));
+        let begins_from = config.train.init_from.display().to_string();
+        let expected_start = match name {
+            "drbert-4gb-cp-camembert" => "camembert-base",
+            "drbert-4gb-cp-pubmedbert" => "pubmedbert-base",
+            _ => "",
+        };
+        assert_eq!((config.train.output.to_str(), begins_from.as_str()), (Some(name), expected_start));
+
+        // 128 GPUs × 32 rows; 80,000 steps with a peak of 5e-5 after 10,000; AdamW as Hugging Face's Trainer has it.
+        assert_eq!((config.data.global_batch_size, config.train.steps, config.schedule.warmup_steps), (128 * 32, 80_000, 10_000), "{name}");
+        let optimizer = &config.optimizer;
+        let numbers = [optimizer.peak_learning_rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon, optimizer.weight_decay];
+        assert_eq!(numbers.map(f64::to_bits), [5e-5, 0.9, 0.999, 1e-8, 0.0].map(f64::to_bits), "{name}");
+        assert_eq!(
+            (config.masking.probability, config.masking.whole_word, config.attention),
+            (0.15, false, AttentionScope::Sequence),
+            "{name}"
+        );
+
+        // What is stated is the base model of its type, or RoBERTa large.
+        let model = &config.model;
+        let base = RobertaConfig::base(model.model_type.unwrap_or_default());
+        let (layers, heads, hidden, intermediate) = if name == "drbert-7gb-large" { (24, 16, 1024, 4096) } else { (12, 12, 768, 3072) };
+        assert_eq!((model.num_hidden_layers, model.num_attention_heads), (Some(layers), Some(heads)), "{name}");
+        assert_eq!((model.hidden_size, model.intermediate_size), (Some(hidden), Some(intermediate)), "{name}");
+        assert_eq!((model.hidden_dropout_prob, model.attention_probs_dropout_prob), (Some(0.1), Some(0.1)), "{name}");
+        assert_eq!(
+            (model.max_position_embeddings, model.type_vocab_size),
+            (Some(base.max_position_embeddings), Some(base.type_vocab_size))
+        );
+        assert_eq!((model.layer_norm_eps, base.max_segment_length()), (Some(base.layer_norm_eps), 512), "{name}");
+        assert_eq!(model.vocab_size, OrManifest::Stated(base.vocab_size), "{name}");
+        assert_eq!(model.pad_token_id, OrManifest::Stated(base.pad_token_id), "{name}");
+    }
 }
 
 #[test]
