@@ -184,4 +184,17 @@ mod tests {
             segment_lengths.iter().map(|part| (part.name.as_str(), part.tokens, part.masked_tokens, part.loss, part.accuracy)).collect();
         assert_eq!(found, [("1 to 32", 35, 2, 1.5, 0.5), ("33 to 64", 40, 2, 6.0, 0.5), ("65 to 128", 100, 2, 24.0, 1.0)]);
     }
+
+    #[test]
+    fn sources_are_sections_if_there_are_several_and_files_if_not() {
+        let source = |name: &str, file: &str| DocumentSource { name: name.into(), file: file.into() };
+        let sums = |masked_tokens| Sums { segments: 1, tokens: 9, masked_tokens, loss: 2.0, num_right: 0 };
+        let parts = |sources: &[(DocumentSource, Sums)]| -> Vec<(String, u64)> {
+            source_parts(&sources.iter().cloned().collect()).into_iter().map(|part| (part.name, part.masked_tokens)).collect()
+        };
+        let one_section = [(source("default", "a.txt"), sums(1)), (source("default", "b.txt"), sums(2))];
+        assert_eq!(parts(&one_section), [("b.txt".to_owned(), 2), ("a.txt".to_owned(), 1)]);
+        let two_sections = [(source("books", "a.txt"), sums(1)), (source("books", "b.txt"), sums(3)), (source("notes", "c.txt"), sums(2))];
+        assert_eq!(parts(&two_sections), [("books".to_owned(), 4), ("notes".to_owned(), 2)]);
+    }
 }

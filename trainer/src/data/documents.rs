@@ -51,3 +51,56 @@ pub(crate) fn visit_sources(shards: &Path, mut wanted: HashSet<u64>, mut visit: 
         None => Ok(true),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    /// Documents 0, 1 and 2 of two files, with the column of names or, as older directories, without.
+    fn shards(with_names: bool) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = |values: [&str; 3]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+        let mut columns = vec![
+            (documents::ID, Arc::new(UInt64Array::from(vec![0, 1, 2])) as ArrayRef),
+            (documents::SOURCE, text(["a.txt", "b.txt", "a.txt"])),
+        ];
+        if with_names {
+            columns.push((documents::SOURCE_NAME, text(["notes", "books", "notes"])));
+        }
+        let batch = RecordBatch::try_from_iter(columns).expect("columns of one length");
+        let file = File::create(folder.path().join(DOCUMENTS_FILE)).expect("a new file");
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).expect("a writer");
+        writer.write(&batch).expect("written");
+        writer.close().expect("closed");
+        folder
+    }
+
+    fn sources(shards: &Path, wanted: &[u64]) -> Result<Option<Vec<(u64, String, String)>>> {
+        let mut found = Vec::new();
+        let known =
+            visit_sources(shards, wanted.iter().copied().collect(), |id, DocumentSource { name, file }| found.push((id, name, file)))?;
+        Ok(known.then_some(found))
+    }
+
+    #[test]
+    fn wanted_documents_are_visited_with_their_sources() {
+        let source = |id, name: &str, file: &str| (id, name.to_owned(), file.to_owned());
+        let found = sources(shards(true).path(), &[2, 1]).expect("a sound table");
+        assert_eq!(found, Some(vec![source(1, "books", "b.txt"), source(2, "notes", "a.txt")]));
+        let found = sources(shards(false).path(), &[0]).expect("a sound table");
+        assert_eq!(found, Some(vec![source(0, "", "a.txt")]));
+    }
+
+    #[test]
+    fn a_missing_table_is_told_and_a_missing_document_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        assert_eq!(sources(folder.path(), &[0]).expect("nothing is known"), None);
+        let error = sources(shards(true).path(), &[1, 7]).expect_err("there is no document 7").to_string();
+        assert!(error.contains("documents.parquet: expected every document of the shards, found no document 7"), "{error}");
+    }
+}

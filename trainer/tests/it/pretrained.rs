@@ -8,17 +8,21 @@ use std::{
 };
 
 use safetensors::{SafeTensors, tensor::TensorView};
+use serde_json::Value;
 use tempfile::TempDir;
 use trainer::{
     checkpoint::{self, State},
+    data::micro_batch::AttentionScope,
+    device::DeviceChoice,
     error::Error,
+    evaluate::{self, EvaluateOptions, Report},
     export,
     model::{config::ModelType, parameters::parameter_specs, pretrained::load_model},
     train,
 };
 
 use crate::{
-    shards::{VOCAB_SIZE, numbered_shards},
+    shards::{VOCAB_SIZE, numbered_row, numbered_shards},
     training::{tiny_config, torch_generator},
 };
 
@@ -272,4 +276,51 @@ fn a_model_that_does_not_fit_is_refused_in_one_line() {
     check(&untied, &[], "expected model.safetensors, model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json");
     fs::write(untied.join("model.safetensors.index.json"), r#"{"weight_map": {"a": "../a.safetensors"}}"#).expect("written");
     check(&untied, &[], "expected files of the same folder, found ../a.safetensors");
+}
+
+#[test]
+fn an_evaluation_writes_down_what_it_evaluated() {
+    let _generator = torch_generator();
+    let bench = Bench::new();
+    let (model, _) = bench.train("start", &["train.steps=1", "model.model_type=bert"]).expect("a run");
+    for attention in [AttentionScope::Document, AttentionScope::Sequence] {
+        let dump = bench.path("rows.jsonl");
+        let options = EvaluateOptions {
+            model: model.clone(),
+            shards: bench.shards.path().to_owned(),
+            rows: Some(9),
+            micro_batch_size: 4,
+            attention,
+            device: DeviceChoice::Cpu,
+            dump_rows: Some(dump.clone()),
+        };
+        let Report { whole, parts } = evaluate::run(&options).expect("an evaluation");
+        let segments: Vec<Value> =
+            fs::read_to_string(dump).expect("rows").lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect();
+        let list = |segment: &Value, field: &str| segment[field].as_array().expect("a list").clone();
+        let total = |field: &str| segments.iter().map(|segment| list(segment, field).len() as u64).sum::<u64>();
+        assert_eq!(
+            (total("input_ids"), total("masked_positions"), total("labels")),
+            (whole.tokens, whole.masked_tokens, whole.masked_tokens)
+        );
+        let mut row_before = None;
+        for segment in &segments {
+            // The tests' rows tell what stood where before it was masked. A second line of a row is its second segment.
+            let row = segment["row"].as_u64();
+            let pieces = numbered_row(row.expect("a number"));
+            let original = match attention {
+                AttentionScope::Document => pieces[usize::from(row == row_before)].clone(),
+                AttentionScope::Sequence => pieces.concat(),
+            };
+            row_before = row;
+            assert_eq!(list(segment, "input_ids").len(), original.len());
+            assert_eq!(list(segment, "document_ids").len(), if attention == AttentionScope::Sequence { pieces.len() } else { 1 });
+            for (position, label) in list(segment, "masked_positions").iter().zip(list(segment, "labels")) {
+                assert_eq!(Value::from(original[position.as_u64().expect("a position") as usize]), label, "{segment}");
+            }
+        }
+        let sums = parts.segment_lengths.iter().fold((0, 0), |sums, part| (sums.0 + part.tokens, sums.1 + part.masked_tokens));
+        assert_eq!(sums, (whole.tokens, whole.masked_tokens));
+        assert_eq!(parts.sources, None, "the tests' shards have no documents.parquet");
+    }
 }
