@@ -3,7 +3,11 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Context;
@@ -19,7 +23,7 @@ use trainer::{
     data::micro_batch::AttentionScope,
     device::DeviceChoice,
     evaluate::{self, EvaluateOptions},
-    export,
+    export::{self, Weights},
     fill_mask::{self, FillMaskOptions},
     train,
 };
@@ -128,6 +132,9 @@ struct ExportArgs {
     /// Where to write the model directory
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
+    /// Export the moving average of the weights (`optimizer.ema_decay`) instead of the last ones
+    #[arg(long)]
+    ema: bool,
 }
 
 #[derive(Args)]
@@ -147,13 +154,15 @@ enum BenchTarget {
 }
 
 impl Cli {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    /// Returns the exit status.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Train(args) => train(args),
+            Command::Train(args) => return train(args),
             Command::Evaluate(args) => evaluate(args),
             Command::FillMask(args) => fill_mask(args),
             Command::Export(args) => {
-                let mask = export::run(&args.checkpoint, &args.output)?;
+                let weights = if args.ema { Weights::Average } else { Weights::Last };
+                let mask = export::run(&args.checkpoint, &args.output, weights)?;
                 say(&format!(
                     "The model lies in {}; fill a mask with\n  drbert fill-mask --model {0} \"La patiente est atteinte d'une {mask}.\"",
                     args.output.display()
@@ -161,18 +170,26 @@ impl Cli {
             }
             Command::Bench(args) => bench(&args),
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }
 
-fn train(mut args: TrainArgs) -> anyhow::Result<()> {
+/// Says that a run was stopped by the machine, not by a person, and should be started again.
+const INTERRUPTED_BY_SCHEDULER: u8 = 85;
+
+fn train(mut args: TrainArgs) -> anyhow::Result<ExitCode> {
     if let Some(directory) = &args.init_from {
         // A JSON string is a TOML string too.
         args.settings.set.push(format!("train.init_from={}", serde_json::to_string(directory)?));
     }
     let config = args.settings.load()?;
     let stop = Arc::new(AtomicBool::new(false));
+    let by_scheduler = Arc::new(AtomicBool::new(false));
     // A second Ctrl-C does not wait for the step in hand.
     flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop)).context("cannot handle signals")?;
+    for signal in [SIGTERM, SIGUSR1] {
+        flag::register(signal, Arc::clone(&by_scheduler)).context("cannot handle signals")?;
+    }
     for signal in [SIGINT, SIGTERM, SIGUSR1] {
         flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
@@ -183,7 +200,9 @@ fn train(mut args: TrainArgs) -> anyhow::Result<()> {
     } else {
         format!("Done: {} steps.\n", outcome.steps)
     };
-    say(&format!("{next}The checkpoint lies in {checkpoint}; export it with\n  drbert export {checkpoint} --output MODEL_DIR"))
+    say(&format!("{next}The checkpoint lies in {checkpoint}; export it with\n  drbert export {checkpoint} --output MODEL_DIR"))?;
+    let requeue = outcome.interrupted && by_scheduler.load(Ordering::Relaxed);
+    Ok(if requeue { ExitCode::from(INTERRUPTED_BY_SCHEDULER) } else { ExitCode::SUCCESS })
 }
 
 fn evaluate(args: EvaluateArgs) -> anyhow::Result<()> {

@@ -14,7 +14,10 @@ use crate::{
     device::{DeviceChoice, Precision},
     error::{Error, Result},
     model::config::{HiddenActivation, ModelType, RobertaConfig},
-    optim::{adamw::AdamWOptions, schedule::LinearSchedule},
+    optim::{
+        optimizer::{OptimizerKind, OptimizerOptions},
+        schedule::{BatchSchedule, DecayShape, Schedule, ScheduleKind},
+    },
 };
 
 /// Everything that a run depends on.
@@ -103,28 +106,39 @@ pub enum ManifestWord {
     Manifest,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MaskingConfig {
     pub probability: f64,
+    pub decay_probability: f64,
+    pub mask_share: f64,
+    pub random_share: f64,
     pub whole_word: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OptimizerConfig {
+    pub kind: OptimizerKind,
     pub peak_learning_rate: f64,
     pub beta1: f64,
     pub beta2: f64,
     pub epsilon: f64,
     pub weight_decay: f64,
     pub max_gradient_norm: f64,
+    pub ema_decay: f64,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleConfig {
+    pub kind: ScheduleKind,
     pub warmup_steps: u64,
+    pub decay_steps: u64,
+    pub decay_shape: DecayShape,
+    pub final_ratio: f64,
+    pub batch_warmup_steps: u64,
+    pub batch_warmup_start_size: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,6 +153,7 @@ pub struct TrainConfig {
     pub threads: usize,
     /// A Hugging Face model directory to begin from; empty for random weights.
     pub init_from: PathBuf,
+    pub max_skipped_steps: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,6 +161,7 @@ pub struct TrainConfig {
 pub struct CheckpointConfig {
     pub interval_steps: u64,
     pub keep: usize,
+    pub keep_every_steps: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -246,19 +262,36 @@ impl ModelConfig {
 
 impl Default for MaskingConfig {
     fn default() -> Self {
-        Self { probability: 0.15, whole_word: false }
+        Self { probability: 0.15, decay_probability: 0.0, mask_share: 0.8, random_share: 0.1, whole_word: false }
     }
 }
 
 impl Default for OptimizerConfig {
     fn default() -> Self {
-        Self { peak_learning_rate: 5e-4, beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weight_decay: 0.01, max_gradient_norm: 1.0 }
+        Self {
+            kind: OptimizerKind::AdamW,
+            peak_learning_rate: 5e-4,
+            beta1: 0.9,
+            beta2: 0.98,
+            epsilon: 1e-6,
+            weight_decay: 0.01,
+            max_gradient_norm: 1.0,
+            ema_decay: 0.0,
+        }
     }
 }
 
 impl Default for ScheduleConfig {
     fn default() -> Self {
-        Self { warmup_steps: 100 }
+        Self {
+            kind: ScheduleKind::Linear,
+            warmup_steps: 100,
+            decay_steps: 0,
+            decay_shape: DecayShape::OneMinusSqrt,
+            final_ratio: 0.0,
+            batch_warmup_steps: 0,
+            batch_warmup_start_size: 0,
+        }
     }
 }
 
@@ -273,13 +306,14 @@ impl Default for TrainConfig {
             deterministic: false,
             threads: 0,
             init_from: PathBuf::new(),
+            max_skipped_steps: 20,
         }
     }
 }
 
 impl Default for CheckpointConfig {
     fn default() -> Self {
-        Self { interval_steps: 1_000, keep: 2 }
+        Self { interval_steps: 1_000, keep: 2, keep_every_steps: 0 }
     }
 }
 
@@ -312,21 +346,29 @@ impl Config {
         Ok(config)
     }
 
-    pub fn gradient_accumulation_steps(&self) -> u64 {
-        self.data.global_batch_size / self.data.micro_batch_size
+    pub fn schedule(&self) -> Schedule {
+        let ScheduleConfig { kind, warmup_steps, decay_steps, decay_shape, final_ratio, .. } = self.schedule;
+        let (peak_learning_rate, num_steps) = (self.optimizer.peak_learning_rate, self.train.steps);
+        Schedule { kind, peak_learning_rate, warmup_steps, decay_steps, decay_shape, final_ratio, num_steps }
     }
 
-    pub fn schedule(&self) -> LinearSchedule {
-        LinearSchedule {
-            peak_learning_rate: self.optimizer.peak_learning_rate,
-            warmup_steps: self.schedule.warmup_steps,
-            num_steps: self.train.steps,
+    /// The number of rows of every step.
+    pub fn batch_schedule(&self) -> BatchSchedule {
+        let (rows, ScheduleConfig { batch_warmup_steps, batch_warmup_start_size, .. }) = (self.data.global_batch_size, self.schedule);
+        if batch_warmup_steps == 0 {
+            return BatchSchedule { first_rows: rows, rows, warmup_steps: 0 };
         }
+        BatchSchedule { first_rows: batch_warmup_start_size, rows, warmup_steps: batch_warmup_steps }
     }
 
-    pub fn adamw(&self) -> AdamWOptions {
-        let OptimizerConfig { beta1, beta2, epsilon, weight_decay, .. } = self.optimizer;
-        AdamWOptions { beta1, beta2, epsilon, weight_decay }
+    /// Micro-batches of all steps before `step`: the number of that step's first one.
+    pub fn micro_batches_before(&self, step: u64) -> u64 {
+        self.batch_schedule().rows_before(step) / self.data.micro_batch_size
+    }
+
+    pub fn optimizer_options(&self) -> OptimizerOptions {
+        let OptimizerConfig { kind, beta1, beta2, epsilon, weight_decay, .. } = self.optimizer;
+        OptimizerOptions { kind, beta1, beta2, epsilon, weight_decay }
     }
 
     fn check(&self) -> Result<()> {
@@ -343,8 +385,8 @@ impl Config {
             check_shape(&self.fresh_shape())?;
         }
 
-        let share = self.masking.probability > 0.0 && self.masking.probability <= 1.0;
-        require("masking.probability", share, self.masking.probability, "a number above 0 and at most 1")?;
+        self.check_masking()?;
+        self.check_schedule()?;
         positive("optimizer.peak_learning_rate", optimizer.peak_learning_rate)?;
         probability("optimizer.beta1", optimizer.beta1)?;
         probability("optimizer.beta2", optimizer.beta2)?;
@@ -352,7 +394,48 @@ impl Config {
         require("optimizer.weight_decay", optimizer.weight_decay >= 0.0, optimizer.weight_decay, "a number of at least 0")?;
         let norm = optimizer.max_gradient_norm;
         require("optimizer.max_gradient_norm", norm >= 0.0, norm, "a number of at least 0 (0 = no clipping)")?;
+        probability("optimizer.ema_decay", optimizer.ema_decay)?;
+        at_least_one("train.max_skipped_steps", self.train.max_skipped_steps)?;
         at_least_one("checkpoint.keep", self.checkpoint.keep as u64)
+    }
+
+    fn check_masking(&self) -> Result<()> {
+        let MaskingConfig { probability, decay_probability, mask_share, random_share, .. } = self.masking;
+        require("masking.probability", probability > 0.0 && probability <= 1.0, probability, "a number above 0 and at most 1")?;
+        let sound = (0.0..=1.0).contains(&decay_probability);
+        require("masking.decay_probability", sound, decay_probability, "a number from 0 (as masking.probability) to 1")?;
+        let decays = decay_probability == 0.0 || self.schedule.kind == ScheduleKind::Trapezoidal;
+        require(
+            "masking.decay_probability",
+            decays,
+            decay_probability,
+            "0 unless schedule.kind is \"trapezoidal\", the one with a decay of its own",
+        )?;
+        require("masking.mask_share", (0.0..=1.0).contains(&mask_share), mask_share, "a number from 0 to 1")?;
+        let sound = random_share >= 0.0 && mask_share + random_share <= 1.0 + f64::EPSILON;
+        require("masking.random_share", sound, random_share, "a number of at least 0 that makes at most 1 with masking.mask_share")
+    }
+
+    fn check_schedule(&self) -> Result<()> {
+        let ScheduleConfig { kind, warmup_steps, decay_steps, final_ratio, batch_warmup_steps, batch_warmup_start_size, .. } =
+            self.schedule;
+        require("schedule.final_ratio", (0.0..=1.0).contains(&final_ratio), final_ratio, "a number from 0 to 1")?;
+        if kind == ScheduleKind::Trapezoidal {
+            let fits = decay_steps > 0 && warmup_steps + decay_steps <= self.train.steps;
+            let expected = "at least 1, and with schedule.warmup_steps at most train.steps";
+            require("schedule.decay_steps", fits, decay_steps, expected)?;
+        } else {
+            require("schedule.decay_steps", decay_steps == 0, decay_steps, "0 unless schedule.kind is \"trapezoidal\"")?;
+        }
+        if batch_warmup_steps == 0 {
+            let expected = "0 unless schedule.batch_warmup_steps is given";
+            return require("schedule.batch_warmup_start_size", batch_warmup_start_size == 0, batch_warmup_start_size, expected);
+        }
+        let sound = batch_warmup_start_size > 0
+            && batch_warmup_start_size.is_multiple_of(self.data.micro_batch_size)
+            && self.data.global_batch_size.is_multiple_of(batch_warmup_start_size);
+        let expected = "a multiple of data.micro_batch_size that divides data.global_batch_size";
+        require("schedule.batch_warmup_start_size", sound, batch_warmup_start_size, expected)
     }
 
     /// A run must have a folder; a measurement writes nothing and needs none.

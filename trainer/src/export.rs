@@ -16,8 +16,16 @@ use crate::{
 
 const MODEL_CARD_FILE: &str = "README.md";
 
+/// Which weights of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    Last,
+    /// Their moving average.
+    Average,
+}
+
 /// Writes `config.json`, `model.safetensors`, the tokenizer's files and a model card into `output`. Returns the mask as the tokenizer writes it.
-pub fn run(checkpoint: &Path, output: &Path) -> Result<String> {
+pub fn run(checkpoint: &Path, output: &Path, which: Weights) -> Result<String> {
     let checkpoint = checkpoint::open(checkpoint)?;
     if output.join(CONFIG_FILE).exists() {
         return Err(Error::BadSetting {
@@ -26,10 +34,18 @@ pub fn run(checkpoint: &Path, output: &Path) -> Result<String> {
             expected: "a folder that does not hold a model yet".into(),
         });
     }
+    let source = match which {
+        Weights::Last => checkpoint.directory.join(MODEL_FILE),
+        Weights::Average => checkpoint.average_file().ok_or_else(|| Error::BadSetting {
+            setting: "--ema",
+            found: checkpoint.directory.display().to_string(),
+            expected: "a checkpoint of a run with optimizer.ema_decay above 0".into(),
+        })?,
+    };
     fs::create_dir_all(output).at_path(output)?;
     checkpoint::copy_tokenizer(&checkpoint.directory.join(TOKENIZER_DIR), output)?;
     let weights = output.join(MODEL_FILE);
-    fs::copy(checkpoint.directory.join(MODEL_FILE), &weights).at_path(&weights)?;
+    fs::copy(&source, &weights).at_path(&weights)?;
     let card = output.join(MODEL_CARD_FILE);
     let mask = tokenizer::mask_token(output)?;
     fs::write(&card, model_card(&checkpoint.state, &mask)?).at_path(&card)?;

@@ -14,9 +14,11 @@ pub mod optim;
 pub mod trainer;
 
 pub mod checkpoint;
+pub mod checkpoint_writer;
 pub mod init_from;
 pub mod metrics;
 mod progress;
+mod spikes;
 mod tensorboard;
 pub mod throughput;
 pub mod train;

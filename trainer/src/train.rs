@@ -9,13 +9,15 @@ use std::{
 };
 
 use crate::{
-    checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, State},
-    config::Config,
+    checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, Retention, State},
+    checkpoint_writer::{CheckpointWriter, Destination},
+    config::{Config, MaskingConfig},
     data::{
         dataset::ShardDirectory,
         loader::Loader,
+        masking::MaskingShares,
         micro_batch::MicroBatch,
-        samples::{EvaluationSamples, TrainingOptions, TrainingSamples},
+        samples::{EvaluationSamples, LateMasking, TrainingOptions, TrainingSamples},
     },
     device,
     error::{Error, Result},
@@ -23,9 +25,10 @@ use crate::{
     init_from::{Beginning, Origin},
     metrics::{Metrics, StepRecord},
     progress::{Progress, with_thousands},
+    spikes::SpikeDetector,
     throughput::Throughput,
     tokenizer,
-    trainer::Trainer,
+    trainer::{StepResult, Trainer},
 };
 
 /// How a run ended.
@@ -69,28 +72,32 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
             progress.message(&format!("              {note}"));
         }
     }
-    let mut saved = None;
-    if let Some(checkpoint) = checkpoint {
+    if let Some(checkpoint) = &checkpoint {
         progress.message(&format!("resuming from {}", checkpoint.directory.display()));
-        state.last_evaluation = checkpoint.state.last_evaluation;
-        saved = Some((checkpoint.state.step, checkpoint.directory));
+        checkpoint::set_aside_later(&config.train.output, checkpoint.state.step)?;
+        state.last_evaluation.clone_from(&checkpoint.state.last_evaluation);
     }
+    let resumed_from = checkpoint.map(|checkpoint| (checkpoint.state.step, checkpoint.directory));
+    let mut writer = CheckpointWriter::new(destination(config, &directory), resumed_from);
+    let mut spikes = SpikeDetector::default();
 
     while trainer.step() < config.train.steps && !stop.load(Ordering::Relaxed) {
-        let micro_batches: Vec<MicroBatch> = loader.by_ref().take(config.gradient_accumulation_steps() as usize).collect::<Result<_>>()?;
+        let micro_batches = next_step(config, &mut loader, trainer.step())?;
         let result = trainer.train_step(&micro_batches)?;
         throughput.add(&micro_batches, trainer.model().config());
-        state.step = trainer.step();
+        (state.step, state.progress) = (trainer.step(), trainer.progress());
+        report_trouble(&progress, &mut spikes, state.step, &result);
         let is_due = |interval: u64| state.step == config.train.steps || (interval > 0 && state.step.is_multiple_of(interval));
 
         if is_due(config.log.interval_steps) {
             let record = StepRecord {
                 step: state.step,
-                epoch: (state.step * config.data.global_batch_size) as f64 / training_samples.rows_per_epoch() as f64,
-                loss: f64::try_from(&result.loss)?,
-                gradient_norm: f64::try_from(&result.gradient_norm)?,
+                epoch: config.batch_schedule().rows_before(state.step) as f64 / training_samples.rows_per_epoch() as f64,
+                loss: result.loss,
+                gradient_norm: result.gradient_norm,
                 learning_rate: result.learning_rate,
                 masked_tokens: result.masked_tokens as u64,
+                skipped_steps: state.progress.skipped.total,
                 rates: throughput.take(),
             };
             metrics.write_step(&record)?;
@@ -105,34 +112,40 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
             state.last_evaluation = Some(record);
         }
         if is_due(config.checkpoint.interval_steps) {
-            saved = Some((state.step, throughput.without(|| save(&state, &trainer, &directory))?));
+            throughput.without(|| writer.save(state.clone(), || trainer.tensors_to_save()))?;
         }
+        writer.check()?;
     }
 
-    let last_checkpoint = match saved {
-        Some((step, path)) if step == trainer.step() => path,
-        _ => save(&state, &trainer, &directory)?,
-    };
+    writer.save(state.clone(), || trainer.tensors_to_save())?;
+    let last_checkpoint = writer.finish()?.unwrap_or_default();
     progress.finish();
     Ok(Outcome { last_checkpoint, steps: trainer.step(), interrupted: trainer.step() < config.train.steps })
 }
 
 /// A loader of everything that is left to train on after `step` steps.
 pub(crate) fn start_loader(config: &Config, samples: &Arc<TrainingSamples>, step: u64) -> Loader {
-    let accumulation = config.gradient_accumulation_steps();
-    let first = step * accumulation;
-    let end = (config.train.steps * accumulation).max(first);
-    Loader::start(samples, first..end, config.data.loader_threads, config.data.prefetch_batches)
+    let numbers = config.micro_batches_before(step)..config.micro_batches_before(config.train.steps.max(step));
+    Loader::start(samples, numbers, config.data.loader_threads, config.data.prefetch_batches)
+}
+
+/// The micro-batches of step `step`, which are the next ones of the loader.
+pub(crate) fn next_step(config: &Config, loader: &mut Loader, step: u64) -> Result<Vec<MicroBatch>> {
+    let count = config.batch_schedule().rows_of(step) / config.data.micro_batch_size;
+    loader.take(count as usize).collect()
 }
 
 pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> Result<TrainingOptions> {
     let vocab_size = directory.manifest().tokenizer.vocab_size;
+    let MaskingConfig { probability, decay_probability, mask_share, random_share, whole_word } = config.masking;
+    let first_sample = config.batch_schedule().rows_before(config.schedule().first_decay_step());
     Ok(TrainingOptions {
         seed: config.train.seed,
         held_out_rows: config.eval.rows,
         micro_batch_size: config.data.micro_batch_size,
-        masking_probability: config.masking.probability,
-        starts_word: config.masking.whole_word.then(|| tokenizer::starts_word(&directory.tokenizer_dir(), vocab_size)).transpose()?,
+        masking: MaskingShares { probability, mask_share, random_share },
+        late_masking: (decay_probability > 0.0).then_some(LateMasking { first_sample, probability: decay_probability }),
+        starts_word: whole_word.then(|| tokenizer::starts_word(&directory.tokenizer_dir(), vocab_size)).transpose()?,
         scope: config.attention,
     })
 }
@@ -180,10 +193,20 @@ fn new_state(config: &Config, checkpoint: Option<&Checkpoint>, beginning: Option
     Ok(state)
 }
 
-fn save(state: &State, trainer: &Trainer, directory: &ShardDirectory) -> Result<PathBuf> {
-    let tensors = trainer.tensors_to_save()?;
-    let Config { train, checkpoint, .. } = &state.config;
-    checkpoint::save(&train.output, state.clone(), &tensors, &directory.tokenizer_dir(), checkpoint.keep)
+fn destination(config: &Config, directory: &ShardDirectory) -> Destination {
+    let Config { train, checkpoint, .. } = config;
+    let retention = Retention { newest: checkpoint.keep, every_steps: checkpoint.keep_every_steps };
+    Destination { output: train.output.clone(), tokenizer: directory.tokenizer_dir(), retention }
+}
+
+/// Tells of a step that was skipped, and of a loss far above those before it.
+fn report_trouble(progress: &Progress, spikes: &mut SpikeDetector, step: u64, result: &StepResult) {
+    let StepResult { loss, gradient_norm, is_skipped, .. } = result;
+    if *is_skipped {
+        progress.message(&format!("step {step}: skipped, for loss {loss} or gradient norm {gradient_norm} is not finite"));
+    } else if let Some(usual) = spikes.is_spike(*loss) {
+        progress.message(&format!("step {step}: the loss jumped from about {usual:.4} to {loss:.4}"));
+    }
 }
 
 fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matmul_rate: f64) -> String {

@@ -16,7 +16,7 @@ use trainer::{
     device::DeviceChoice,
     error::Error,
     evaluate::{self, EvaluateOptions, Report},
-    export,
+    export::{self, Weights},
     model::{config::ModelType, parameters::parameter_specs, pretrained::load_model},
     train,
 };
@@ -56,7 +56,7 @@ impl Bench {
         let config = tiny_config(self.shards.path(), &self.path(name), overrides);
         let outcome = train::run(&config, false, &AtomicBool::new(false))?;
         let model = self.path(&format!("{name}-model"));
-        export::run(&outcome.last_checkpoint, &model)?;
+        export::run(&outcome.last_checkpoint, &model, Weights::Last)?;
         Ok((model, checkpoint::open(&outcome.last_checkpoint)?.state))
     }
 

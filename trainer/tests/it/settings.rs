@@ -29,6 +29,21 @@ fn bad_settings_are_named_with_what_was_expected() {
     check(&["model.hidden_act=relu"], "unknown variant `relu`, expected `gelu`");
     check(&["masking.probability=0"], "masking.probability");
     check(&["masking.probability=1.5"], "masking.probability = 1.5: expected a number above 0 and at most 1");
+    check(&["masking.decay_probability=0.1"], "masking.decay_probability = 0.1: expected 0 unless schedule.kind is \"trapezoidal\"");
+    check(&["masking.mask_share=1.1"], "masking.mask_share = 1.1: expected a number from 0 to 1");
+    check(&["masking.random_share=0.3"], "masking.random_share = 0.3: expected a number of at least 0 that makes at most 1");
+    check(&["schedule.kind=constant"], "unknown variant `constant`");
+    check(&["schedule.final_ratio=2.0"], "schedule.final_ratio = 2: expected a number from 0 to 1");
+    check(&["schedule.decay_steps=9"], "schedule.decay_steps = 9: expected 0 unless schedule.kind is \"trapezoidal\"");
+    check(
+        &["schedule.kind=trapezoidal"],
+        "schedule.decay_steps = 0: expected at least 1, and with schedule.warmup_steps at most train.steps",
+    );
+    check(&["schedule.batch_warmup_start_size=8"], "expected 0 unless schedule.batch_warmup_steps is given");
+    check(
+        &["schedule.batch_warmup_steps=3", "schedule.batch_warmup_start_size=24"],
+        "schedule.batch_warmup_start_size = 24: expected a multiple of data.micro_batch_size that divides data.global_batch_size",
+    );
     check(&["optimizer.peak_learning_rate=-1.0"], "optimizer.peak_learning_rate = -1: expected a number above 0");
     check(&["optimizer.weight_decay=-0.1"], "optimizer.weight_decay = -0.1: expected a number of at least 0");
     check(&["train.device=gpu"], "expected \"auto\", \"cpu\", \"cuda\" or \"cuda:N\", found \"gpu\"");

@@ -19,7 +19,7 @@ use trainer::data::micro_batch::MicroBatch;
 pub(crate) const VOCAB_SIZE: usize = 400;
 pub(crate) const MAX_SEQ_LEN: usize = 24;
 const BOS: u16 = 0;
-const PAD: u16 = 1;
+pub(crate) const PAD: u16 = 1;
 const EOS: u16 = 2;
 const UNK: u16 = 3;
 pub(crate) const MASK: u16 = VOCAB_SIZE as u16 - 1;
