@@ -18,7 +18,7 @@ use crate::{
 };
 
 const STEPS: usize = 240;
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A run in a process of its own.
 struct Process {
@@ -34,8 +34,8 @@ impl Process {
     /// 40 rows of training and 8 a step: an epoch ends every 5 steps. A checkpoint every 3.
     fn start(&self, resume: bool) -> Child {
         let settings = [
-            &format!("data.shards={:?}", self.shards.path()),
-            &format!("train.output={:?}", self.output.path()),
+            &format!("data.shards={:?}", self.shards.path().display().to_string()),
+            &format!("train.output={:?}", self.output.path().display().to_string()),
             &format!("train.steps={STEPS}"),
             "model.hidden_size=16",
             "model.num_hidden_layers=1",
