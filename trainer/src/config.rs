@@ -453,7 +453,8 @@ impl Config {
         self.with_manifest(&self.fresh_shape(), manifest.tokenizer.vocab_size as i64, manifest)
     }
 
-    /// A model that goes on from weights of this configuration, which `own_file` states. Its vocabulary grows to the shards', and never shrinks.
+    /// A model that goes on from weights of this configuration, which `own_file` states. Its vocabulary grows to the shards', and never
+    /// shrinks.
     pub fn continued_model(&self, own: &RobertaConfig, own_file: &Path, manifest: &Manifest) -> Result<RobertaConfig> {
         self.model.check_agrees(own, own_file)?;
         let shape = self.model.over(own);

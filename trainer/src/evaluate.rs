@@ -114,7 +114,8 @@ pub fn evaluate(model: &RobertaForMaskedLm, samples: &Arc<EvaluationSamples>, de
     evaluate_with(model, samples, device, |_, _, _| Ok(()))
 }
 
-/// Evaluates, and shows every batch with the cross-entropy [m] of its masked tokens and whether the most probable prediction [m] of each is right.
+/// Evaluates, and shows every batch with the cross-entropy [m] of its masked tokens and whether the most probable prediction [m] of each
+/// is right.
 fn evaluate_with(
     model: &RobertaForMaskedLm,
     samples: &Arc<EvaluationSamples>,

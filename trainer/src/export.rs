@@ -24,7 +24,8 @@ pub enum Weights {
     Average,
 }
 
-/// Writes `config.json`, `model.safetensors`, the tokenizer's files and a model card into `output`. Returns the mask as the tokenizer writes it.
+/// Writes `config.json`, `model.safetensors`, the tokenizer's files and a model card into `output`. Returns the mask as the tokenizer
+/// writes it.
 pub fn run(checkpoint: &Path, output: &Path, which: Weights) -> Result<String> {
     let checkpoint = checkpoint::open(checkpoint)?;
     if output.join(CONFIG_FILE).exists() {

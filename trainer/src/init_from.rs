@@ -1,6 +1,7 @@
 //! Continued pre-training: a run that begins from the weights of a Hugging Face model directory.
 //!
-//! The model's shape is the directory's, its tokenizer must be that of the shards, and entries that the shards' tokenizer has beyond the model's get new rows.
+//! The model's shape is the directory's, its tokenizer must be that of the shards, and entries that the shards' tokenizer has beyond the
+//! model's get new rows.
 
 use std::path::PathBuf;
 
@@ -46,7 +47,8 @@ impl Beginning {
     /// Reads the model of `train.init_from` and fits it to the shards.
     ///
     /// # Errors
-    /// If a file cannot be read, a setting contradicts the model, its padding id or its vocabulary is another than the shards', or a tensor is missing.
+    /// If a file cannot be read, a setting contradicts the model, its padding id or its vocabulary is another than the shards', or a
+    /// tensor is missing.
     pub fn read(config: &Config, shards: &ShardDirectory) -> Result<Self> {
         let Pretrained { directory, config: own, files, mut tensors, left_out } = Pretrained::read(&config.train.init_from)?;
         let manifest = shards.manifest();
@@ -108,7 +110,8 @@ impl Beginning {
     }
 }
 
-/// The rows of `table`, then `count` more around their mean (Hewitt, "Initializing new word embeddings for pretrained language models", 2021).
+/// The rows of `table`, then `count` more around their mean (Hewitt, "Initializing new word embeddings for pretrained language models",
+/// 2021).
 fn with_new_rows(table: &Tensor, count: i64) -> Result<Tensor> {
     let mean = table.f_mean_dim(Some([0_i64].as_slice()), true, Kind::Float)?;
     let spread = table.f_std_dim(Some([0_i64].as_slice()), true, true)?;

@@ -19,7 +19,8 @@ pub(crate) fn load(directory: &Path) -> Result<Tokenizer> {
     Tokenizer::from_file(&path).map_err(|error| Error::Tokenizer(format!("{}: {error}", path.display())))
 }
 
-/// For every id, whether its piece starts a word: by the mark that the tokenizer puts before a word, or, for `WordPiece`, before what continues one.
+/// For every id, whether its piece starts a word: by the mark that the tokenizer puts before a word, or, for `WordPiece`, before what
+/// continues one.
 pub(crate) fn starts_word(directory: &Path, vocab_size: usize) -> Result<Vec<bool>> {
     let tokenizer = load(directory)?;
     let pieces: Vec<String> = (0..vocab_size as u32).map(|id| tokenizer.id_to_token(id).unwrap_or_default()).collect();
@@ -68,8 +69,8 @@ pub(crate) fn mask_token(directory: &Path) -> Result<String> {
     })
 }
 
-/// Checks that a model's tokenizer gives the ids of the shards' tokenizer, which may have more entries. A model directory without `tokenizer.json`
-/// cannot be checked: the answer then is a sentence that says so.
+/// Checks that a model's tokenizer gives the ids of the shards' tokenizer, which may have more entries. A model directory without
+/// `tokenizer.json` cannot be checked: the answer then is a sentence that says so.
 pub(crate) fn check_extends(model_directory: &Path, shards_tokenizer: &Path) -> Result<Option<String>> {
     let path = model_directory.join(TOKENIZER_FILES[0]);
     if !path.exists() {

@@ -1,8 +1,8 @@
 //! A model directory of Hugging Face, whatever wrote it: its shape, and its tensors as this program names them.
 //!
-//! Files differ in small ways by their age and by the class that was saved. What is put right here: one file or several with an index, safetensors or
-//! `pytorch_model.bin`, half precision, `gamma` and `beta` for `weight` and `bias`, the encoder's names with or without the model's, the decoder
-//! stored a second time, and the heads of other tasks beside or in place of that for masked language modelling.
+//! Files differ in small ways by their age and by the class that was saved. What is put right here: one file or several with an index,
+//! safetensors or `pytorch_model.bin`, half precision, `gamma` and `beta` for `weight` and `bias`, the encoder's names with or without the
+//! model's, the decoder stored a second time, and the heads of other tasks beside or in place of that for masked language modelling.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,11 +1,13 @@
 //! `pytorch_model.bin`: the tensors of a file that `torch.save` wrote, read without running anything that it names.
 //!
-//! Since PyTorch 1.6 such a file is a ZIP archive, not compressed: `data.pkl` is a pickle of a dictionary from names to tensors, and `data/0`, `data/1`, … are the bytes
-//! of their storages. Before, it was pickles one after the other: a magic number, a version, facts of the machine, the dictionary, and the list of the storages, whose
-//! lengths and bytes follow. A pickle is a program for a small stack machine that may call any Python function. This reader knows the few instructions
-//! and the few functions that tensors need (the opcodes are those of Python's `pickletools`), and refuses everything else by name.
+//! Since PyTorch 1.6 such a file is a ZIP archive, not compressed: `data.pkl` is a pickle of a dictionary from names to tensors, and
+//! `data/0`, `data/1`, … are the bytes of their storages. Before, it was pickles one after the other: a magic number, a version, facts of
+//! the machine, the dictionary, and the list of the storages, whose lengths and bytes follow. A pickle is a program for a small stack
+//! machine that may call any Python function. This reader knows the few instructions and the few functions that tensors need (the opcodes
+//! are those of Python's `pickletools`), and refuses everything else by name.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     fs,
     io::{Cursor, Read},
@@ -55,7 +57,7 @@ pub(crate) fn read_torch_file(path: &Path) -> Result<BTreeMap<String, Tensor>> {
 }
 
 /// Named tensors, and the bytes of storages by their keys.
-type TensorsAndStorages<'a> = (Vec<(String, StoredTensor)>, HashMap<Rc<str>, std::borrow::Cow<'a, [u8]>>);
+type TensorsAndStorages<'a> = (Vec<(String, StoredTensor)>, HashMap<Rc<str>, Cow<'a, [u8]>>);
 
 fn read_archive(bytes: &[u8]) -> Result<TensorsAndStorages<'_>, String> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| format!("no file of torch.save ({error})"))?;
@@ -176,7 +178,8 @@ struct Machine<'a> {
 }
 
 impl<'a> Machine<'a> {
-    /// Runs a pickle, which is cut off `program`, and returns the items of the dictionary or list that it makes. An error says what was found.
+    /// Runs a pickle, which is cut off `program`, and returns the items of the dictionary or list that it makes. An error says what was
+    /// found.
     fn run(program: &mut &'a [u8]) -> Result<Vec<Value>, String> {
         let mut machine = Self { program, ..Self::default() };
         while machine.step()? {}

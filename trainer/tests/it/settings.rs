@@ -3,9 +3,11 @@
 use std::{fs, path::Path};
 
 use trainer::{
-    config::{Config, OrManifest},
+    config::{Config, ModelConfig, OrManifest},
     data::micro_batch::AttentionScope,
+    device::Precision,
     model::config::RobertaConfig,
+    optim::schedule::ScheduleKind,
 };
 
 fn check(overrides: &[&str], expected: &str) {
@@ -73,6 +75,7 @@ fn the_settings_files_that_we_ship_load() {
             "drbert-4gb.toml",
             "drbert-7gb-large.toml",
             "drbert-7gb.toml",
+            "drbert-modern.toml",
             "small.toml"
         ]
     );
@@ -118,6 +121,26 @@ fn the_models_of_the_drbert_family_are_as_published() {
         assert_eq!(model.vocab_size, OrManifest::Stated(base.vocab_size), "{name}");
         assert_eq!(model.pad_token_id, OrManifest::Stated(base.pad_token_id), "{name}");
     }
+}
+
+#[test]
+fn the_modern_recipe_differs_from_the_original_in_the_recipe_alone() {
+    let load =
+        |name: &str| Config::load(Some(&Path::new(env!("CARGO_MANIFEST_DIR")).join("configs").join(name)), &[]).expect("our own file");
+    let (original, modern) = (load("drbert-7gb.toml"), load("drbert-modern.toml"));
+    assert_eq!((modern.masking.probability, modern.masking.decay_probability), (0.3, 0.15));
+    assert_eq!(modern.schedule.kind, ScheduleKind::Trapezoidal);
+    assert!(modern.optimizer.peak_learning_rate > 10.0 * original.optimizer.peak_learning_rate);
+    assert_eq!((modern.optimizer.beta2, modern.train.precision, modern.attention), (0.98, Precision::Bf16, AttentionScope::Document));
+    assert_eq!((modern.model.hidden_dropout_prob, modern.model.attention_probs_dropout_prob), (Some(0.0), Some(0.0)));
+
+    let model = ModelConfig {
+        hidden_dropout_prob: original.model.hidden_dropout_prob,
+        attention_probs_dropout_prob: original.model.attention_probs_dropout_prob,
+        ..modern.model
+    };
+    assert_eq!(model, original.model);
+    assert_eq!((modern.data, modern.train.steps), (original.data, original.train.steps));
 }
 
 #[test]
