@@ -366,6 +366,20 @@ def check_steps(rows, groups, shards, work):
     check("losses with whole-word masking", error < 1e-5, f"relative error {error:.1e}")
 
 
+def check_bert(rows, groups, shards, work):
+    train(shards, work / "bert-start", train__steps=0, model__model_type="bert")
+    drbert("export", work / "bert-start/checkpoints/step-00000000", "--output", work / "bert-start-model")
+    train(shards, work / "bert", model__model_type="bert")
+    drbert("export", work / f"bert/checkpoints/step-{STEPS:08}", "--output", work / "bert-model")
+    reference, _ = load(work / "bert-start-model")
+    losses, _ = train_reference(reference, global_batches(rows, groups))
+    error = relative([record["loss"] for record in step_records(work / "bert")], losses)
+    check(f"losses of {STEPS} steps of BERT against PyTorch", type(reference).__name__ == "BertForMaskedLM" and error < 1e-5, f"relative error {error:.1e}")
+    found = dict(load(work / "bert-model")[0].named_parameters())
+    errors = [float((found[name] - expected).norm() / expected.norm()) for name, expected in reference.named_parameters() if not name.endswith("key.bias")]
+    check(f"parameters of BERT after {STEPS} AdamW steps", max(errors) < 1e-5, f"relative error {max(errors):.1e}")
+
+
 def check_export(rows, shards, work):
     model, report = load(work / "model")
     problems = {key: value for key, value in report.items() if key in ("missing_keys", "unexpected_keys", "mismatched_keys") and value}
@@ -415,7 +429,7 @@ def check_reports(work):
     records = step_records(work / "run")
     same = [(scalar.step, round(scalar.value, 5)) for scalar in scalars] == [(record["step"], round(record["loss"], 5)) for record in records]
     check("TensorBoard reads the losses of metrics.jsonl", same)
-    expected = {"train/loss", "train/learning_rate", "train/gradient_norm", "train/tokens_per_second", "train/mfu", "train/epoch", "eval/loss", "eval/perplexity", "eval/accuracy"}
+    expected = {"train/loss", "train/learning_rate", "train/gradient_norm", "train/tokens_per_second", "train/mfu", "train/epoch", "train/skipped_steps", "eval/loss", "eval/perplexity", "eval/accuracy"}
     check("TensorBoard reads every scalar", set(events.Tags()["scalars"]) == expected)
 
 
@@ -439,6 +453,7 @@ def main():
         work = Path(folder)
         rows, groups = write_shards(work / "shards")
         check_steps(rows, groups, work / "shards", work)
+        check_bert(rows, groups, work / "shards", work)
         check_export(rows, work / "shards", work)
         check_reports(work)
         check_resumed_reports(work / "shards", work)

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::{
     config::Config,
-    data::{dataset::ShardDirectory, loader::Loader, micro_batch::MicroBatch, samples::TrainingSamples},
+    data::{dataset::ShardDirectory, loader::Loader, samples::TrainingSamples},
     device,
     error::Result,
     throughput::Throughput,
-    train::{start_loader, training_options},
+    train::{next_step, start_loader, training_options},
     trainer::Trainer,
 };
 
@@ -76,8 +76,7 @@ pub fn step(config: &Config) -> Result<StepBench> {
     let mut loader = start_loader(&with_warmup, &samples, 0);
     let mut run = |num_steps: usize, throughput: &mut Throughput| -> Result<()> {
         for _ in 0..num_steps {
-            let micro_batches: Vec<MicroBatch> =
-                loader.by_ref().take(config.gradient_accumulation_steps() as usize).collect::<Result<_>>()?;
+            let micro_batches = next_step(config, &mut loader, trainer.step())?;
             trainer.train_step(&micro_batches)?;
             throughput.add(&micro_batches, trainer.model().config());
         }

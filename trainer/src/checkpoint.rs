@@ -10,27 +10,32 @@ use schemas::{
     TOKENIZER_DIR, TOKENIZER_FILES,
     hash::{ContentHash, StreamingHash},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tch::Tensor;
 
 use crate::{
     config::Config,
     error::{AtPath, Error, Result},
     evaluate::Evaluation,
+    init_from::Origin,
     model::{
         config::RobertaConfig,
         parameters::{parameter_specs, to_hugging_face},
         weights::{MODEL_FILE, read_parameters, write_safetensors},
     },
+    trainer::Progress,
 };
 
 const CHECKPOINTS_DIR: &str = "checkpoints";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+const AVERAGE_FILE: &str = "ema.safetensors";
 const STATE_FILE: &str = "state.json";
+const HASHES_FILE: &str = "hashes.json";
 const EXP_AVG: &str = "exp_avg.";
 const EXP_AVG_SQ: &str = "exp_avg_sq.";
 const STEP_PREFIX: &str = "step-";
 const UNFINISHED_PREFIX: &str = ".unfinished-";
+const DAMAGED_PREFIX: &str = "damaged-";
 
 /// `state.json`: everything of a checkpoint that is not a tensor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,9 +47,11 @@ pub struct State {
     pub config: Config,
     pub model: RobertaConfig,
     pub data: DataFingerprint,
+    /// The model that the run began from; none if it began with random weights.
+    #[serde(default)]
+    pub origin: Option<Origin>,
+    pub progress: Progress,
     pub last_evaluation: Option<EvaluationRecord>,
-    /// Of the two tensor files; filled in when they are written.
-    pub files: Vec<FileHash>,
 }
 
 /// What a run was trained on.
@@ -63,13 +70,24 @@ pub struct EvaluationRecord {
     pub result: Evaluation,
 }
 
+/// A file and its hash; `hashes.json` has one of these for every other file of the checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FileHash {
     pub file: String,
     pub xxh3: ContentHash,
 }
 
-/// A checkpoint on disk whose files agree with its `state.json`.
+/// Which checkpoints stay when a new one is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// The newest ones.
+    pub newest: usize,
+    /// And those of every so many steps; 0 = none.
+    pub every_steps: u64,
+}
+
+/// A checkpoint on disk whose files agree with its `hashes.json`.
 #[derive(Debug)]
 pub struct Checkpoint {
     pub directory: PathBuf,
@@ -82,18 +100,29 @@ pub struct TensorsToSave {
     pub parameters: Vec<Tensor>,
     pub exp_avg: Vec<Tensor>,
     pub exp_avg_sq: Vec<Tensor>,
+    /// The moving average of the parameters, if the run keeps one.
+    pub average: Option<Vec<Tensor>>,
 }
 
 impl State {
     /// The state before the first step.
     pub fn new(config: &Config, model: RobertaConfig, data: DataFingerprint) -> Self {
         let program_version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { program_version, step: 0, config: config.clone(), model, data, last_evaluation: None, files: Vec::new() }
+        Self {
+            program_version,
+            step: 0,
+            config: config.clone(),
+            model,
+            data,
+            origin: None,
+            progress: Progress::default(),
+            last_evaluation: None,
+        }
     }
 }
 
-/// Writes a checkpoint beside its final place, then moves it there at once; keeps the newest `keep`.
-pub fn save(output: &Path, mut state: State, tensors: &TensorsToSave, tokenizer: &Path, keep: usize) -> Result<PathBuf> {
+/// Writes a checkpoint beside its final place, then moves it there at once, and removes old ones.
+pub fn save(output: &Path, state: &State, tensors: &TensorsToSave, tokenizer: &Path, retention: Retention) -> Result<PathBuf> {
     let parent = output.join(CHECKPOINTS_DIR);
     fs::create_dir_all(&parent).at_path(&parent)?;
     remove_unfinished(&parent)?;
@@ -110,33 +139,60 @@ pub fn save(output: &Path, mut state: State, tensors: &TensorsToSave, tokenizer:
     let mut moments = named(&tensors.exp_avg, EXP_AVG)?;
     moments.extend(named(&tensors.exp_avg_sq, EXP_AVG_SQ)?);
     write_safetensors(&unfinished.join(OPTIMIZER_FILE), &moments)?;
+    if let Some(average) = &tensors.average {
+        write_safetensors(&unfinished.join(AVERAGE_FILE), &named(average, "")?)?;
+    }
     copy_tokenizer(tokenizer, &unfinished.join(TOKENIZER_DIR))?;
-    let hash = |file: &str| Ok(FileHash { file: file.to_owned(), xxh3: hash_file(&unfinished.join(file))? });
-    state.files = [MODEL_FILE, OPTIMIZER_FILE].into_iter().map(hash).collect::<Result<_>>()?;
-    let state_path = unfinished.join(STATE_FILE);
-    fs::write(&state_path, serde_json::to_vec_pretty(&state).at_path(&state_path)?).at_path(&state_path)?;
+    write_json(&unfinished.join(STATE_FILE), state)?;
+    let files = files_of(tensors.average.is_some());
+    let hash = |file: String| Ok(FileHash { xxh3: hash_file(&unfinished.join(&file))?, file });
+    write_json(&unfinished.join(HASHES_FILE), &files.into_iter().map(hash).collect::<Result<Vec<FileHash>>>()?)?;
 
     sync_tree(&unfinished)?;
     let finished = parent.join(name);
     if finished.exists() {
-        fs::remove_dir_all(&finished).at_path(&finished)?;
+        set_aside(&finished)?;
     }
     fs::rename(&unfinished, &finished).at_path(&finished)?;
     sync(&parent)?;
-    for old in newest_first(output)?.into_iter().skip(keep) {
-        fs::remove_dir_all(&old).at_path(&old)?;
+    let is_kept = |step: u64| retention.every_steps > 0 && step.is_multiple_of(retention.every_steps);
+    for (_, old) in newest_first(output)?.into_iter().skip(retention.newest).filter(|(step, _)| !is_kept(*step)) {
+        // Under the other name at once, so that a kill cannot leave half a checkpoint under the good one.
+        let unfinished = parent.join(format!("{UNFINISHED_PREFIX}{}", file_name(&old)));
+        fs::rename(&old, &unfinished).at_path(&old)?;
+        fs::remove_dir_all(&unfinished).at_path(&unfinished)?;
     }
     Ok(finished)
+}
+
+/// The names of a checkpoint's files, without `hashes.json`.
+fn files_of(has_average: bool) -> Vec<String> {
+    let tensors = [MODEL_FILE, OPTIMIZER_FILE].into_iter().chain(has_average.then_some(AVERAGE_FILE));
+    let tokenizer = TOKENIZER_FILES.iter().map(|name| format!("{TOKENIZER_DIR}/{name}"));
+    tensors.chain([STATE_FILE]).map(str::to_owned).chain(tokenizer).collect()
+}
+
+/// Gives the checkpoints of later steps than `step` another name: a run that goes on from there found them damaged.
+pub fn set_aside_later(output: &Path, step: u64) -> Result<()> {
+    newest_first(output)?.iter().filter(|(later, _)| *later > step).try_for_each(|(_, path)| set_aside(path))
+}
+
+fn set_aside(directory: &Path) -> Result<()> {
+    let aside = directory.with_file_name(format!("{DAMAGED_PREFIX}{}", file_name(directory)));
+    if aside.exists() {
+        fs::remove_dir_all(&aside).at_path(&aside)?;
+    }
+    fs::rename(directory, &aside).at_path(directory)
 }
 
 /// The newest checkpoint of a run that checks out, or none if the run has none. Those passed over are named in the log.
 pub fn newest(output: &Path) -> Result<Option<Checkpoint>> {
     let mut newest_error = None;
-    for directory in newest_first(output)? {
+    for (_, directory) in newest_first(output)? {
         match open(&directory) {
             Ok(checkpoint) => return Ok(Some(checkpoint)),
             Err(error) => {
-                log::warn!("passing over a damaged checkpoint: {error}");
+                log::warn!("passing over the damaged checkpoint {}: {error}", directory.display());
                 newest_error.get_or_insert(error);
             }
         }
@@ -149,18 +205,25 @@ pub fn any(output: &Path) -> Result<bool> {
     Ok(!newest_first(output)?.is_empty())
 }
 
-/// Reads `state.json` and compares the hashes of the files that it names.
+/// Compares every file with its hash, then reads `state.json`.
 pub fn open(directory: &Path) -> Result<Checkpoint> {
-    let path = directory.join(STATE_FILE);
-    let state: State = serde_json::from_slice(&fs::read(&path).at_path(&path)?).at_path(&path)?;
-    for FileHash { file, xxh3 } in &state.files {
+    const REMEDY: &str = "the checkpoint was altered: use an older one";
+    let path = directory.join(HASHES_FILE);
+    let hashes: Vec<FileHash> = read_json(&path)?;
+    let found: Vec<&str> = hashes.iter().map(|hash| hash.file.as_str()).collect();
+    if !([false, true].map(files_of).iter().any(|files| *files == found)) {
+        let (expected, found) = (format!("the files {}", files_of(false).join(", ")), found.join(", "));
+        return Err(Error::BadFile { path, expected, found, remedy: REMEDY });
+    }
+    for FileHash { file, xxh3 } in &hashes {
         let path = directory.join(file);
         let found = hash_file(&path)?;
         if found != *xxh3 {
             let (expected, found) = (format!("hash {xxh3}"), found.to_string());
-            return Err(Error::BadFile { path, expected, found, remedy: "the file was altered: use an older checkpoint" });
+            return Err(Error::BadFile { path, expected, found, remedy: REMEDY });
         }
     }
+    let state = read_json(&directory.join(STATE_FILE))?;
     Ok(Checkpoint { directory: directory.to_owned(), state })
 }
 
@@ -181,12 +244,26 @@ impl Checkpoint {
         check("train.seed", before.train.seed.to_string(), now.train.seed.to_string(), SAME_CONFIG)?;
         let [before_rows, now_rows] = [before, now].map(|config| config.data.global_batch_size.to_string());
         check("data.global_batch_size", before_rows, now_rows, SAME_CONFIG)?;
+        let [before_steps, now_steps] = [before, now].map(|config| config.schedule.batch_warmup_steps.to_string());
+        check("schedule.batch_warmup_steps", before_steps, now_steps, SAME_CONFIG)?;
+        let [before_rows, now_rows] = [before, now].map(|config| config.schedule.batch_warmup_start_size.to_string());
+        check("schedule.batch_warmup_start_size", before_rows, now_rows, SAME_CONFIG)?;
         check("eval.rows", before.eval.rows.to_string(), now.eval.rows.to_string(), SAME_CONFIG)
     }
 
     /// The fp32 parameters, in the order of [`parameter_specs`].
     pub fn parameters(&self) -> Result<Vec<Tensor>> {
         read_parameters(&self.directory.join(MODEL_FILE), &self.state.model, "")
+    }
+
+    /// The moving average of the parameters, in the order of [`parameter_specs`], if the run kept one.
+    pub fn average(&self) -> Result<Option<Vec<Tensor>>> {
+        self.average_file().map(|path| read_parameters(&path, &self.state.model, "")).transpose()
+    }
+
+    /// The safetensors file of that average.
+    pub fn average_file(&self) -> Option<PathBuf> {
+        Some(self.directory.join(AVERAGE_FILE)).filter(|path| path.exists())
     }
 
     /// The optimizer's two moments, each in the order of [`parameter_specs`].
@@ -207,14 +284,15 @@ pub fn copy_tokenizer(source: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The folders of finished checkpoints, the highest step first.
-fn newest_first(output: &Path) -> Result<Vec<PathBuf>> {
+/// The steps and folders of finished checkpoints, the highest step first.
+fn newest_first(output: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let mut steps: Vec<(u64, PathBuf)> = children(&output.join(CHECKPOINTS_DIR))?
         .into_iter()
         .filter_map(|path| Some((file_name(&path).strip_prefix(STEP_PREFIX)?.parse().ok()?, path)))
         .collect();
     steps.sort();
-    Ok(steps.into_iter().rev().map(|(_, path)| path).collect())
+    steps.reverse();
+    Ok(steps)
 }
 
 fn remove_unfinished(parent: &Path) -> Result<()> {
@@ -237,7 +315,15 @@ fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-fn hash_file(path: &Path) -> Result<ContentHash> {
+fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    fs::write(path, serde_json::to_vec_pretty(value).at_path(path)?).at_path(path)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    serde_json::from_slice(&fs::read(path).at_path(path)?).at_path(path)
+}
+
+pub(crate) fn hash_file(path: &Path) -> Result<ContentHash> {
     let mut hash = StreamingHash::default();
     io::copy(&mut File::open(path).at_path(path)?, &mut hash).at_path(path)?;
     Ok(hash.finish())

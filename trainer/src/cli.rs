@@ -3,7 +3,11 @@
 use std::{
     io::{self, Write},
     path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Context;
@@ -19,12 +23,12 @@ use trainer::{
     data::micro_batch::AttentionScope,
     device::DeviceChoice,
     evaluate::{self, EvaluateOptions},
-    export,
+    export::{self, Weights},
     fill_mask::{self, FillMaskOptions},
     train,
 };
 
-/// Trains a French biomedical RoBERTa on the shards that `nachos build` writes, and uses it.
+/// Trains a French biomedical RoBERTa or BERT on the shards that `nachos build` writes, and uses it.
 #[derive(Parser)]
 #[command(name = "drbert", version)]
 pub(crate) struct Cli {
@@ -38,7 +42,7 @@ enum Command {
     Train(TrainArgs),
     /// Loss, perplexity and accuracy of a model on shards, with a fixed mask of 15%
     Evaluate(EvaluateArgs),
-    /// The most probable pieces for every `<mask>` of a text
+    /// The most probable pieces for every mask of a text
     FillMask(FillMaskArgs),
     /// Turn a checkpoint into a model directory for Hugging Face transformers
     Export(ExportArgs),
@@ -66,6 +70,9 @@ impl Settings {
 struct TrainArgs {
     #[command(flatten)]
     settings: Settings,
+    /// Begin from the weights of a Hugging Face model directory (the setting `train.init_from`)
+    #[arg(long, value_name = "DIR")]
+    init_from: Option<String>,
     /// Go on from the newest sound checkpoint of train.output, if there is one
     #[arg(long)]
     resume: bool,
@@ -91,6 +98,9 @@ struct EvaluateArgs {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto")]
     device: DeviceChoice,
+    /// Write the masked segments and what was to be predicted, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    dump_rows: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -101,7 +111,7 @@ struct FillMaskArgs {
     /// Model directory
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Texts, each with at least one `<mask>`
+    /// Texts, each with at least one mask as the model's tokenizer writes it: `<mask>`, or `[MASK]` for BERT
     #[arg(required = true)]
     text: Vec<String>,
     /// Predictions per mask
@@ -122,6 +132,9 @@ struct ExportArgs {
     /// Where to write the model directory
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
+    /// Export the moving average of the weights (`optimizer.ema_decay`) instead of the last ones
+    #[arg(long)]
+    ema: bool,
 }
 
 #[derive(Args)]
@@ -141,28 +154,42 @@ enum BenchTarget {
 }
 
 impl Cli {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    /// Returns the exit status.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Train(args) => train(&args),
+            Command::Train(args) => return train(args),
             Command::Evaluate(args) => evaluate(args),
             Command::FillMask(args) => fill_mask(args),
             Command::Export(args) => {
-                export::run(&args.checkpoint, &args.output)?;
+                let weights = if args.ema { Weights::Average } else { Weights::Last };
+                let mask = export::run(&args.checkpoint, &args.output, weights)?;
                 say(&format!(
-                    "The model lies in {}; fill a mask with\n  drbert fill-mask --model {0} \"La patiente est atteinte d'une <mask>.\"",
+                    "The model lies in {}; fill a mask with\n  drbert fill-mask --model {0} \"La patiente est atteinte d'une {mask}.\"",
                     args.output.display()
                 ))
             }
             Command::Bench(args) => bench(&args),
         }
+        .map(|()| ExitCode::SUCCESS)
     }
 }
 
-fn train(args: &TrainArgs) -> anyhow::Result<()> {
+/// Says that a run was stopped by the machine, not by a person, and should be started again.
+const INTERRUPTED_BY_SCHEDULER: u8 = 85;
+
+fn train(mut args: TrainArgs) -> anyhow::Result<ExitCode> {
+    if let Some(directory) = &args.init_from {
+        // A JSON string is a TOML string too.
+        args.settings.set.push(format!("train.init_from={}", serde_json::to_string(directory)?));
+    }
     let config = args.settings.load()?;
     let stop = Arc::new(AtomicBool::new(false));
+    let by_scheduler = Arc::new(AtomicBool::new(false));
     // A second Ctrl-C does not wait for the step in hand.
     flag::register_conditional_shutdown(SIGINT, 130, Arc::clone(&stop)).context("cannot handle signals")?;
+    for signal in [SIGTERM, SIGUSR1] {
+        flag::register(signal, Arc::clone(&by_scheduler)).context("cannot handle signals")?;
+    }
     for signal in [SIGINT, SIGTERM, SIGUSR1] {
         flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
@@ -173,13 +200,15 @@ fn train(args: &TrainArgs) -> anyhow::Result<()> {
     } else {
         format!("Done: {} steps.\n", outcome.steps)
     };
-    say(&format!("{next}The checkpoint lies in {checkpoint}; export it with\n  drbert export {checkpoint} --output MODEL_DIR"))
+    say(&format!("{next}The checkpoint lies in {checkpoint}; export it with\n  drbert export {checkpoint} --output MODEL_DIR"))?;
+    let requeue = outcome.interrupted && by_scheduler.load(Ordering::Relaxed);
+    Ok(if requeue { ExitCode::from(INTERRUPTED_BY_SCHEDULER) } else { ExitCode::SUCCESS })
 }
 
 fn evaluate(args: EvaluateArgs) -> anyhow::Result<()> {
-    let EvaluateArgs { model, shards, rows, attention, micro_batch_size, device, json } = args;
-    let evaluation = evaluate::run(&EvaluateOptions { model, shards, rows, micro_batch_size, attention, device })?;
-    if json { print_json(&evaluation) } else { print(&evaluation.to_string()) }
+    let EvaluateArgs { model, shards, rows, attention, micro_batch_size, device, dump_rows, json } = args;
+    let report = evaluate::run(&EvaluateOptions { model, shards, rows, micro_batch_size, attention, device, dump_rows })?;
+    if json { print_json(&report) } else { print(&report.to_string()) }
 }
 
 fn fill_mask(args: FillMaskArgs) -> anyhow::Result<()> {

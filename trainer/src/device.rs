@@ -88,6 +88,8 @@ pub enum Precision {
     Fp32,
     /// Weights and activations in bf16; masters, moments and summed gradients in fp32.
     Bf16,
+    /// Weights and activations in fp16, with a scaled loss; the rest as for bf16. For devices without bf16, such as the V100.
+    Fp16,
 }
 
 impl Precision {
@@ -95,6 +97,7 @@ impl Precision {
         match self {
             Self::Fp32 => Kind::Float,
             Self::Bf16 => Kind::BFloat16,
+            Self::Fp16 => Kind::Half,
         }
     }
 }
@@ -104,6 +107,7 @@ impl fmt::Display for Precision {
         f.write_str(match self {
             Self::Fp32 => "fp32",
             Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
         })
     }
 }

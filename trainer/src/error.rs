@@ -33,6 +33,13 @@ pub enum Error {
     Tokenizer(String),
     #[error("a loader thread panicked while it made batch {batch}: this is a bug, please report it")]
     LoaderPanicked { batch: u64 },
+    #[error(
+        "step {step}: the loss ({loss}) or the norm of the gradients ({gradient_norm}) was not finite in {skipped} steps in a row, \
+         which were skipped; resume from an earlier checkpoint with a lower optimizer.peak_learning_rate, or raise train.max_skipped_steps"
+    )]
+    NotFinite { step: u64, skipped: u64, loss: f64, gradient_norm: f64 },
+    #[error("the thread that writes checkpoints panicked: this is a bug, please report it")]
+    WriterPanicked,
     #[error("libtorch: {message}{}", if message.contains("out of memory") { "; lower data.micro_batch_size" } else { "" })]
     Torch { message: String },
 }

@@ -1,4 +1,4 @@
-//! Loss, perplexity and accuracy of a model on fixed rows with a fixed mask of 15%.
+//! Loss, perplexity and accuracy of a model on fixed rows with a fixed mask of 15%; of the whole, and of its parts.
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
@@ -6,13 +6,22 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::{
-    data::{batch::Batch, dataset::ShardDirectory, loader::Loader, micro_batch::AttentionScope, samples::EvaluationSamples},
+    breakdown::{Breakdown, Collector},
+    data::{
+        batch::Batch,
+        dataset::ShardDirectory,
+        loader::Loader,
+        micro_batch::{AttentionScope, MicroBatch},
+        row_dump::RowDump,
+        samples::EvaluationSamples,
+    },
     device::{self, DeviceChoice},
     error::{Error, Result},
     model::{
+        pretrained::load_model,
         roberta::{Mode, RobertaForMaskedLm},
-        weights::load_model,
     },
+    tokenizer,
 };
 
 const LOADER_THREADS: usize = 2;
@@ -32,6 +41,15 @@ pub struct Evaluation {
     pub accuracy: f64,
 }
 
+/// What `drbert evaluate` answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub whole: Evaluation,
+    #[serde(flatten)]
+    pub parts: Breakdown,
+}
+
 /// What `drbert evaluate` is asked.
 #[derive(Clone, Debug)]
 pub struct EvaluateOptions {
@@ -42,23 +60,28 @@ pub struct EvaluateOptions {
     pub micro_batch_size: u64,
     pub attention: AttentionScope,
     pub device: DeviceChoice,
+    /// Where to write what was evaluated, so that another program can do the same.
+    pub dump_rows: Option<PathBuf>,
 }
 
 /// Evaluates a model directory on a shard directory.
-pub fn run(options: &EvaluateOptions) -> Result<Evaluation> {
+pub fn run(options: &EvaluateOptions) -> Result<Report> {
     device::set_up(0, false)?;
     let device = options.device.resolve()?;
     let directory = Arc::new(ShardDirectory::open(&options.shards)?);
     let model = load_model(&options.model, device)?;
     let (expected, found) = (directory.manifest().tokenizer.vocab_size as i64, model.config().vocab_size);
-    if expected != found {
-        let (expected, found) = (format!("a vocabulary of {expected}, as the shards have"), found.to_string());
+    if expected > found {
+        let (expected, found) = (format!("a vocabulary of at least {expected}, as the shards have"), found.to_string());
         return Err(Error::BadFile {
             path: options.model.clone(),
             expected,
             found,
             remedy: "evaluate on shards built with the model's tokenizer",
         });
+    }
+    if let Some(note) = tokenizer::check_extends(&options.model, &directory.tokenizer_dir())? {
+        log::warn!("{note}");
     }
     let longest = directory.manifest().max_seq_len as i64;
     if longest > model.config().max_segment_length() {
@@ -75,12 +98,30 @@ pub fn run(options: &EvaluateOptions) -> Result<Evaluation> {
         let expected = format!("from 1 to the directory's {} rows", directory.num_rows());
         return Err(Error::BadSetting { setting: "--rows", found: num_rows.to_string(), expected });
     }
-    let samples = EvaluationSamples::new(directory, num_rows, options.micro_batch_size, options.attention);
-    evaluate(&model, &Arc::new(samples), device)
+    let samples = EvaluationSamples::new(Arc::clone(&directory), num_rows, options.micro_batch_size, options.attention);
+    let mut dump = options.dump_rows.as_deref().map(RowDump::create).transpose()?;
+    let mut parts = Collector::default();
+    let whole = evaluate_with(&model, &Arc::new(samples), device, |batch, losses, is_right| {
+        parts.add(batch, &Vec::<f32>::try_from(losses)?, &Vec::<bool>::try_from(is_right)?);
+        dump.as_mut().map_or(Ok(()), |dump| dump.write(batch))
+    })?;
+    dump.map_or(Ok(()), RowDump::finish)?;
+    Ok(Report { whole, parts: parts.finish(directory.path())? })
 }
 
 /// Evaluates a model on prepared samples.
 pub fn evaluate(model: &RobertaForMaskedLm, samples: &Arc<EvaluationSamples>, device: Device) -> Result<Evaluation> {
+    evaluate_with(model, samples, device, |_, _, _| Ok(()))
+}
+
+/// Evaluates, and shows every batch with the cross-entropy [m] of its masked tokens and whether the most probable prediction [m] of each
+/// is right.
+fn evaluate_with(
+    model: &RobertaForMaskedLm,
+    samples: &Arc<EvaluationSamples>,
+    device: Device,
+    mut visit: impl FnMut(&MicroBatch, &Tensor, &Tensor) -> Result<()>,
+) -> Result<Evaluation> {
     let _no_grad = tch::no_grad_guard();
     let loader = Loader::start(samples, 0..samples.num_micro_batches(), LOADER_THREADS, PREFETCH);
     let (mut tokens, mut masked_tokens) = (0, 0);
@@ -91,10 +132,13 @@ pub fn evaluate(model: &RobertaForMaskedLm, samples: &Arc<EvaluationSamples>, de
         tokens += micro_batch.num_tokens() as u64;
         masked_tokens += micro_batch.num_masked() as u64;
         let batch = Batch::to_device(&micro_batch, device)?;
-        let hidden = model.hidden(&batch.input_ids, &batch.position_ids, &batch.segment_lengths, Mode::Evaluate)?;
+        let hidden = model.hidden(&batch.input_ids, &batch.positions, &batch.segment_lengths, Mode::Evaluate)?;
         let logits = model.logits(&hidden, &batch.masked_positions)?.f_to_kind(Kind::Float)?;
-        loss_sum.f_add_(&summed_cross_entropy(&logits, &batch.labels)?).map(drop)?;
-        num_right.f_add_(&logits.f_argmax(-1, false)?.f_eq_tensor(&batch.labels)?.f_sum(Kind::Int64)?).map(drop)?;
+        let losses = cross_entropy(&logits, &batch.labels, Reduction::None)?;
+        let is_right = logits.f_argmax(-1, false)?.f_eq_tensor(&batch.labels)?;
+        loss_sum.f_add_(&losses.f_sum(Kind::Double)?).map(drop)?;
+        num_right.f_add_(&is_right.f_sum(Kind::Int64)?).map(drop)?;
+        visit(&micro_batch, &losses, &is_right)?;
     }
     let loss = f64::try_from(loss_sum)? / masked_tokens.max(1) as f64;
     let accuracy = i64::try_from(num_right)? as f64 / masked_tokens.max(1) as f64;
@@ -103,8 +147,12 @@ pub fn evaluate(model: &RobertaForMaskedLm, samples: &Arc<EvaluationSamples>, de
 
 /// The sum of the cross-entropies of fp32 logits [m, v] and labels [m].
 pub(crate) fn summed_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    cross_entropy(logits, labels, Reduction::Sum)
+}
+
+fn cross_entropy(logits: &Tensor, labels: &Tensor, reduction: Reduction) -> Result<Tensor> {
     const NO_LABEL_IS_IGNORED: i64 = -100;
-    Ok(logits.f_cross_entropy_loss::<&Tensor>(labels, None, Reduction::Sum, NO_LABEL_IS_IGNORED, 0.0)?)
+    Ok(logits.f_cross_entropy_loss::<&Tensor>(labels, None, reduction, NO_LABEL_IS_IGNORED, 0.0)?)
 }
 
 impl fmt::Display for Evaluation {
@@ -112,5 +160,11 @@ impl fmt::Display for Evaluation {
         let Self { rows, masked_tokens, loss, perplexity, accuracy, .. } = self;
         let percent = 100.0 * accuracy;
         write!(f, "loss {loss:.4}, perplexity {perplexity:.2}, accuracy {percent:.1}% ({rows} rows, {masked_tokens} masked tokens)")
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n\n{}", self.whole, self.parts)
     }
 }

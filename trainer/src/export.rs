@@ -8,14 +8,25 @@ use crate::{
     checkpoint::{self, EvaluationRecord, State},
     config::Config,
     error::{AtPath, Error, Result},
+    init_from::Origin,
     model::{config::CONFIG_FILE, weights::MODEL_FILE},
     progress::with_thousands,
+    tokenizer,
 };
 
 const MODEL_CARD_FILE: &str = "README.md";
 
-/// Writes `config.json`, `model.safetensors`, the tokenizer's files and a model card into `output`.
-pub fn run(checkpoint: &Path, output: &Path) -> Result<()> {
+/// Which weights of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weights {
+    Last,
+    /// Their moving average.
+    Average,
+}
+
+/// Writes `config.json`, `model.safetensors`, the tokenizer's files and a model card into `output`. Returns the mask as the tokenizer
+/// writes it.
+pub fn run(checkpoint: &Path, output: &Path, which: Weights) -> Result<String> {
     let checkpoint = checkpoint::open(checkpoint)?;
     if output.join(CONFIG_FILE).exists() {
         return Err(Error::BadSetting {
@@ -24,14 +35,24 @@ pub fn run(checkpoint: &Path, output: &Path) -> Result<()> {
             expected: "a folder that does not hold a model yet".into(),
         });
     }
+    let source = match which {
+        Weights::Last => checkpoint.directory.join(MODEL_FILE),
+        Weights::Average => checkpoint.average_file().ok_or_else(|| Error::BadSetting {
+            setting: "--ema",
+            found: checkpoint.directory.display().to_string(),
+            expected: "a checkpoint of a run with optimizer.ema_decay above 0".into(),
+        })?,
+    };
     fs::create_dir_all(output).at_path(output)?;
     checkpoint::copy_tokenizer(&checkpoint.directory.join(TOKENIZER_DIR), output)?;
     let weights = output.join(MODEL_FILE);
-    fs::copy(checkpoint.directory.join(MODEL_FILE), &weights).at_path(&weights)?;
+    fs::copy(&source, &weights).at_path(&weights)?;
     let card = output.join(MODEL_CARD_FILE);
-    fs::write(&card, model_card(&checkpoint.state)?).at_path(&card)?;
+    let mask = tokenizer::mask_token(output)?;
+    fs::write(&card, model_card(&checkpoint.state, &mask)?).at_path(&card)?;
     let config = output.join(CONFIG_FILE);
-    fs::write(&config, checkpoint.state.model.to_json().at_path(&config)?).at_path(&config)
+    fs::write(&config, checkpoint.state.model.to_json().at_path(&config)?).at_path(&config)?;
+    Ok(mask)
 }
 
 /// A model card is for everyone; the paths of the machine that trained are not.
@@ -39,15 +60,24 @@ fn without_paths(config: &Config) -> Config {
     let mut config = config.clone();
     config.data.shards.clear();
     config.train.output.clear();
+    config.train.init_from.clear();
     config
 }
 
-fn model_card(state: &State) -> Result<String> {
-    let State { program_version, step, config, model, data, last_evaluation, .. } = state;
+fn model_card(state: &State, mask: &str) -> Result<String> {
+    let State { program_version, step, config, model, data, origin, last_evaluation, .. } = state;
     let (manifest_hash, tokenizer_hash) = (data.manifest_hash, data.tokenizer_hash);
     let (rows, tokens) = (with_thousands(data.num_rows), with_thousands(data.num_tokens));
     let shape = format!("{} × {}", model.num_hidden_layers, model.hidden_size);
     let batch = config.data.global_batch_size;
+    let (title, architecture) = (model.model_type.title(), model.model_type.architecture());
+    let (origin_en, origin_fr) = match origin {
+        None => ("random weights".to_owned(), "poids aléatoires".to_owned()),
+        Some(Origin { files, .. }) => {
+            let hashes = files.iter().map(|file| format!("`{}`", file.xxh3)).collect::<Vec<_>>().join(", ");
+            (format!("a model whose weights have the hash {hashes}"), format!("un modèle dont les poids ont l'empreinte {hashes}"))
+        }
+    };
     let config = serde_json::to_string_pretty(&without_paths(config)).at_path(MODEL_CARD_FILE)?;
     let (evaluation_en, evaluation_fr) = match last_evaluation {
         None => ("no evaluation was made".to_owned(), "aucune évaluation n'a été faite".to_owned()),
@@ -75,12 +105,13 @@ library_name: transformers
 pipeline_tag: fill-mask
 ---
 
-# RoBERTa {shape}, masked language model
+# {title} {shape}, masked language model
 
 | | |
 |---|---|
-| Architecture | `RobertaForMaskedLM`, {shape}, {} attention heads, vocabulary {} |
+| Architecture | `{architecture}`, {shape}, {} attention heads, vocabulary {} |
 | Training | {step} steps of {batch} rows, drbert {program_version} |
+| Begun from | {origin_en} |
 | Data | {rows} rows, {tokens} tokens; manifest hash `{manifest_hash}` |
 | Tokenizer | hash `{tokenizer_hash}` |
 | Last evaluation | {evaluation_en} |
@@ -88,7 +119,7 @@ pipeline_tag: fill-mask
 ```python
 from transformers import pipeline
 fill_mask = pipeline(\"fill-mask\", model=\"path/to/this/folder\")
-fill_mask(\"La patiente est atteinte d'une <mask>.\")
+fill_mask(\"La patiente est atteinte d'une {mask}.\")
 ```
 
 A language model repeats what its corpus says, errors and prejudices included, and may repeat passages of it. It is not a medical device.
@@ -97,8 +128,9 @@ A language model repeats what its corpus says, errors and prejudices included, a
 
 | | |
 |---|---|
-| Architecture | `RobertaForMaskedLM`, {shape}, {} têtes d'attention, vocabulaire de {} entrées |
+| Architecture | `{architecture}`, {shape}, {} têtes d'attention, vocabulaire de {} entrées |
 | Entraînement | {step} étapes de {batch} lignes, drbert {program_version} |
+| Point de départ | {origin_fr} |
 | Données | {rows} lignes, {tokens} jetons ; empreinte du manifeste `{manifest_hash}` |
 | Segmenteur | empreinte `{tokenizer_hash}` |
 | Dernière évaluation | {evaluation_fr} |

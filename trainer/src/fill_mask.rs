@@ -1,4 +1,4 @@
-//! The most probable pieces for every `<mask>` of a text.
+//! The most probable pieces for every mask of a text: `<mask>`, or however the model's tokenizer writes it.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,11 @@ use crate::{
     device::{self, DeviceChoice},
     error::{Error, Result},
     model::{
+        pretrained::load_model,
         roberta::{Mode, RobertaForMaskedLm},
-        weights::load_model,
     },
     tokenizer,
 };
-
-const MASK: &str = "<mask>";
 
 /// What `drbert fill-mask` is asked.
 #[derive(Clone, Debug)]
@@ -56,6 +54,8 @@ pub fn run(options: &FillMaskOptions) -> Result<Vec<FilledText>> {
 struct MaskFiller {
     model: RobertaForMaskedLm,
     tokenizer: Tokenizer,
+    /// As it is written in a text.
+    mask: String,
     mask_id: u32,
     top_k: usize,
     device: tch::Device,
@@ -66,14 +66,15 @@ impl MaskFiller {
         let device = device.resolve()?;
         let model = load_model(directory, device)?;
         let tokenizer = tokenizer::load(directory)?;
+        let mask = tokenizer::mask_token(directory)?;
         let mask_id =
-            tokenizer.token_to_id(MASK).ok_or_else(|| Error::Tokenizer(format!("{}: there is no {MASK} token", directory.display())))?;
+            tokenizer.token_to_id(&mask).ok_or_else(|| Error::Tokenizer(format!("{}: there is no {mask} token", directory.display())))?;
         let vocab_size = model.config().vocab_size as usize;
         if top_k == 0 || top_k > vocab_size {
             let expected = format!("from 1 to the vocabulary's size, {vocab_size}");
             return Err(Error::BadSetting { setting: "--top-k", found: top_k.to_string(), expected });
         }
-        Ok(Self { model, tokenizer, mask_id, top_k, device })
+        Ok(Self { model, tokenizer, mask, mask_id, top_k, device })
     }
 
     fn fill(&self, text: &str) -> Result<FilledText> {
@@ -82,7 +83,7 @@ impl MaskFiller {
         let ids = self.tokenizer.encode(text, true).map_err(tokenizer_error)?.get_ids().to_vec();
         let masks: Vec<usize> = (0..ids.len()).filter(|&position| ids[position] == self.mask_id).collect();
         if masks.is_empty() {
-            return Err(bad(format!("at least one {MASK}"), "none".into()));
+            return Err(bad(format!("at least one {}", self.mask), "none".into()));
         }
         let longest = self.model.config().max_segment_length();
         if ids.len() as i64 > longest {
@@ -113,11 +114,10 @@ impl MaskFiller {
         let length = ids.len() as i64;
         let tensor = |values: Vec<i32>| Ok::<_, Error>(Tensor::f_from_slice(&values)?.f_to_device(self.device)?);
         let input_ids = tensor(ids.iter().map(|&id| id as i32).collect())?;
-        let first_position = self.model.config().first_position_id() as i32;
-        let position_ids = tensor((first_position..first_position + ids.len() as i32).collect())?;
-        let positions = tensor(masks.iter().map(|&position| position as i32).collect())?;
-        let hidden = self.model.hidden(&input_ids, &position_ids, &[length], Mode::Evaluate)?;
-        let logits = self.model.logits(&hidden, &positions)?;
+        let positions = tensor((0..ids.len() as i32).collect())?;
+        let masked_positions = tensor(masks.iter().map(|&position| position as i32).collect())?;
+        let hidden = self.model.hidden(&input_ids, &positions, &[length], Mode::Evaluate)?;
+        let logits = self.model.logits(&hidden, &masked_positions)?;
         Ok(logits.f_softmax(-1, Kind::Float)?.f_to_device(tch::Device::Cpu)?)
     }
 }

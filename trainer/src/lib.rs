@@ -14,13 +14,17 @@ pub mod optim;
 pub mod trainer;
 
 pub mod checkpoint;
+pub mod checkpoint_writer;
+pub mod init_from;
 pub mod metrics;
 mod progress;
+mod spikes;
 mod tensorboard;
 pub mod throughput;
 pub mod train;
 
 pub mod bench;
+pub mod breakdown;
 pub mod evaluate;
 pub mod export;
 pub mod fill_mask;

@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
     let_threads_wait_asleep();
     match cli::Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             let lines: Vec<String> = error.chain().map(ToString::to_string).collect();
             let text = format!("error: {}\n", lines.join("\n  because: "));

@@ -29,6 +29,8 @@ pub struct StepRecord {
     pub learning_rate: f64,
     pub gradient_norm: f64,
     pub masked_tokens: u64,
+    /// Of the whole run so far.
+    pub skipped_steps: u64,
     #[serde(flatten)]
     pub rates: Rates,
 }
@@ -76,6 +78,7 @@ impl Metrics {
                 ("train/tokens_per_second", record.rates.tokens_per_second),
                 ("train/mfu", record.rates.mfu),
                 ("train/epoch", record.epoch),
+                ("train/skipped_steps", record.skipped_steps as f64),
             ],
         )
     }

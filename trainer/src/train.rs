@@ -9,22 +9,26 @@ use std::{
 };
 
 use crate::{
-    checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, State},
-    config::Config,
+    checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, Retention, State},
+    checkpoint_writer::{CheckpointWriter, Destination},
+    config::{Config, MaskingConfig},
     data::{
         dataset::ShardDirectory,
         loader::Loader,
+        masking::MaskingShares,
         micro_batch::MicroBatch,
-        samples::{EvaluationSamples, TrainingOptions, TrainingSamples},
+        samples::{EvaluationSamples, LateMasking, TrainingOptions, TrainingSamples},
     },
     device,
     error::{Error, Result},
     evaluate::evaluate,
+    init_from::{Beginning, Origin},
     metrics::{Metrics, StepRecord},
     progress::{Progress, with_thousands},
+    spikes::SpikeDetector,
     throughput::Throughput,
     tokenizer,
-    trainer::Trainer,
+    trainer::{StepResult, Trainer},
 };
 
 /// How a run ended.
@@ -43,44 +47,57 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
     let device = config.train.device.resolve()?;
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
     config.check_held_out_rows(directory.num_rows())?;
-    let mut state = State::new(config, config.roberta(directory.manifest())?, fingerprint(&directory));
-    let checkpoint = checkpoint_to_resume(&state, resume)?;
+    let checkpoint = checkpoint_to_resume(&config.train.output, resume)?;
+    let beginning = beginning(config, checkpoint.as_ref(), &directory)?;
+    let mut state = new_state(config, checkpoint.as_ref(), beginning.as_ref(), &directory)?;
     let training_samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
     let held_out = EvaluationSamples::new(Arc::clone(&directory), config.eval.rows, config.data.micro_batch_size, config.attention);
     let held_out = Arc::new(held_out);
 
-    let mut trainer = match &checkpoint {
-        Some(checkpoint) => Trainer::resume(config, checkpoint, device)?,
-        None => Trainer::new(config, &state.model, device)?,
+    let mut trainer = match (&checkpoint, &beginning) {
+        (Some(checkpoint), _) => Trainer::resume(config, checkpoint, device)?,
+        (None, Some(beginning)) => Trainer::with_parameters(config, &state.model, &beginning.parameters, device)?,
+        (None, None) => Trainer::new(config, &state.model, device)?,
     };
+    drop(beginning);
     let mut loader = start_loader(config, &training_samples, trainer.step());
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
     let mut throughput = Throughput::start(matmul_rate);
     let mut metrics = Metrics::open(&config.train.output, trainer.step())?;
     let mut progress = Progress::start(trainer.step(), config.train.steps);
     progress.message(&describe(config, &trainer, &directory, matmul_rate));
-    let mut saved = None;
-    if let Some(checkpoint) = checkpoint {
-        progress.message(&format!("resuming from {}", checkpoint.directory.display()));
-        state.last_evaluation = checkpoint.state.last_evaluation;
-        saved = Some((checkpoint.state.step, checkpoint.directory));
+    if let Some(Origin { directory, notes, .. }) = &state.origin {
+        progress.message(&format!("began from    {}", directory.display()));
+        for note in notes {
+            progress.message(&format!("              {note}"));
+        }
     }
+    if let Some(checkpoint) = &checkpoint {
+        progress.message(&format!("resuming from {}", checkpoint.directory.display()));
+        checkpoint::set_aside_later(&config.train.output, checkpoint.state.step)?;
+        state.last_evaluation.clone_from(&checkpoint.state.last_evaluation);
+    }
+    let resumed_from = checkpoint.map(|checkpoint| (checkpoint.state.step, checkpoint.directory));
+    let mut writer = CheckpointWriter::new(destination(config, &directory), resumed_from);
+    let mut spikes = SpikeDetector::default();
 
     while trainer.step() < config.train.steps && !stop.load(Ordering::Relaxed) {
-        let micro_batches: Vec<MicroBatch> = loader.by_ref().take(config.gradient_accumulation_steps() as usize).collect::<Result<_>>()?;
+        let micro_batches = next_step(config, &mut loader, trainer.step())?;
         let result = trainer.train_step(&micro_batches)?;
         throughput.add(&micro_batches, trainer.model().config());
-        state.step = trainer.step();
+        (state.step, state.progress) = (trainer.step(), trainer.progress());
+        report_trouble(&progress, &mut spikes, state.step, &result);
         let is_due = |interval: u64| state.step == config.train.steps || (interval > 0 && state.step.is_multiple_of(interval));
 
         if is_due(config.log.interval_steps) {
             let record = StepRecord {
                 step: state.step,
-                epoch: (state.step * config.data.global_batch_size) as f64 / training_samples.rows_per_epoch() as f64,
-                loss: f64::try_from(&result.loss)?,
-                gradient_norm: f64::try_from(&result.gradient_norm)?,
+                epoch: config.batch_schedule().rows_before(state.step) as f64 / training_samples.rows_per_epoch() as f64,
+                loss: result.loss,
+                gradient_norm: result.gradient_norm,
                 learning_rate: result.learning_rate,
                 masked_tokens: result.masked_tokens as u64,
+                skipped_steps: state.progress.skipped.total,
                 rates: throughput.take(),
             };
             metrics.write_step(&record)?;
@@ -95,34 +112,40 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
             state.last_evaluation = Some(record);
         }
         if is_due(config.checkpoint.interval_steps) {
-            saved = Some((state.step, throughput.without(|| save(&state, &trainer, &directory))?));
+            throughput.without(|| writer.save(state.clone(), || trainer.tensors_to_save()))?;
         }
+        writer.check()?;
     }
 
-    let last_checkpoint = match saved {
-        Some((step, path)) if step == trainer.step() => path,
-        _ => save(&state, &trainer, &directory)?,
-    };
+    writer.save(state.clone(), || trainer.tensors_to_save())?;
+    let last_checkpoint = writer.finish()?.unwrap_or_default();
     progress.finish();
     Ok(Outcome { last_checkpoint, steps: trainer.step(), interrupted: trainer.step() < config.train.steps })
 }
 
 /// A loader of everything that is left to train on after `step` steps.
 pub(crate) fn start_loader(config: &Config, samples: &Arc<TrainingSamples>, step: u64) -> Loader {
-    let accumulation = config.gradient_accumulation_steps();
-    let first = step * accumulation;
-    let end = (config.train.steps * accumulation).max(first);
-    Loader::start(samples, first..end, config.data.loader_threads, config.data.prefetch_batches)
+    let numbers = config.micro_batches_before(step)..config.micro_batches_before(config.train.steps.max(step));
+    Loader::start(samples, numbers, config.data.loader_threads, config.data.prefetch_batches)
+}
+
+/// The micro-batches of step `step`, which are the next ones of the loader.
+pub(crate) fn next_step(config: &Config, loader: &mut Loader, step: u64) -> Result<Vec<MicroBatch>> {
+    let count = config.batch_schedule().rows_of(step) / config.data.micro_batch_size;
+    loader.take(count as usize).collect()
 }
 
 pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> Result<TrainingOptions> {
     let vocab_size = directory.manifest().tokenizer.vocab_size;
+    let MaskingConfig { probability, decay_probability, mask_share, random_share, whole_word } = config.masking;
+    let first_sample = config.batch_schedule().rows_before(config.schedule().first_decay_step());
     Ok(TrainingOptions {
         seed: config.train.seed,
         held_out_rows: config.eval.rows,
         micro_batch_size: config.data.micro_batch_size,
-        masking_probability: config.masking.probability,
-        starts_word: config.masking.whole_word.then(|| tokenizer::starts_word(&directory.tokenizer_dir(), vocab_size)).transpose()?,
+        masking: MaskingShares { probability, mask_share, random_share },
+        late_masking: (decay_probability > 0.0).then_some(LateMasking { first_sample, probability: decay_probability }),
+        starts_word: whole_word.then(|| tokenizer::starts_word(&directory.tokenizer_dir(), vocab_size)).transpose()?,
         scope: config.attention,
     })
 }
@@ -137,25 +160,53 @@ fn fingerprint(directory: &ShardDirectory) -> DataFingerprint {
     }
 }
 
-/// The checkpoint to go on from. A new run does not mix with one that is there already; a resumed one must be the same run.
-fn checkpoint_to_resume(state: &State, resume: bool) -> Result<Option<Checkpoint>> {
-    let output = &state.config.train.output;
-    if !resume {
-        let (found, expected) = (output.display().to_string(), "a folder without checkpoints; continue that run with --resume".into());
-        let taken = checkpoint::any(output)?;
-        return if taken { Err(Error::BadSetting { setting: "train.output", found, expected }) } else { Ok(None) };
+/// The checkpoint to go on from. A new run does not mix with one that is there already.
+fn checkpoint_to_resume(output: &Path, resume: bool) -> Result<Option<Checkpoint>> {
+    if resume {
+        return checkpoint::newest(output);
     }
-    let checkpoint = checkpoint::newest(output)?;
-    if let Some(checkpoint) = &checkpoint {
-        checkpoint.check_resumable(state)?;
-    }
-    Ok(checkpoint)
+    let (found, expected) = (output.display().to_string(), "a folder without checkpoints; continue that run with --resume".into());
+    let taken = checkpoint::any(output)?;
+    if taken { Err(Error::BadSetting { setting: "train.output", found, expected }) } else { Ok(None) }
 }
 
-fn save(state: &State, trainer: &Trainer, directory: &ShardDirectory) -> Result<PathBuf> {
-    let tensors = trainer.tensors_to_save()?;
-    let Config { train, checkpoint, .. } = &state.config;
-    checkpoint::save(&train.output, state.clone(), &tensors, &directory.tokenizer_dir(), checkpoint.keep)
+/// The model that a new run begins from, if it does. A resumed run has its weights in its checkpoint.
+fn beginning(config: &Config, checkpoint: Option<&Checkpoint>, directory: &ShardDirectory) -> Result<Option<Beginning>> {
+    let begins = checkpoint.is_none() && !config.train.init_from.as_os_str().is_empty();
+    begins.then(|| Beginning::read(config, directory)).transpose()
+}
+
+/// The state to train from. A resumed run must be the same run as before.
+fn new_state(config: &Config, checkpoint: Option<&Checkpoint>, beginning: Option<&Beginning>, directory: &ShardDirectory) -> Result<State> {
+    let manifest = directory.manifest();
+    let origin = checkpoint.map_or(beginning.map(|beginning| &beginning.origin), |checkpoint| checkpoint.state.origin.as_ref());
+    let model = match (checkpoint, beginning) {
+        // What the settings leave open is known from the model that the run began from.
+        (Some(Checkpoint { state, directory }), _) if origin.is_some() => config.continued_model(&state.model, directory, manifest)?,
+        (_, Some(beginning)) => beginning.model.clone(),
+        _ => config.roberta(manifest)?,
+    };
+    let state = State { origin: origin.cloned(), ..State::new(config, model, fingerprint(directory)) };
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.check_resumable(&state)?;
+    }
+    Ok(state)
+}
+
+fn destination(config: &Config, directory: &ShardDirectory) -> Destination {
+    let Config { train, checkpoint, .. } = config;
+    let retention = Retention { newest: checkpoint.keep, every_steps: checkpoint.keep_every_steps };
+    Destination { output: train.output.clone(), tokenizer: directory.tokenizer_dir(), retention }
+}
+
+/// Tells of a step that was skipped, and of a loss far above those before it.
+fn report_trouble(progress: &Progress, spikes: &mut SpikeDetector, step: u64, result: &StepResult) {
+    let StepResult { loss, gradient_norm, is_skipped, .. } = result;
+    if *is_skipped {
+        progress.message(&format!("step {step}: skipped, for loss {loss} or gradient norm {gradient_norm} is not finite"));
+    } else if let Some(usual) = spikes.is_spike(*loss) {
+        progress.message(&format!("step {step}: the loss jumped from about {usual:.4} to {loss:.4}"));
+    }
 }
 
 fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matmul_rate: f64) -> String {

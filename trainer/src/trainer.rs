@@ -1,12 +1,14 @@
-//! One training step: forward and backward over the micro-batches of a global batch, clip, `AdamW`.
+//! One training step: forward and backward over the micro-batches of a global batch, clip, update.
 
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use crate::{
     checkpoint::{Checkpoint, TensorsToSave},
     config::Config,
     data::{batch::Batch, micro_batch::MicroBatch},
-    error::Result,
+    device::Precision,
+    error::{Error, Result},
     evaluate::summed_cross_entropy,
     model::{
         config::RobertaConfig,
@@ -14,9 +16,11 @@ use crate::{
         roberta::{Mode, RobertaForMaskedLm},
     },
     optim::{
-        adamw::AdamW,
+        ema::WeightAverage,
         flat::{FlatLayout, FlatParameters},
-        schedule::LinearSchedule,
+        loss_scale::LossScale,
+        optimizer::Optimizer,
+        schedule::Schedule,
     },
     random::{CounterRng, Purpose},
 };
@@ -26,23 +30,47 @@ use crate::{
 pub struct Trainer {
     device: Device,
     seed: u64,
-    schedule: LinearSchedule,
+    schedule: Schedule,
     max_gradient_norm: f64,
     model: RobertaForMaskedLm,
     parameters: FlatParameters,
-    optimizer: AdamW,
+    optimizer: Optimizer,
+    average: Option<WeightAverage>,
+    max_skipped_steps: u64,
     step: u64,
+    skipped: SkippedSteps,
+    /// In fp16.
+    loss_scale: Option<LossScale>,
 }
 
-/// What one step gave. The tensors are scalars still on the device: reading one waits for it.
-#[derive(Debug)]
+/// Steps whose loss or gradient was not finite, and which therefore changed nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkippedSteps {
+    pub total: u64,
+    /// Those that were the last ones.
+    pub in_a_row: u64,
+}
+
+/// What one step gave.
+#[derive(Clone, Copy, Debug)]
 pub struct StepResult {
     /// Mean cross-entropy over all masked tokens of the global batch.
-    pub loss: Tensor,
+    pub loss: f64,
     /// Before clipping.
-    pub gradient_norm: Tensor,
+    pub gradient_norm: f64,
     pub learning_rate: f64,
     pub masked_tokens: usize,
+    /// The loss or a gradient was not finite, and the step changed nothing.
+    pub is_skipped: bool,
+}
+
+/// How far a trainer is, besides its step and its tensors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Of the optimizer: steps without those skipped.
+    pub num_updates: u64,
+    pub skipped: SkippedSteps,
+    pub loss_scale: Option<LossScale>,
 }
 
 impl Trainer {
@@ -56,11 +84,19 @@ impl Trainer {
         let mut trainer = Self::with_parameters(config, &checkpoint.state.model, &checkpoint.parameters()?, device)?;
         let [exp_avg, exp_avg_sq] = checkpoint.moments()?;
         trainer.step = checkpoint.state.step;
-        trainer.optimizer.restore(trainer.parameters.layout(), trainer.step, &exp_avg, &exp_avg_sq)?;
+        let layout = trainer.parameters.layout();
+        let Progress { num_updates, skipped, loss_scale } = checkpoint.state.progress;
+        trainer.optimizer.restore(layout, num_updates, &exp_avg, &exp_avg_sq)?;
+        trainer.skipped = skipped;
+        trainer.loss_scale = trainer.loss_scale.map(|fresh| loss_scale.unwrap_or(fresh));
+        if let (Some(average), Some(saved)) = (&mut trainer.average, checkpoint.average()?) {
+            average.restore(layout, &saved)?;
+        }
         Ok(trainer)
     }
 
-    fn with_parameters(config: &Config, model: &RobertaConfig, values: &[Tensor], device: Device) -> Result<Self> {
+    /// Starts a model from these parameters, in the order of [`parameter_specs`].
+    pub fn with_parameters(config: &Config, model: &RobertaConfig, values: &[Tensor], device: Device) -> Result<Self> {
         let specs = parameter_specs(model);
         let shapes: Vec<(&[i64], bool)> = specs.iter().map(|spec| (spec.shape.as_slice(), spec.role.decays())).collect();
         let layout = FlatLayout::new(&shapes);
@@ -71,9 +107,16 @@ impl Trainer {
             schedule: config.schedule(),
             max_gradient_norm: config.optimizer.max_gradient_norm,
             model: RobertaForMaskedLm::new(model.clone(), parameters.parameters()),
-            optimizer: AdamW::new(config.adamw(), &parameters)?,
+            optimizer: Optimizer::new(config.optimizer_options(), &parameters)?,
+            average: match config.optimizer.ema_decay {
+                0.0 => None,
+                decay => Some(WeightAverage::new(decay, parameters.masters())?),
+            },
             parameters,
+            max_skipped_steps: config.train.max_skipped_steps,
             step: 0,
+            skipped: SkippedSteps::default(),
+            loss_scale: (config.train.precision == Precision::Fp16).then(LossScale::default),
         })
     }
 
@@ -94,37 +137,82 @@ impl Trainer {
         self.step
     }
 
+    pub fn progress(&self) -> Progress {
+        Progress { num_updates: self.optimizer.num_updates(), skipped: self.skipped, loss_scale: self.loss_scale }
+    }
+
     /// Takes one step on a global batch. The loss is the mean over all its masked tokens, however they are spread over micro-batches.
+    ///
+    /// # Errors
+    /// If this was one skipped step too many in a row.
     pub fn train_step(&mut self, micro_batches: &[MicroBatch]) -> Result<StepResult> {
         let masked_tokens: usize = micro_batches.iter().map(MicroBatch::num_masked).sum();
+        let loss_scale = self.loss_scale.map_or(1.0, |scale| scale.factor());
         let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
         self.parameters.zero_gradients()?;
         for (index, micro_batch) in micro_batches.iter().enumerate() {
             // Dropout's mask depends on the place in the run alone, so a resumed run draws the same.
             tch::manual_seed(CounterRng::new(Purpose::Dropout, self.seed, self.step, index as u64).next_u64() as i64);
             let batch = Batch::to_device(micro_batch, self.device)?;
-            let hidden = self.model.hidden(&batch.input_ids, &batch.position_ids, &batch.segment_lengths, Mode::Train)?;
+            let hidden = self.model.hidden(&batch.input_ids, &batch.positions, &batch.segment_lengths, Mode::Train)?;
             let logits = self.model.logits(&hidden, &batch.masked_positions)?.f_to_kind(Kind::Float)?;
             let share_of_loss = summed_cross_entropy(&logits, &batch.labels)?.f_div_scalar(masked_tokens.max(1) as f64)?;
-            share_of_loss.f_backward()?;
+            share_of_loss.f_mul_scalar(loss_scale)?.f_backward()?;
             self.parameters.accumulate_gradients()?;
             loss.f_add_(&share_of_loss.f_detach()?).map(drop)?;
         }
+        if self.loss_scale.is_some() {
+            self.parameters.unscale_gradients(loss_scale)?;
+        }
         let gradient_norm = self.parameters.clip_gradients(self.max_gradient_norm)?;
+        // The one thing that a step reads back from the device.
+        let [loss, gradient_norm] = [0, 1].map({
+            let both = Tensor::f_stack(&[loss, gradient_norm], 0)?.f_to_device(Device::Cpu)?;
+            move |index| both.double_value(&[index])
+        });
         let learning_rate = self.schedule.learning_rate(self.step);
-        self.optimizer.step(&self.parameters, learning_rate)?;
-        self.parameters.publish()?;
+        let is_skipped = !(loss.is_finite() && gradient_norm.is_finite());
+        if !is_skipped {
+            self.update(learning_rate)?;
+        }
         self.step += 1;
-        Ok(StepResult { loss, gradient_norm, learning_rate, masked_tokens })
+        self.count_skipped(is_skipped, loss, gradient_norm)?;
+        Ok(StepResult { loss, gradient_norm, learning_rate, masked_tokens, is_skipped })
     }
 
-    /// The parameters and the optimizer's moments, each in the order of [`parameter_specs`].
+    fn update(&mut self, learning_rate: f64) -> Result<()> {
+        self.optimizer.step(&self.parameters, learning_rate)?;
+        if let Some(average) = &mut self.average {
+            average.update(self.parameters.masters())?;
+        }
+        self.parameters.publish()
+    }
+
+    fn count_skipped(&mut self, is_skipped: bool, loss: f64, gradient_norm: f64) -> Result<()> {
+        if let Some(scale) = &mut self.loss_scale {
+            scale.update(!is_skipped);
+        }
+        let SkippedSteps { total, in_a_row } = self.skipped;
+        self.skipped =
+            if is_skipped { SkippedSteps { total: total + 1, in_a_row: in_a_row + 1 } } else { SkippedSteps { total, in_a_row: 0 } };
+        if self.skipped.in_a_row < self.max_skipped_steps {
+            return Ok(());
+        }
+        Err(Error::NotFinite { step: self.step, skipped: self.skipped.in_a_row, loss, gradient_norm })
+    }
+
+    /// Copies in host memory of the parameters, the optimizer's moments and the average, each in the order of [`parameter_specs`].
     pub fn tensors_to_save(&self) -> Result<TensorsToSave> {
         let layout = self.parameters.layout();
+        let copy = |buffer: &Tensor| {
+            let in_host_memory = buffer.device() == Device::Cpu;
+            layout.views(&if in_host_memory { buffer.f_detach_copy()? } else { buffer.f_to_device(Device::Cpu)? })
+        };
         Ok(TensorsToSave {
-            parameters: layout.views(self.parameters.masters())?,
-            exp_avg: layout.views(self.optimizer.exp_avg())?,
-            exp_avg_sq: layout.views(self.optimizer.exp_avg_sq())?,
+            parameters: copy(self.parameters.masters())?,
+            exp_avg: copy(self.optimizer.exp_avg())?,
+            exp_avg_sq: copy(self.optimizer.exp_avg_sq())?,
+            average: self.average.as_ref().map(|average| copy(average.average())).transpose()?,
         })
     }
 }

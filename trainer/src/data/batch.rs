@@ -11,7 +11,7 @@ pub struct Batch {
     /// int32 `[tokens]`.
     pub input_ids: Tensor,
     /// int32 `[tokens]`.
-    pub position_ids: Tensor,
+    pub positions: Tensor,
     pub segment_lengths: Vec<i64>,
     /// int32 `[masked]`.
     pub masked_positions: Tensor,
@@ -23,7 +23,7 @@ impl Batch {
     pub fn to_device(micro_batch: &MicroBatch, device: Device) -> Result<Self> {
         Ok(Self {
             input_ids: Tensor::f_from_slice(&micro_batch.input_ids)?.f_to_device(device)?,
-            position_ids: Tensor::f_from_slice(&micro_batch.position_ids)?.f_to_device(device)?,
+            positions: Tensor::f_from_slice(&micro_batch.positions)?.f_to_device(device)?,
             segment_lengths: micro_batch.segment_lengths.clone(),
             masked_positions: Tensor::f_from_slice(&micro_batch.masked_positions)?.f_to_device(device)?,
             labels: Tensor::f_from_slice(&micro_batch.labels)?.f_to_device(device)?,

@@ -8,7 +8,7 @@ use std::{
 use arrow::{
     array::{Array, AsArray, ListArray},
     buffer::ScalarBuffer,
-    datatypes::{DataType, UInt16Type, UInt32Type},
+    datatypes::{DataType, UInt16Type, UInt32Type, UInt64Type},
 };
 use parquet::arrow::{
     ProjectionMask,
@@ -122,7 +122,10 @@ impl ShardDirectory {
     pub(crate) fn read_row_group(&self, group: usize) -> Result<RowGroup> {
         let location = self.row_groups[group];
         let Shard { path, metadata } = &self.shards[location.shard];
-        let mask = ProjectionMask::columns(metadata.metadata().file_metadata().schema_descr(), [shard::INPUT_IDS, shard::SEGMENT_LENGTHS]);
+        let mask = ProjectionMask::columns(
+            metadata.metadata().file_metadata().schema_descr(),
+            [shard::INPUT_IDS, shard::SEGMENT_LENGTHS, shard::DOCUMENT_IDS],
+        );
         let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(File::open(path).at_path(path)?, metadata.clone())
             .with_row_groups(vec![location.index_in_shard])
             .with_projection(mask)
@@ -140,14 +143,19 @@ impl ShardDirectory {
             None => return Err(bad("rows", "none".into())),
         };
         let list = |name: &str| batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>());
-        let (Some(ids), Some(lengths)) = (list(shard::INPUT_IDS), list(shard::SEGMENT_LENGTHS)) else {
-            return Err(bad("two list columns", format!("{:?}", batch.schema())));
+        let columns = [shard::INPUT_IDS, shard::SEGMENT_LENGTHS, shard::DOCUMENT_IDS].map(list);
+        let [Some(ids), Some(lengths), Some(documents)] = columns else {
+            return Err(bad("three list columns", format!("{:?}", batch.schema())));
         };
+        if documents.offsets() != lengths.offsets() {
+            return Err(bad("a document for each segment", "another number".into()));
+        }
         let rows = RowGroup {
             tokens: Tokens::of(ids).ok_or_else(|| bad("ids of 16 or 32 bits", ids.data_type().to_string()))?,
             token_offsets: ids.offsets().inner().clone(),
             segment_lengths: lengths.values().as_primitive::<UInt16Type>().values().clone(),
             segment_offsets: lengths.offsets().inner().clone(),
+            document_ids: documents.values().as_primitive::<UInt64Type>().values().clone(),
         };
         rows.check(self.manifest.tokenizer.vocab_size, self.manifest.max_seq_len).map_err(|(expected, found)| bad(expected, found))?;
         Ok(rows)
@@ -165,6 +173,7 @@ pub(crate) struct RowGroup {
     token_offsets: ScalarBuffer<i32>,
     segment_lengths: ScalarBuffer<u16>,
     segment_offsets: ScalarBuffer<i32>,
+    document_ids: ScalarBuffer<u64>,
 }
 
 enum Tokens {
@@ -190,6 +199,11 @@ impl RowGroup {
     /// The lengths of the segments of row `row`; their sum is the row's length.
     pub(crate) fn segment_lengths(&self, row: usize) -> &[u16] {
         &self.segment_lengths[self.segment_offsets[row] as usize..self.segment_offsets[row + 1] as usize]
+    }
+
+    /// The documents of the segments of row `row`.
+    pub(crate) fn document_ids(&self, row: usize) -> &[u64] {
+        &self.document_ids[self.segment_offsets[row] as usize..self.segment_offsets[row + 1] as usize]
     }
 
     /// Appends the ids of row `row`.

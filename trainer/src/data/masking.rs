@@ -1,4 +1,4 @@
-//! Masked-language-model masking: an exact count of positions per row, then 80% `<mask>`, 10% a random id, 10% kept.
+//! Masked-language-model masking: an exact count of positions per row, of which by default 80% become `<mask>`, 10% a random id, and 10% stay.
 //!
 //! The recipe is that of BERT (Devlin et al., 2018); the count is exact so that shapes are known before the forward pass.
 
@@ -6,10 +6,28 @@ use schemas::manifest::SpecialTokens;
 
 use crate::random::CounterRng;
 
+/// How much is masked, and what becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MaskingShares {
+    /// Share of the maskable positions of a row that are chosen.
+    pub probability: f64,
+    /// Share of the chosen ones that become `<mask>`, in thousandths.
+    pub mask_share: f64,
+    /// Share of the chosen ones that become a random id, in thousandths; the rest stays.
+    pub random_share: f64,
+}
+
+impl MaskingShares {
+    /// What BERT does, with another number of chosen positions.
+    pub const fn of_bert(probability: f64) -> Self {
+        Self { probability, mask_share: 0.8, random_share: 0.1 }
+    }
+}
+
 /// What to mask and with what; the same for every row.
 #[derive(Debug)]
 pub(crate) struct Masking {
-    probability: f64,
+    shares: MaskingShares,
     mask_id: i32,
     is_special: Vec<bool>,
     /// Every id that is not special: what a random replacement is drawn from.
@@ -20,13 +38,13 @@ pub(crate) struct Masking {
 
 impl Masking {
     /// `starts_word` tells for every id whether it starts a word, and asks for whole words to be masked.
-    pub(crate) fn new(probability: f64, vocab_size: usize, special: &SpecialTokens, starts_word: Option<Vec<bool>>) -> Self {
+    pub(crate) fn new(shares: MaskingShares, vocab_size: usize, special: &SpecialTokens, starts_word: Option<Vec<bool>>) -> Self {
         let mut is_special = vec![false; vocab_size];
         for &id in &special.all {
             is_special[id as usize] = true;
         }
         let replacements = (0..vocab_size as i32).filter(|&id| !is_special[id as usize]).collect();
-        Self { probability, mask_id: special.mask as i32, is_special, replacements, starts_word }
+        Self { shares, mask_id: special.mask as i32, is_special, replacements, starts_word }
     }
 
     /// Masks one row in place and appends (position, original id) of every chosen position, in ascending order.
@@ -36,20 +54,24 @@ impl Masking {
             Some(starts_word) => self.choose_words(row, segment_lengths, starts_word, &mut rng),
         };
         positions.sort_unstable();
+        let thousandths = |share: f64| (1e3 * share).round() as usize;
+        let masked = thousandths(self.shares.mask_share);
+        let masked_or_random = thousandths(self.shares.mask_share + self.shares.random_share);
         for position in positions {
             let id = &mut row[position as usize];
             chosen.push((position, *id));
-            match rng.below(10) {
-                0..8 => *id = self.mask_id,
-                8 => *id = self.replacements[rng.below(self.replacements.len())],
-                _ => {}
+            let action = rng.below(1_000);
+            if action < masked {
+                *id = self.mask_id;
+            } else if action < masked_or_random {
+                *id = self.replacements[rng.below(self.replacements.len())];
             }
         }
     }
 
     /// round(probability × maskable), at least 1 if anything can be masked.
     fn count(&self, num_maskable: usize) -> usize {
-        ((self.probability * num_maskable as f64).round() as usize).clamp(num_maskable.min(1), num_maskable)
+        ((self.shares.probability * num_maskable as f64).round() as usize).clamp(num_maskable.min(1), num_maskable)
     }
 
     fn is_maskable(&self, id: i32) -> bool {
@@ -119,7 +141,7 @@ mod tests {
     }
 
     fn masking(probability: f64, starts_word: Option<Vec<bool>>) -> Masking {
-        Masking::new(probability, 100, &special(), starts_word)
+        Masking::new(MaskingShares::of_bert(probability), 100, &special(), starts_word)
     }
 
     fn mask(masking: &Masking, row: &[i32], segment_lengths: &[u16], index: u64) -> (Vec<i32>, Vec<(u32, i32)>) {
@@ -171,6 +193,34 @@ mod tests {
         assert!((4..100).all(|id| drawn[id]), "some ids are never drawn");
         // 2,000 × 77 / 510 = 302 hits a position, standard deviation 16.
         assert!(hits[1..511].iter().all(|hit| hit.abs_diff(302) < 6 * 16), "{hits:?}");
+    }
+
+    #[test]
+    fn other_shares_are_followed() {
+        let row = row(512);
+        let check = |mask_share: f64, random_share: f64| {
+            let masking = Masking::new(MaskingShares { probability: 0.3, mask_share, random_share }, 100, &special(), None);
+            let (mut total, mut masks, mut kept) = (0, 0, 0);
+            for index in 0..300 {
+                let (masked, chosen) = mask(&masking, &row, &[512], index);
+                total += chosen.len();
+                masks += chosen.iter().filter(|(position, _)| masked[*position as usize] == MASK).count();
+                kept += chosen.iter().filter(|(position, label)| masked[*position as usize] == *label).count();
+            }
+            assert_eq!(total, 300 * 153);
+            let expected_kept = 1.0 - mask_share - random_share + random_share / 95.0;
+            for (found, expected) in [(masks, mask_share), (kept, expected_kept)] {
+                let deviation = (total as f64 * expected * (1.0 - expected)).sqrt();
+                assert!(
+                    (found as f64 - total as f64 * expected).abs() <= 5.0 * deviation + 1e-6,
+                    "{found} of {total}, expected {expected}"
+                );
+            }
+        };
+        check(1.0, 0.0);
+        check(0.5, 0.125);
+        check(0.0, 1.0);
+        check(0.0, 0.0);
     }
 
     #[test]

@@ -23,14 +23,25 @@ pub struct MicroBatch {
     pub first_sample: u64,
     /// `[tokens]`: after masking.
     pub input_ids: Vec<i32>,
-    /// `[tokens]`: restart at every segment, from `pad_token_id + 1` as Roberta counts.
-    pub position_ids: Vec<i32>,
+    /// `[tokens]`: count from 0 in every segment.
+    pub positions: Vec<i32>,
     /// `[segments]`: attention stays within each; their sum is the number of tokens.
     pub segment_lengths: Vec<i64>,
+    /// `[pieces]`: the documents' pieces of the rows, in order, however far attention reaches.
+    pub pieces: Vec<Piece>,
     /// `[masked]`: flat positions to predict, ascending.
     pub masked_positions: Vec<i32>,
     /// `[masked]`: the original ids there.
     pub labels: Vec<i64>,
+}
+
+/// A document's piece of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Number of the row in the directory.
+    pub row: u64,
+    pub document_id: u64,
+    pub length: u16,
 }
 
 /// What turns rows into micro-batches; the same for all of a run.
@@ -38,7 +49,6 @@ pub struct MicroBatch {
 pub(crate) struct BatchRules {
     pub(crate) masking: Masking,
     pub(crate) scope: AttentionScope,
-    pub(crate) first_position_id: i32,
 }
 
 impl MicroBatch {
@@ -46,8 +56,16 @@ impl MicroBatch {
         Self { first_sample, ..Self::default() }
     }
 
-    /// Masks the row whose ids were appended from `start` on, and adds its segments.
-    pub(crate) fn finish_row(&mut self, start: usize, segment_lengths: &[u16], rules: &BatchRules, rng: CounterRng) {
+    /// Masks the row whose ids were appended from `start` on, and adds its segments and the `pieces` that have their lengths.
+    pub(crate) fn finish_row(
+        &mut self,
+        start: usize,
+        segment_lengths: &[u16],
+        pieces: impl Iterator<Item = Piece>,
+        rules: &BatchRules,
+        rng: CounterRng,
+    ) {
+        self.pieces.extend(pieces);
         let mut chosen = Vec::new();
         let row = &mut self.input_ids[start..];
         let row_length = row.len() as i64;
@@ -55,14 +73,14 @@ impl MicroBatch {
         self.masked_positions.extend(chosen.iter().map(|&(position, _)| start as i32 + position as i32));
         self.labels.extend(chosen.iter().map(|&(_, label)| i64::from(label)));
         match rules.scope {
-            AttentionScope::Document => segment_lengths.iter().for_each(|&length| self.add_segment(i64::from(length), rules)),
-            AttentionScope::Sequence => self.add_segment(row_length, rules),
+            AttentionScope::Document => segment_lengths.iter().for_each(|&length| self.add_segment(i64::from(length))),
+            AttentionScope::Sequence => self.add_segment(row_length),
         }
     }
 
-    fn add_segment(&mut self, length: i64, rules: &BatchRules) {
+    fn add_segment(&mut self, length: i64) {
         self.segment_lengths.push(length);
-        self.position_ids.extend((0..length as i32).map(|position| rules.first_position_id + position));
+        self.positions.extend(0..length as i32);
     }
 
     pub fn num_tokens(&self) -> usize {

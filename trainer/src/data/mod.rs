@@ -2,9 +2,11 @@
 
 pub mod batch;
 pub mod dataset;
+pub(crate) mod documents;
 pub mod loader;
-mod masking;
+pub mod masking;
 pub mod micro_batch;
 mod order;
+pub(crate) mod row_dump;
 pub mod samples;
 mod window;

@@ -6,8 +6,8 @@ use schemas::manifest::Manifest;
 
 use super::{
     dataset::ShardDirectory,
-    masking::Masking,
-    micro_batch::{AttentionScope, BatchRules, MicroBatch},
+    masking::{Masking, MaskingShares},
+    micro_batch::{AttentionScope, BatchRules, MicroBatch, Piece},
     order::{EpochOrder, HeldOut, ROW_GROUPS_PER_WINDOW, RowInWindow, RowRange, TrainingOrder},
     window::{NewestTwo, Window},
 };
@@ -34,10 +34,19 @@ pub struct TrainingOptions {
     pub seed: u64,
     pub held_out_rows: u64,
     pub micro_batch_size: u64,
-    pub masking_probability: f64,
+    pub masking: MaskingShares,
+    /// From this sample on, another share of the maskable positions is chosen.
+    pub late_masking: Option<LateMasking>,
     /// For every id whether it starts a word, if whole words are masked.
     pub starts_word: Option<Vec<bool>>,
     pub scope: AttentionScope,
+}
+
+/// Another masking probability from one sample of the stream on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LateMasking {
+    pub first_sample: u64,
+    pub probability: f64,
 }
 
 /// The endless stream of training micro-batches: epoch after epoch, across their ends, nothing dropped.
@@ -45,6 +54,8 @@ pub struct TrainingSamples {
     directory: Arc<ShardDirectory>,
     options: TrainingOptions,
     rules: BatchRules,
+    /// From this sample on, these rules.
+    late_rules: Option<(u64, BatchRules)>,
     order: TrainingOrder,
     epochs: NewestTwo<EpochOrder>,
     windows: NewestTwo<Window<RowInWindow>>,
@@ -52,14 +63,21 @@ pub struct TrainingSamples {
 
 impl TrainingSamples {
     pub fn new(directory: Arc<ShardDirectory>, mut options: TrainingOptions) -> Self {
-        let rules = batch_rules(directory.manifest(), options.masking_probability, options.starts_word.take(), options.scope);
+        let starts_word = options.starts_word.take();
+        let rules = |masking| batch_rules(directory.manifest(), masking, starts_word.clone(), options.scope);
+        let late = |late: LateMasking| (late.first_sample, rules(MaskingShares { probability: late.probability, ..options.masking }));
+        let (rules, late_rules) = (rules(options.masking), options.late_masking.map(late));
         let groups = directory.row_groups().iter().map(|group| RowRange { first_row: group.first_row, num_rows: group.num_rows }).collect();
         let order = TrainingOrder::new(options.seed, HeldOut::new(options.held_out_rows, directory.num_rows()), groups);
-        Self { directory, options, rules, order, epochs: NewestTwo::new(), windows: NewestTwo::new() }
+        Self { directory, options, rules, late_rules, order, epochs: NewestTwo::new(), windows: NewestTwo::new() }
     }
 
     pub fn rows_per_epoch(&self) -> u64 {
         self.order.rows_per_epoch()
+    }
+
+    fn rules_of(&self, sample: u64) -> &BatchRules {
+        self.late_rules.as_ref().filter(|(first_sample, _)| sample >= *first_sample).map_or(&self.rules, |(_, rules)| rules)
     }
 
     fn epoch(&self, epoch: u64) -> Arc<EpochOrder> {
@@ -84,7 +102,7 @@ impl Samples for TrainingSamples {
             let RowInWindow { slot, row } = window.rows[place as usize];
             let row_number = self.directory.row_groups()[window.group(slot as usize)].first_row + u64::from(row);
             let rng = CounterRng::new(Purpose::Masking, self.options.seed, epoch, row_number);
-            append_row(&mut batch, &window, &self.directory, (slot as usize, row as usize), &self.rules, rng)?;
+            append_row(&mut batch, &window, &self.directory, (slot as usize, row as usize), self.rules_of(position), rng)?;
         }
         Ok(batch)
     }
@@ -117,7 +135,7 @@ pub struct EvaluationSamples {
 impl EvaluationSamples {
     /// The same `num_rows` rows that training holds out when it is told that number.
     pub fn new(directory: Arc<ShardDirectory>, num_rows: u64, micro_batch_size: u64, scope: AttentionScope) -> Self {
-        let rules = batch_rules(directory.manifest(), EVALUATION_MASKING_PROBABILITY, None, scope);
+        let rules = batch_rules(directory.manifest(), MaskingShares::of_bert(EVALUATION_MASKING_PROBABILITY), None, scope);
         let rows = HeldOut::new(num_rows, directory.num_rows());
         Self { directory, rules, rows, micro_batch_size, windows: NewestTwo::new() }
     }
@@ -157,9 +175,9 @@ impl Samples for EvaluationSamples {
     }
 }
 
-fn batch_rules(manifest: &Manifest, probability: f64, starts_word: Option<Vec<bool>>, scope: AttentionScope) -> BatchRules {
-    let masking = Masking::new(probability, manifest.tokenizer.vocab_size, &manifest.special_tokens, starts_word);
-    BatchRules { masking, scope, first_position_id: manifest.special_tokens.pad as i32 + 1 }
+fn batch_rules(manifest: &Manifest, masking: MaskingShares, starts_word: Option<Vec<bool>>, scope: AttentionScope) -> BatchRules {
+    let masking = Masking::new(masking, manifest.tokenizer.vocab_size, &manifest.special_tokens, starts_word);
+    BatchRules { masking, scope }
 }
 
 fn append_row<R>(
@@ -173,6 +191,9 @@ fn append_row<R>(
     let rows = window.row_group(slot, directory)?;
     let start = batch.input_ids.len();
     rows.append_tokens(row, &mut batch.input_ids);
-    batch.finish_row(start, rows.segment_lengths(row), rules, rng);
+    let lengths = rows.segment_lengths(row);
+    let number = directory.row_groups()[window.group(slot)].first_row + row as u64;
+    let pieces = lengths.iter().zip(rows.document_ids(row)).map(|(&length, &document_id)| Piece { row: number, document_id, length });
+    batch.finish_row(start, lengths, pieces, rules, rng);
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
 
-use super::config::RobertaConfig;
+use super::config::{ModelType, RobertaConfig};
 use crate::error::Result;
 
 /// One parameter.
@@ -39,19 +39,65 @@ impl Role {
 
 const QKV: &str = "self.qkv.";
 const QKV_PARTS: [&str; 3] = ["self.query.", "self.key.", "self.value."];
-/// Names under which some files store the tied weights a second time.
-const TIED_COPIES: [&str; 2] = ["lm_head.decoder.weight", "lm_head.decoder.bias"];
+
+/// Where a type of model keeps its tensors in Hugging Face's files.
+#[derive(Debug)]
+pub(crate) struct TensorNames {
+    /// Before every name outside the head.
+    pub(crate) encoder: &'static str,
+    /// Before every name of the head.
+    pub(crate) head: &'static str,
+    head_dense: &'static str,
+    head_norm: &'static str,
+    pub(crate) head_bias: &'static str,
+    /// Under these names some files store the tied weight and the head's bias a second time.
+    pub(crate) decoder_weight: &'static str,
+    pub(crate) decoder_bias: &'static str,
+}
+
+impl TensorNames {
+    pub(crate) fn of(model_type: ModelType) -> &'static Self {
+        match model_type {
+            ModelType::Roberta | ModelType::Camembert | ModelType::XlmRoberta => &Self {
+                encoder: "roberta.",
+                head: "lm_head.",
+                head_dense: "lm_head.dense",
+                head_norm: "lm_head.layer_norm",
+                head_bias: "lm_head.bias",
+                decoder_weight: "lm_head.decoder.weight",
+                decoder_bias: "lm_head.decoder.bias",
+            },
+            ModelType::Bert => &Self {
+                encoder: "bert.",
+                head: "cls.predictions.",
+                head_dense: "cls.predictions.transform.dense",
+                head_norm: "cls.predictions.transform.LayerNorm",
+                head_bias: "cls.predictions.bias",
+                decoder_weight: "cls.predictions.decoder.weight",
+                decoder_bias: "cls.predictions.decoder.bias",
+            },
+        }
+    }
+
+    pub(crate) fn word_embeddings(&self) -> String {
+        format!("{}embeddings.word_embeddings.weight", self.encoder)
+    }
+}
 
 /// All parameters in the order in which [`super::roberta::RobertaForMaskedLm`] takes them.
 pub fn parameter_specs(config: &RobertaConfig) -> Vec<ParameterSpec> {
     let (hidden, intermediate) = (config.hidden_size, config.intermediate_size);
+    let names = TensorNames::of(config.model_type);
+    let embeddings = format!("{}embeddings", names.encoder);
+    // A table whose first rows are not used holds a row for padding; BERT's positions start with row 0, which is like the others.
+    let positions = if config.first_position_id() > 0 { Role::PaddedEmbedding } else { Role::Weight };
     let mut specs = Specs(Vec::new());
-    specs.add("roberta.embeddings.word_embeddings.weight", &[config.vocab_size, hidden], Role::PaddedEmbedding);
-    specs.add("roberta.embeddings.position_embeddings.weight", &[config.max_position_embeddings, hidden], Role::PaddedEmbedding);
-    specs.add("roberta.embeddings.token_type_embeddings.weight", &[config.type_vocab_size, hidden], Role::Weight);
-    specs.add_layer_norm("roberta.embeddings.LayerNorm", hidden);
+    specs.add(&names.word_embeddings(), &[config.vocab_size, hidden], Role::PaddedEmbedding);
+    specs.add(&format!("{embeddings}.position_embeddings.weight"), &[config.max_position_embeddings, hidden], positions);
+    specs.add(&format!("{embeddings}.token_type_embeddings.weight"), &[config.type_vocab_size, hidden], Role::Weight);
+    specs.add_layer_norm(&format!("{embeddings}.LayerNorm"), hidden);
     for layer in 0..config.num_hidden_layers {
-        let prefix = format!("roberta.encoder.layer.{layer}");
+        let prefix = format!("{}encoder.layer.{layer}", names.encoder);
         specs.add_linear(&format!("{prefix}.attention.{}", QKV.trim_end_matches('.')), hidden, 3 * hidden);
         specs.add_linear(&format!("{prefix}.attention.output.dense"), hidden, hidden);
         specs.add_layer_norm(&format!("{prefix}.attention.output.LayerNorm"), hidden);
@@ -59,9 +105,9 @@ pub fn parameter_specs(config: &RobertaConfig) -> Vec<ParameterSpec> {
         specs.add_linear(&format!("{prefix}.output.dense"), intermediate, hidden);
         specs.add_layer_norm(&format!("{prefix}.output.LayerNorm"), hidden);
     }
-    specs.add_linear("lm_head.dense", hidden, hidden);
-    specs.add_layer_norm("lm_head.layer_norm", hidden);
-    specs.add("lm_head.bias", &[config.vocab_size], Role::Bias);
+    specs.add_linear(names.head_dense, hidden, hidden);
+    specs.add_layer_norm(names.head_norm, hidden);
+    specs.add(names.head_bias, &[config.vocab_size], Role::Bias);
     specs.0
 }
 
@@ -116,6 +162,14 @@ pub fn to_hugging_face(specs: &[ParameterSpec], parameters: &[Tensor]) -> Result
     Ok(named)
 }
 
+/// The names in Hugging Face's files, in the order of [`to_hugging_face`].
+pub(crate) fn hugging_face_names(specs: &[ParameterSpec]) -> Vec<String> {
+    let names = |spec: &ParameterSpec| {
+        if spec.name.contains(QKV) { QKV_PARTS.iter().map(|part| spec.name.replace(QKV, part)).collect() } else { vec![spec.name.clone()] }
+    };
+    specs.iter().flat_map(names).collect()
+}
+
 /// Parameters in the order of `specs` from tensors under Hugging Face's names. Says what is missing, left over or of another shape.
 pub fn from_hugging_face(specs: &[ParameterSpec], mut named: BTreeMap<String, Tensor>) -> Result<Vec<Tensor>, ParameterMismatch> {
     let mut take = |name: String, expected: &[i64]| match named.remove(&name) {
@@ -136,7 +190,7 @@ pub fn from_hugging_face(specs: &[ParameterSpec], mut named: BTreeMap<String, Te
             take(name.clone(), shape)?
         });
     }
-    match named.into_keys().find(|name| !TIED_COPIES.contains(&name.as_str())) {
+    match named.into_keys().next() {
         Some(name) => Err(ParameterMismatch::Unexpected { name }),
         None => Ok(parameters),
     }

@@ -1,6 +1,7 @@
 //! `RobertaForMaskedLM` on packed tokens: no padding, attention within segments, the head on chosen positions only.
 //!
-//! The model is that of RoBERTa (Liu et al., 2019) with BERT's post-norm blocks (Devlin et al., 2018).
+//! The model is that of RoBERTa (Liu et al., 2019) with BERT's post-norm blocks (Devlin et al., 2018). BERT is the same computation: its
+//! positions start at row 0 of their table, and of its two token types a lone text has the first.
 //!
 //! Shape suffixes: t tokens of the micro-batch, m masked positions, v vocabulary, d hidden size, f intermediate size,
 //! g segments of one length, s that length, h heads, k head size.
@@ -94,10 +95,11 @@ impl RobertaForMaskedLm {
         &self.config
     }
 
-    /// The last hidden state [t, d] of tokens laid end to end, whose segments have these lengths.
-    pub fn hidden(&self, input_ids_t: &Tensor, position_ids_t: &Tensor, segment_lengths: &[i64], mode: Mode) -> Result<Tensor> {
+    /// The last hidden state [t, d] of tokens laid end to end, whose segments have these lengths. Positions count from 0 in each segment.
+    pub fn hidden(&self, input_ids_t: &Tensor, positions_t: &Tensor, segment_lengths: &[i64], mode: Mode) -> Result<Tensor> {
         let words_td = Tensor::f_embedding(&self.word_embeddings_vd, input_ids_t, -1, false, false)?;
-        let positions_td = Tensor::f_embedding(&self.position_embeddings, position_ids_t, -1, false, false)?;
+        let position_ids_t = positions_t.f_add_scalar(self.config.first_position_id())?;
+        let positions_td = Tensor::f_embedding(&self.position_embeddings, &position_ids_t, -1, false, false)?;
         let token_type_d = self.token_type_embeddings.f_select(0, 0)?;
         let embeddings_td = words_td.f_add(&token_type_d)?.f_add(&positions_td)?;
         let mut hidden_td = self.dropout(self.embedding_norm.forward(&embeddings_td)?, mode)?;

@@ -13,12 +13,15 @@ use tch::{Device, Kind, Tensor};
 use super::{
     config::RobertaConfig,
     parameters::{from_hugging_face, parameter_specs},
-    roberta::RobertaForMaskedLm,
 };
 use crate::error::{AtPath, Error, Result};
 
 /// The weights' file in a model directory or a checkpoint.
 pub const MODEL_FILE: &str = "model.safetensors";
+
+const FLOATS: [(Dtype, Kind); 4] =
+    [(Dtype::F64, Kind::Double), (Dtype::F32, Kind::Float), (Dtype::F16, Kind::Half), (Dtype::BF16, Kind::BFloat16)];
+const INTEGERS: [Dtype; 9] = [Dtype::BOOL, Dtype::U8, Dtype::I8, Dtype::U16, Dtype::I16, Dtype::U32, Dtype::I32, Dtype::U64, Dtype::I64];
 
 /// Writes fp32 tensors in the given order. The metadata is what transformers asks for.
 pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()> {
@@ -39,28 +42,29 @@ pub fn read_parameters(path: &Path, config: &RobertaConfig, prefix: &str) -> Res
     })
 }
 
-fn read_safetensors(path: &Path, prefix: &str) -> Result<BTreeMap<String, Tensor>> {
+/// The floating-point tensors whose names start with `prefix`, which is cut off, as fp32 in host memory. Integers are no parameters.
+pub(crate) fn read_safetensors(path: &Path, prefix: &str) -> Result<BTreeMap<String, Tensor>> {
     let bytes = fs::read(path).at_path(path)?;
     let file = SafeTensors::deserialize(&bytes).at_path(path)?;
     let mut named = BTreeMap::new();
     for (full_name, view) in file.tensors() {
         let Some(name) = full_name.strip_prefix(prefix) else { continue };
-        if view.dtype() != Dtype::F32 {
-            let (expected, found) = (format!("32-bit floats in {full_name}"), view.dtype().to_string());
-            return Err(Error::BadFile { path: path.to_owned(), expected, found, remedy: "convert the file to float32" });
+        if INTEGERS.contains(&view.dtype()) {
+            continue;
         }
+        let Some((_, kind)) = FLOATS.into_iter().find(|(dtype, _)| *dtype == view.dtype()) else {
+            let (expected, found) = (format!("floats of 16, 32 or 64 bits in {full_name}"), view.dtype().to_string());
+            return Err(Error::BadFile { path: path.to_owned(), expected, found, remedy: "convert the file to float32" });
+        };
         let shape: Vec<i64> = view.shape().iter().map(|&size| size as i64).collect();
-        named.insert(name.to_owned(), Tensor::f_from_data_size(view.data(), &shape, Kind::Float)?);
+        named.insert(name.to_owned(), fp32(&Tensor::f_from_data_size(view.data(), &shape, kind)?)?);
     }
     Ok(named)
 }
 
-/// Loads a Hugging Face model directory.
-pub fn load_model(directory: &Path, device: Device) -> Result<RobertaForMaskedLm> {
-    let config = RobertaConfig::from_directory(directory)?;
-    let parameters = read_parameters(&directory.join(MODEL_FILE), &config, "")?;
-    let on_device: Vec<Tensor> = parameters.iter().map(|tensor| Ok(tensor.f_to_device(device)?)).collect::<Result<_>>()?;
-    Ok(RobertaForMaskedLm::new(config, &on_device))
+/// Of any floating-point tensor; the same memory if it is one of fp32 already.
+pub(crate) fn fp32(tensor: &Tensor) -> Result<Tensor> {
+    Ok(tensor.f_to_kind(Kind::Float)?.f_contiguous()?)
 }
 
 /// A contiguous fp32 tensor in host memory.

@@ -1,7 +1,7 @@
-//! Parameters and gradients as views into a few flat buffers, so that zeroing, norm, clipping and `AdamW` are few, large operations.
+//! Parameters and gradients as views into a few flat buffers, so that zeroing, norm, clipping and the optimizer are few, large operations.
 //!
-//! A buffer has two ranges: parameters that decay, then those that do not. In bf16 the model reads bf16 weights and writes
-//! bf16 gradients, while the optimizer works on fp32 masters and on gradients summed in fp32; in fp32 both are the same memory.
+//! A buffer has two ranges: parameters that decay, then those that do not. In bf16 or fp16 the model reads weights and writes
+//! gradients of that kind, while the optimizer works on fp32 masters and on gradients summed in fp32; in fp32 both are the same memory.
 
 use tch::{Device, Kind, Tensor};
 
@@ -66,6 +66,19 @@ impl FlatLayout {
         self.places.iter().map(view).collect()
     }
 
+    /// Copies `values`, which are in the order of [`Self::views`], into a buffer.
+    pub fn fill(&self, buffer: &Tensor, values: &[Tensor]) -> Result<()> {
+        for (mut view, value) in self.views(buffer)?.into_iter().zip(values) {
+            view.f_copy_(value)?;
+        }
+        Ok(())
+    }
+
+    /// Whether each parameter decays, in their order.
+    pub(super) fn decays(&self) -> impl Iterator<Item = bool> {
+        self.places.iter().map(|place| place.offset < self.decaying_len)
+    }
+
     /// The decaying and the other range of a buffer.
     pub(super) fn ranges(&self, buffer: &Tensor) -> Result<[Tensor; 2]> {
         Ok([buffer.f_narrow(0, 0, self.decaying_len)?, buffer.f_narrow(0, self.decaying_len, self.len - self.decaying_len)?])
@@ -96,9 +109,7 @@ impl FlatParameters {
     /// Copies `values` into flat buffers on `device`; the model computes in `kind`.
     pub fn new(layout: FlatLayout, values: &[Tensor], device: Device, kind: Kind) -> Result<Self> {
         let masters = layout.allocate(Kind::Float, device)?;
-        for (mut view, value) in layout.views(&masters)?.into_iter().zip(values) {
-            view.f_copy_(value)?;
-        }
+        layout.fill(&masters, values)?;
         let gradients = layout.allocate(Kind::Float, device)?;
         // In fp32 these share the memory of what they are converted from.
         let weights = masters.f_to_kind(kind)?;
@@ -145,6 +156,12 @@ impl FlatParameters {
             self.gradients.f_add_(&self.weight_gradients).map(drop)?;
             self.weight_gradients.f_zero_().map(drop)?;
         }
+        Ok(())
+    }
+
+    /// Divides the gradients by the factor that the loss was multiplied by.
+    pub fn unscale_gradients(&mut self, factor: f64) -> Result<()> {
+        self.gradients.f_mul_scalar_(1.0 / factor).map(drop)?;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
-//! Flat parameter memory, `AdamW` over it, and the learning rate.
+//! Flat parameter memory, the optimizers over it, and what changes in the course of a run.
 
-pub mod adamw;
+pub mod ema;
 pub mod flat;
+pub mod loss_scale;
+pub mod optimizer;
 pub mod schedule;

@@ -15,7 +15,7 @@ use trainer::{
     device::DeviceChoice,
     error::Error,
     evaluate::{self, EvaluateOptions, Evaluation},
-    export,
+    export::{self, Weights},
     fill_mask::{self, FillMaskOptions},
     train::{self, Outcome},
 };
@@ -26,13 +26,13 @@ use crate::{
 };
 
 /// Shards and an empty output folder.
-struct Bench {
+pub(crate) struct Bench {
     shards: TempDir,
-    output: TempDir,
+    pub(crate) output: TempDir,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { shards: numbered_shards(&[30, 14], 4), output: tempfile::tempdir().expect("a temporary folder") }
     }
 
@@ -43,11 +43,11 @@ impl Bench {
         tiny_config(self.shards.path(), self.output.path(), &[&usual[..], &intervals[..], overrides].concat())
     }
 
-    fn train(&self, resume: bool, overrides: &[&str]) -> Result<Outcome, Error> {
+    pub(crate) fn train(&self, resume: bool, overrides: &[&str]) -> Result<Outcome, Error> {
         train::run(&self.config(overrides), resume, &AtomicBool::new(false))
     }
 
-    fn checkpoints(&self) -> Vec<String> {
+    pub(crate) fn checkpoints(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.output.path().join("checkpoints"))
             .expect("the run saved something")
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name of ours"))
@@ -56,21 +56,25 @@ impl Bench {
         names
     }
 
-    fn checkpoint(&self, step: u64) -> PathBuf {
+    pub(crate) fn checkpoint(&self, step: u64) -> PathBuf {
         self.output.path().join(format!("checkpoints/step-{step:08}"))
     }
 
-    /// The report, without what depends on the clock.
-    fn report(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.output.path().join("metrics.jsonl")).expect("a report");
-        let without_clock = |line: &str| {
-            let mut record: Value = serde_json::from_str(line).expect("a JSON object");
-            let fields = record.as_object_mut().expect("a JSON object");
-            fields.retain(|name, _| name != "tokens_per_second" && name != "mfu");
-            record
-        };
-        text.lines().map(without_clock).collect()
+    pub(crate) fn report(&self) -> Vec<Value> {
+        report_of(self.output.path())
     }
+}
+
+/// The report of a run, without what depends on the clock.
+pub(crate) fn report_of(output: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(output.join("metrics.jsonl")).expect("a report");
+    let without_clock = |line: &str| {
+        let mut record: Value = serde_json::from_str(line).expect("a JSON object");
+        let fields = record.as_object_mut().expect("a JSON object");
+        fields.retain(|name, _| name != "tokens_per_second" && name != "mfu");
+        record
+    };
+    text.lines().map(without_clock).collect()
 }
 
 #[test]
@@ -177,7 +181,7 @@ fn an_exported_model_evaluates_as_in_training_and_fills_masks() {
     let bench = Bench::new();
     let outcome = bench.train(false, &[]).expect("a run");
     let model = bench.output.path().join("model");
-    export::run(&outcome.last_checkpoint, &model).expect("an export");
+    export::run(&outcome.last_checkpoint, &model, Weights::Last).expect("an export");
     let options = EvaluateOptions {
         model: model.clone(),
         shards: bench.shards.path().to_owned(),
@@ -185,8 +189,9 @@ fn an_exported_model_evaluates_as_in_training_and_fills_masks() {
         micro_batch_size: 3,
         attention: AttentionScope::Document,
         device: DeviceChoice::Cpu,
+        dump_rows: None,
     };
-    let exported = evaluate::run(&options).expect("an evaluation");
+    let exported = evaluate::run(&options).expect("an evaluation").whole;
     let state = checkpoint::open(&outcome.last_checkpoint).expect("a sound checkpoint").state;
     let trained: Evaluation = state.last_evaluation.expect("the run evaluated").result;
     assert_eq!((exported.rows, exported.tokens, exported.masked_tokens), (trained.rows, trained.tokens, trained.masked_tokens));
@@ -220,6 +225,26 @@ fn an_exported_model_evaluates_as_in_training_and_fills_masks() {
     };
     check(Some(45), bench.shards.path(), "--rows = 45: expected from 1 to the directory's 44 rows");
     check(None, Path::new("no/such/shards"), "no/such/shards/manifest.json");
-    let again = export::run(&outcome.last_checkpoint, &model).expect_err("there is a model").to_string();
+    let again = export::run(&outcome.last_checkpoint, &model, Weights::Last).expect_err("there is a model").to_string();
     assert!(again.contains("--output"), "{again}");
+}
+
+#[test]
+fn the_average_of_the_weights_is_exported_on_request() {
+    let _generator = torch_generator();
+    let bench = Bench::new();
+    let outcome = bench.train(false, &["optimizer.ema_decay=0.5"]).expect("a run");
+    let exported = |weights: Weights, name: &str| {
+        let model = bench.output.path().join(name);
+        export::run(&outcome.last_checkpoint, &model, weights).expect("an export");
+        fs::read(model.join("model.safetensors")).expect("weights")
+    };
+    let average = exported(Weights::Average, "average");
+    assert!(average == fs::read(outcome.last_checkpoint.join("ema.safetensors")).expect("an average"));
+    assert!(average != exported(Weights::Last, "last"));
+
+    let bench = Bench::new();
+    let outcome = bench.train(false, &[]).expect("a run");
+    let error = export::run(&outcome.last_checkpoint, &bench.output.path().join("model"), Weights::Average).expect_err("there is none");
+    assert!(error.to_string().contains("optimizer.ema_decay") && error.exit_code() == 2, "{error}");
 }

@@ -25,7 +25,7 @@ fn errors_are_one_line_and_have_their_exit_code() {
     let settings = ["--set", "data.shards=no/such", "--set", "train.output=run"];
     check(&[&["train"], &settings[..]].concat(), 1, "no/such/manifest.json: cannot be read or written\n  because: No such file");
     check(&[&["bench", "loader"], &settings[..]].concat(), 1, "no/such/manifest.json");
-    check(&["export", "no/such", "--output", "model"], 1, "no/such/state.json");
+    check(&["export", "no/such", "--output", "model"], 1, "no/such/hashes.json");
     check(&["fill-mask", "--model", "no/such", "<mask>"], 1, "no/such/config.json");
     check(&["evaluate", "--model", "no/such", "--shards", "no/such", "--device", "gpu"], 2, "found \"gpu\"");
     if !tch::Cuda::is_available() {

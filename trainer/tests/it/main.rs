@@ -2,6 +2,9 @@
 
 mod checkpoints;
 mod command_line;
+mod pretrained;
+mod resumption;
+mod robustness;
 mod samples;
 mod settings;
 mod shards;

@@ -6,20 +6,22 @@ use trainer::{
     data::{
         dataset::ShardDirectory,
         loader::Loader,
+        masking::MaskingShares,
         micro_batch::{AttentionScope, MicroBatch},
-        samples::{EvaluationSamples, Samples, TrainingOptions, TrainingSamples},
+        samples::{EvaluationSamples, LateMasking, Samples, TrainingOptions, TrainingSamples},
     },
     error::Error,
 };
 
-use crate::shards::{MASK, PAD, numbered_shards, rows_of};
+use crate::shards::{MASK, numbered_shards, rows_of};
 
 fn options() -> TrainingOptions {
     TrainingOptions {
         seed: 7,
         held_out_rows: 13,
         micro_batch_size: 5,
-        masking_probability: 0.15,
+        masking: MaskingShares::of_bert(0.15),
+        late_masking: None,
         starts_word: None,
         scope: AttentionScope::Sequence,
     }
@@ -90,15 +92,30 @@ fn a_row_is_masked_anew_in_every_epoch() {
 }
 
 #[test]
+fn the_mask_changes_at_one_sample_and_the_rows_do_not() {
+    let directory = numbered_shards(&[64], 8);
+    let late_masking = Some(LateMasking { first_sample: 33, probability: 0.5 });
+    let [usual, changed] = [None, late_masking].map(|late_masking| {
+        let samples = TrainingSamples::new(open(directory.path()), TrainingOptions { micro_batch_size: 1, late_masking, ..options() });
+        (0..50).map(|number| samples.micro_batch(number).expect("sound shards")).collect::<Vec<_>>()
+    });
+    assert_eq!(usual[..33], changed[..33]);
+    for (usual, changed) in usual[33..].iter().zip(&changed[33..]) {
+        assert_eq!(rows_of(usual), rows_of(changed));
+        let num_special = 2 * if rows_of(usual)[0].is_multiple_of(3) { 1 } else { 2 };
+        assert_eq!(changed.num_masked(), (0.5 * (changed.num_tokens() - num_special) as f64).round() as usize);
+    }
+}
+
+#[test]
 fn positions_and_segments_follow_the_scope_of_attention() {
     let directory = numbered_shards(&[40], 8);
     for scope in [AttentionScope::Document, AttentionScope::Sequence] {
         let samples = TrainingSamples::new(open(directory.path()), TrainingOptions { scope, ..options() });
         let batch = samples.micro_batch(2).expect("sound shards");
-        let expected: Vec<i32> =
-            batch.segment_lengths.iter().flat_map(|&length| (0..length as i32).map(|index| i32::from(PAD) + 1 + index)).collect();
-        assert_eq!(batch.position_ids, expected);
-        assert_eq!(batch.position_ids.len(), batch.input_ids.len());
+        let expected: Vec<i32> = batch.segment_lengths.iter().flat_map(|&length| 0..length as i32).collect();
+        assert_eq!(batch.positions, expected);
+        assert_eq!(batch.positions.len(), batch.input_ids.len());
         match scope {
             AttentionScope::Sequence => assert_eq!(batch.segment_lengths.len(), 5),
             AttentionScope::Document => assert!(batch.segment_lengths.len() > 5),

@@ -168,7 +168,7 @@ fn write_tokenizer(directory: &Path) -> TokenizerInfo {
     let [tokenizer_file, others @ ..] = schemas::TOKENIZER_FILES;
     fs::write(directory.join(tokenizer_file), &json).expect("the folder can be written");
     for name in others {
-        fs::write(directory.join(name), "{}").expect("the folder can be written");
+        fs::write(directory.join(name), r#"{"mask_token": "<mask>"}"#).expect("the folder can be written");
     }
     TokenizerInfo { hash: ContentHash::of(json.as_bytes()), vocab_size: VOCAB_SIZE, files: Vec::new() }
 }

@@ -11,6 +11,7 @@ use trainer::{
     config::Config,
     data::{
         dataset::ShardDirectory,
+        masking::MaskingShares,
         micro_batch::{AttentionScope, MicroBatch},
         samples::{Samples, TrainingOptions, TrainingSamples},
     },
@@ -21,7 +22,7 @@ use trainer::{
     trainer::Trainer,
 };
 
-use crate::shards::{PAD, Row, numbered_row, numbered_shards, write_shards};
+use crate::shards::{Row, numbered_row, numbered_shards, write_shards};
 
 /// libtorch has one generator of random numbers in a process: tests that draw from it take turns.
 pub(crate) fn torch_generator() -> MutexGuard<'static, ()> {
@@ -52,20 +53,22 @@ pub(crate) fn tiny_config(shards: &Path, output: &Path, overrides: &[&str]) -> C
     Config::load(None, &settings).expect("sound settings")
 }
 
-fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, step: u64) -> Vec<MicroBatch> {
+pub(crate) fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, step: u64) -> Vec<MicroBatch> {
     let samples = TrainingSamples::new(
         Arc::clone(directory),
         TrainingOptions {
             seed: config.train.seed,
             held_out_rows: config.eval.rows,
             micro_batch_size: config.data.micro_batch_size,
-            masking_probability: config.masking.probability,
+            masking: MaskingShares::of_bert(config.masking.probability),
+            late_masking: None,
             starts_word: None,
             scope: config.attention,
         },
     );
-    let accumulation = config.gradient_accumulation_steps();
-    (step * accumulation..(step + 1) * accumulation).map(|number| samples.micro_batch(number).expect("sound shards")).collect()
+    (config.micro_batches_before(step)..config.micro_batches_before(step + 1))
+        .map(|number| samples.micro_batch(number).expect("sound shards"))
+        .collect()
 }
 
 fn losses(shards: &Path, steps: u64, overrides: &[&str]) -> Vec<f64> {
@@ -73,9 +76,7 @@ fn losses(shards: &Path, steps: u64, overrides: &[&str]) -> Vec<f64> {
     let directory = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
     let model = config.roberta(directory.manifest()).expect("a model for these shards");
     let mut trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
-    (0..steps)
-        .map(|step| f64::try_from(&trainer.train_step(&micro_batches(&config, &directory, step)).expect("a step").loss).expect("a number"))
-        .collect()
+    (0..steps).map(|step| trainer.train_step(&micro_batches(&config, &directory, step)).expect("a step").loss).collect()
 }
 
 #[test]
@@ -152,7 +153,7 @@ fn random_model(overrides: &[&str]) -> RobertaForMaskedLm {
 fn logits(model: &RobertaForMaskedLm, segments: &[Vec<u16>], mode: Mode) -> Tensor {
     let lengths: Vec<i64> = segments.iter().map(|segment| segment.len() as i64).collect();
     let ids: Vec<i32> = segments.concat().iter().map(|&id| i32::from(id)).collect();
-    let positions: Vec<i32> = lengths.iter().flat_map(|&length| (0..length as i32).map(|index| i32::from(PAD) + 1 + index)).collect();
+    let positions: Vec<i32> = lengths.iter().flat_map(|&length| 0..length as i32).collect();
     let all: Vec<i32> = (0..ids.len() as i32).collect();
     let hidden = model.hidden(&Tensor::from_slice(&ids), &Tensor::from_slice(&positions), &lengths, mode).expect("a forward pass");
     model.logits(&hidden, &Tensor::from_slice(&all)).expect("logits")
