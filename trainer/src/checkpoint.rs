@@ -248,6 +248,8 @@ impl Checkpoint {
         check("schedule.batch_warmup_steps", before_steps, now_steps, SAME_CONFIG)?;
         let [before_rows, now_rows] = [before, now].map(|config| config.schedule.batch_warmup_start_size.to_string());
         check("schedule.batch_warmup_start_size", before_rows, now_rows, SAME_CONFIG)?;
+        let [before_lengths, now_lengths] = [before, now].map(|config| format!("{:?}", config.length_warmup()));
+        check("the warm-up of lengths (schedule.length_warmup_steps and length_warmup_start)", before_lengths, now_lengths, SAME_CONFIG)?;
         check("eval.rows", before.eval.rows.to_string(), now.eval.rows.to_string(), SAME_CONFIG)
     }
 

@@ -10,7 +10,7 @@ use schemas::{manifest::Manifest, settings};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::micro_batch::AttentionScope,
+    data::{micro_batch::AttentionScope, samples::LengthWarmup},
     device::{DeviceChoice, Precision},
     error::{Error, Result},
     model::config::{HiddenActivation, ModelType, RobertaConfig},
@@ -139,6 +139,8 @@ pub struct ScheduleConfig {
     pub final_ratio: f64,
     pub batch_warmup_steps: u64,
     pub batch_warmup_start_size: u64,
+    pub length_warmup_steps: u64,
+    pub length_warmup_start: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -291,6 +293,8 @@ impl Default for ScheduleConfig {
             final_ratio: 0.0,
             batch_warmup_steps: 0,
             batch_warmup_start_size: 0,
+            length_warmup_steps: 0,
+            length_warmup_start: 64,
         }
     }
 }
@@ -361,6 +365,12 @@ impl Config {
         BatchSchedule { first_rows: batch_warmup_start_size, rows, warmup_steps: batch_warmup_steps }
     }
 
+    pub fn length_warmup(&self) -> Option<LengthWarmup> {
+        let ScheduleConfig { length_warmup_steps, length_warmup_start, .. } = self.schedule;
+        let end_sample = self.batch_schedule().rows_before(length_warmup_steps);
+        (end_sample > 0).then_some(LengthWarmup { first_length: length_warmup_start, end_sample })
+    }
+
     /// Micro-batches of all steps before `step`: the number of that step's first one.
     pub fn micro_batches_before(&self, step: u64) -> u64 {
         self.batch_schedule().rows_before(step) / self.data.micro_batch_size
@@ -420,6 +430,7 @@ impl Config {
         let ScheduleConfig { kind, warmup_steps, decay_steps, final_ratio, batch_warmup_steps, batch_warmup_start_size, .. } =
             self.schedule;
         require("schedule.final_ratio", (0.0..=1.0).contains(&final_ratio), final_ratio, "a number from 0 to 1")?;
+        at_least_one("schedule.length_warmup_start", self.schedule.length_warmup_start)?;
         if kind == ScheduleKind::Trapezoidal {
             let fits = decay_steps > 0 && warmup_steps + decay_steps <= self.train.steps;
             let expected = "at least 1, and with schedule.warmup_steps at most train.steps";

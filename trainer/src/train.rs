@@ -144,6 +144,7 @@ pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> R
         held_out_rows: config.eval.rows,
         micro_batch_size: config.data.micro_batch_size,
         masking: MaskingShares { probability, mask_share, random_share },
+        length_warmup: config.length_warmup(),
         late_masking: (decay_probability > 0.0).then_some(LateMasking { first_sample, probability: decay_probability }),
         starts_word: whole_word.then(|| tokenizer::starts_word(&directory.tokenizer_dir(), vocab_size)).transpose()?,
         scope: config.attention,
