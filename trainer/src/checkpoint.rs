@@ -121,12 +121,18 @@ impl State {
     }
 }
 
+/// Where the checkpoint of a step lies.
+pub fn directory(output: &Path, step: u64) -> PathBuf {
+    output.join(CHECKPOINTS_DIR).join(format!("{STEP_PREFIX}{step:08}"))
+}
+
 /// Writes a checkpoint beside its final place, then moves it there at once, and removes old ones.
 pub fn save(output: &Path, state: &State, tensors: &TensorsToSave, tokenizer: &Path, retention: Retention) -> Result<PathBuf> {
     let parent = output.join(CHECKPOINTS_DIR);
     fs::create_dir_all(&parent).at_path(&parent)?;
     remove_unfinished(&parent)?;
-    let name = format!("{STEP_PREFIX}{:08}", state.step);
+    let finished = directory(output, state.step);
+    let name = file_name(&finished).to_owned();
     let unfinished = parent.join(format!("{UNFINISHED_PREFIX}{name}"));
     fs::create_dir(&unfinished).at_path(&unfinished)?;
 
@@ -149,7 +155,6 @@ pub fn save(output: &Path, state: &State, tensors: &TensorsToSave, tokenizer: &P
     write_json(&unfinished.join(HASHES_FILE), &files.into_iter().map(hash).collect::<Result<Vec<FileHash>>>()?)?;
 
     sync_tree(&unfinished)?;
-    let finished = parent.join(name);
     if finished.exists() {
         set_aside(&finished)?;
     }

@@ -35,6 +35,7 @@ pub struct Config {
     pub checkpoint: CheckpointConfig,
     pub eval: EvalConfig,
     pub log: LogConfig,
+    pub distributed: DistributedConfig,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,6 +178,27 @@ pub struct EvalConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     pub interval_steps: u64,
+}
+
+/// Training on several ranks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DistributedConfig {
+    /// How long a rank waits for the others before it ends the run.
+    pub timeout_seconds: u64,
+    /// Steps between comparisons of all ranks' parameters; 0 = at the start only.
+    pub verify_interval_steps: u64,
+    pub gradient_compression: GradientCompression,
+}
+
+/// In what precision gradients travel between ranks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GradientCompression {
+    /// fp32.
+    #[default]
+    None,
+    Bf16,
 }
 
 impl Default for DataConfig {
@@ -333,6 +355,12 @@ impl Default for LogConfig {
     }
 }
 
+impl Default for DistributedConfig {
+    fn default() -> Self {
+        Self { timeout_seconds: 600, verify_interval_steps: 0, gradient_compression: GradientCompression::None }
+    }
+}
+
 impl Config {
     /// Reads a settings file, if there is one, applies `KEY=VALUE` overrides and checks the result.
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
@@ -371,6 +399,15 @@ impl Config {
         (end_sample > 0).then_some(LengthWarmup { first_length: length_warmup_start, end_sample })
     }
 
+    /// Checks that every step's micro-batches can be shared among so many ranks.
+    pub fn check_shared(&self, world_size: usize) -> Result<()> {
+        let (BatchSchedule { first_rows, rows, .. }, ranks) = (self.batch_schedule(), world_size as u64);
+        let expected = format!("a multiple of data.micro_batch_size = {} times the {ranks} ranks", self.data.micro_batch_size);
+        let is_shared = |rows: u64| rows.is_multiple_of(self.data.micro_batch_size * ranks);
+        require("data.global_batch_size", is_shared(rows), rows, &expected)?;
+        require("schedule.batch_warmup_start_size", is_shared(first_rows), first_rows, &expected)
+    }
+
     /// Micro-batches of all steps before `step`: the number of that step's first one.
     pub fn micro_batches_before(&self, step: u64) -> u64 {
         self.batch_schedule().rows_before(step) / self.data.micro_batch_size
@@ -387,6 +424,7 @@ impl Config {
         at_least_one("data.micro_batch_size", data.micro_batch_size)?;
         let multiple = data.global_batch_size > 0 && data.global_batch_size.is_multiple_of(data.micro_batch_size);
         require("data.global_batch_size", multiple, data.global_batch_size, "a multiple of data.micro_batch_size")?;
+        at_least_one("distributed.timeout_seconds", self.distributed.timeout_seconds)?;
         at_least_one("data.loader_threads", data.loader_threads as u64)?;
         at_least_one("data.prefetch_batches", data.prefetch_batches as u64)?;
 

@@ -154,6 +154,30 @@ impl Samples for TrainingSamples {
     }
 }
 
+/// A rank's part of the training stream: of n ranks, every n-th micro-batch. Every step has a multiple of n.
+pub struct RankSamples {
+    all: Arc<TrainingSamples>,
+    rank: u64,
+    num_ranks: u64,
+}
+
+impl RankSamples {
+    pub fn new(all: Arc<TrainingSamples>, rank: usize, num_ranks: usize) -> Self {
+        Self { all, rank: rank as u64, num_ranks: num_ranks as u64 }
+    }
+}
+
+impl Samples for RankSamples {
+    fn micro_batch(&self, number: u64) -> Result<MicroBatch> {
+        self.all.micro_batch(number * self.num_ranks + self.rank)
+    }
+
+    /// Reads ahead for all ranks: their rows lie in the same windows.
+    fn read_ahead(&self, number: u64) -> Result<()> {
+        (number * self.num_ranks..(number + 1) * self.num_ranks).try_for_each(|number| self.all.read_ahead(number))
+    }
+}
+
 /// A fixed set of rows, evenly spaced over the directory, with a fixed mask.
 pub struct EvaluationSamples {
     directory: Arc<ShardDirectory>,
