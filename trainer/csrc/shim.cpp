@@ -1,35 +1,13 @@
-// What libtorch has and tch lacks, behind a C interface.
-//
-// Every function returns null, or a message that stays valid until the next call on the same thread. No exception leaves this
-// file. Tensors are pointers to at::Tensor, as tch passes them.
+// What libtorch has and tch lacks, behind a C interface. The rules of shim.hpp hold.
+
+#include "shim.hpp"
 
 #include <cstdlib>
-#include <exception>
 #include <optional>
-#include <string>
 
 #include <ATen/Context.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_fused_adamw.h>
-
-namespace {
-
-thread_local std::string last_error;
-
-template <typename Body>
-const char* guarded(Body&& body) noexcept {
-    try {
-        body();
-        return nullptr;
-    } catch (const std::exception& error) {
-        last_error = error.what();
-    } catch (...) {
-        last_error = "an exception of an unknown type";
-    }
-    return last_error.c_str();
-}
-
-}  // namespace
 
 extern "C" {
 

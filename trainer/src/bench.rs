@@ -64,7 +64,7 @@ fn bench_loader(config: &Config, directory: &Arc<ShardDirectory>, threads: usize
 
 /// Measures `train.steps` training steps, loading included, after a few that do not count.
 pub fn step(config: &Config) -> Result<StepBench> {
-    device::set_up(config.train.threads, config.train.deterministic)?;
+    device::set_up(config.train.threads, 1, config.train.deterministic)?;
     let device = config.train.device.resolve()?;
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
     config.check_held_out_rows(directory.num_rows())?;
@@ -73,10 +73,10 @@ pub fn step(config: &Config) -> Result<StepBench> {
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
     let mut with_warmup = config.clone();
     with_warmup.train.steps += WARMUP_STEPS as u64;
-    let mut loader = start_loader(&with_warmup, &samples, 0);
+    let mut loader = start_loader(&with_warmup, &samples, 0, 1);
     let mut run = |num_steps: usize, throughput: &mut Throughput| -> Result<()> {
         for _ in 0..num_steps {
-            let micro_batches = next_step(config, &mut loader, trainer.step())?;
+            let micro_batches = next_step(config, &mut loader, trainer.step(), 1)?;
             trainer.train_step(&micro_batches)?;
             throughput.add(&micro_batches, trainer.model().config());
         }

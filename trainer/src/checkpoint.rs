@@ -121,12 +121,18 @@ impl State {
     }
 }
 
+/// Where the checkpoint of a step lies.
+pub fn directory(output: &Path, step: u64) -> PathBuf {
+    output.join(CHECKPOINTS_DIR).join(format!("{STEP_PREFIX}{step:08}"))
+}
+
 /// Writes a checkpoint beside its final place, then moves it there at once, and removes old ones.
 pub fn save(output: &Path, state: &State, tensors: &TensorsToSave, tokenizer: &Path, retention: Retention) -> Result<PathBuf> {
     let parent = output.join(CHECKPOINTS_DIR);
     fs::create_dir_all(&parent).at_path(&parent)?;
     remove_unfinished(&parent)?;
-    let name = format!("{STEP_PREFIX}{:08}", state.step);
+    let finished = directory(output, state.step);
+    let name = file_name(&finished).to_owned();
     let unfinished = parent.join(format!("{UNFINISHED_PREFIX}{name}"));
     fs::create_dir(&unfinished).at_path(&unfinished)?;
 
@@ -149,7 +155,6 @@ pub fn save(output: &Path, state: &State, tensors: &TensorsToSave, tokenizer: &P
     write_json(&unfinished.join(HASHES_FILE), &files.into_iter().map(hash).collect::<Result<Vec<FileHash>>>()?)?;
 
     sync_tree(&unfinished)?;
-    let finished = parent.join(name);
     if finished.exists() {
         set_aside(&finished)?;
     }
@@ -248,6 +253,8 @@ impl Checkpoint {
         check("schedule.batch_warmup_steps", before_steps, now_steps, SAME_CONFIG)?;
         let [before_rows, now_rows] = [before, now].map(|config| config.schedule.batch_warmup_start_size.to_string());
         check("schedule.batch_warmup_start_size", before_rows, now_rows, SAME_CONFIG)?;
+        let [before_lengths, now_lengths] = [before, now].map(|config| format!("{:?}", config.length_warmup()));
+        check("the warm-up of lengths (schedule.length_warmup_steps and length_warmup_start)", before_lengths, now_lengths, SAME_CONFIG)?;
         check("eval.rows", before.eval.rows.to_string(), now.eval.rows.to_string(), SAME_CONFIG)
     }
 

@@ -1,6 +1,8 @@
 //! The command line, and what its commands print.
 
 use std::{
+    env,
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -22,6 +24,7 @@ use trainer::{
     config::Config,
     data::micro_batch::AttentionScope,
     device::DeviceChoice,
+    distributed::launch,
     evaluate::{self, EvaluateOptions},
     export::{self, Weights},
     fill_mask::{self, FillMaskOptions},
@@ -68,6 +71,9 @@ impl Settings {
 
 #[derive(Args)]
 struct TrainArgs {
+    /// Train on this many processes of this machine, each with a GPU of its own or a share of the processors
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    nproc_per_node: Option<u64>,
     #[command(flatten)]
     settings: Settings,
     /// Begin from the weights of a Hugging Face model directory (the setting `train.init_from`)
@@ -183,6 +189,13 @@ fn train(mut args: TrainArgs) -> anyhow::Result<ExitCode> {
         args.settings.set.push(format!("train.init_from={}", serde_json::to_string(directory)?));
     }
     let config = args.settings.load()?;
+    if let Some(num_ranks) = args.nproc_per_node {
+        config.check_shared(num_ranks as usize)?;
+        let arguments = arguments_of_a_rank(env::args_os().skip(1));
+        let interrupted = launch::run_ranks(num_ranks as usize, &arguments, INTERRUPTED_BY_SCHEDULER)?;
+        return Ok(if interrupted { ExitCode::from(INTERRUPTED_BY_SCHEDULER) } else { ExitCode::SUCCESS });
+    }
+    launch::end_with_launcher()?;
     let stop = Arc::new(AtomicBool::new(false));
     let by_scheduler = Arc::new(AtomicBool::new(false));
     // A second Ctrl-C does not wait for the step in hand.
@@ -194,6 +207,11 @@ fn train(mut args: TrainArgs) -> anyhow::Result<ExitCode> {
         flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
     let outcome = train::run(&config, args.resume, &stop)?;
+    let requeue = outcome.interrupted && by_scheduler.load(Ordering::Relaxed);
+    let exit_code = if requeue { ExitCode::from(INTERRUPTED_BY_SCHEDULER) } else { ExitCode::SUCCESS };
+    if !outcome.is_main {
+        return Ok(exit_code);
+    }
     let checkpoint = outcome.last_checkpoint.display();
     let next = if outcome.interrupted {
         format!("Stopped after step {}. Go on with the same command and --resume.\n", outcome.steps)
@@ -201,8 +219,21 @@ fn train(mut args: TrainArgs) -> anyhow::Result<ExitCode> {
         format!("Done: {} steps.\n", outcome.steps)
     };
     say(&format!("{next}The checkpoint lies in {checkpoint}; export it with\n  drbert export {checkpoint} --output MODEL_DIR"))?;
-    let requeue = outcome.interrupted && by_scheduler.load(Ordering::Relaxed);
-    Ok(if requeue { ExitCode::from(INTERRUPTED_BY_SCHEDULER) } else { ExitCode::SUCCESS })
+    Ok(exit_code)
+}
+
+/// What was asked of the launcher, without the number of ranks.
+fn arguments_of_a_rank(mut arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    const NUM_RANKS: &str = "--nproc-per-node";
+    let mut kept = Vec::new();
+    while let Some(argument) = arguments.next() {
+        if argument == NUM_RANKS {
+            arguments.next();
+        } else if !argument.to_string_lossy().starts_with(&format!("{NUM_RANKS}=")) {
+            kept.push(argument);
+        }
+    }
+    kept
 }
 
 fn evaluate(args: EvaluateArgs) -> anyhow::Result<()> {

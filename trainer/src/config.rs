@@ -10,7 +10,7 @@ use schemas::{manifest::Manifest, settings};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::micro_batch::AttentionScope,
+    data::{micro_batch::AttentionScope, samples::LengthWarmup},
     device::{DeviceChoice, Precision},
     error::{Error, Result},
     model::config::{HiddenActivation, ModelType, RobertaConfig},
@@ -35,6 +35,7 @@ pub struct Config {
     pub checkpoint: CheckpointConfig,
     pub eval: EvalConfig,
     pub log: LogConfig,
+    pub distributed: DistributedConfig,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -139,6 +140,8 @@ pub struct ScheduleConfig {
     pub final_ratio: f64,
     pub batch_warmup_steps: u64,
     pub batch_warmup_start_size: u64,
+    pub length_warmup_steps: u64,
+    pub length_warmup_start: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -175,6 +178,27 @@ pub struct EvalConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     pub interval_steps: u64,
+}
+
+/// Training on several ranks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DistributedConfig {
+    /// How long a rank waits for the others before it ends the run.
+    pub timeout_seconds: u64,
+    /// Steps between comparisons of all ranks' parameters; 0 = at the start only.
+    pub verify_interval_steps: u64,
+    pub gradient_compression: GradientCompression,
+}
+
+/// In what precision gradients travel between ranks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GradientCompression {
+    /// fp32.
+    #[default]
+    None,
+    Bf16,
 }
 
 impl Default for DataConfig {
@@ -291,6 +315,8 @@ impl Default for ScheduleConfig {
             final_ratio: 0.0,
             batch_warmup_steps: 0,
             batch_warmup_start_size: 0,
+            length_warmup_steps: 0,
+            length_warmup_start: 64,
         }
     }
 }
@@ -329,6 +355,12 @@ impl Default for LogConfig {
     }
 }
 
+impl Default for DistributedConfig {
+    fn default() -> Self {
+        Self { timeout_seconds: 600, verify_interval_steps: 0, gradient_compression: GradientCompression::None }
+    }
+}
+
 impl Config {
     /// Reads a settings file, if there is one, applies `KEY=VALUE` overrides and checks the result.
     pub fn load(file: Option<&Path>, overrides: &[String]) -> Result<Self> {
@@ -361,6 +393,21 @@ impl Config {
         BatchSchedule { first_rows: batch_warmup_start_size, rows, warmup_steps: batch_warmup_steps }
     }
 
+    pub fn length_warmup(&self) -> Option<LengthWarmup> {
+        let ScheduleConfig { length_warmup_steps, length_warmup_start, .. } = self.schedule;
+        let end_sample = self.batch_schedule().rows_before(length_warmup_steps);
+        (end_sample > 0).then_some(LengthWarmup { first_length: length_warmup_start, end_sample })
+    }
+
+    /// Checks that every step's micro-batches can be shared among so many ranks.
+    pub fn check_shared(&self, world_size: usize) -> Result<()> {
+        let (BatchSchedule { first_rows, rows, .. }, ranks) = (self.batch_schedule(), world_size as u64);
+        let expected = format!("a multiple of data.micro_batch_size = {} times the {ranks} ranks", self.data.micro_batch_size);
+        let is_shared = |rows: u64| rows.is_multiple_of(self.data.micro_batch_size * ranks);
+        require("data.global_batch_size", is_shared(rows), rows, &expected)?;
+        require("schedule.batch_warmup_start_size", is_shared(first_rows), first_rows, &expected)
+    }
+
     /// Micro-batches of all steps before `step`: the number of that step's first one.
     pub fn micro_batches_before(&self, step: u64) -> u64 {
         self.batch_schedule().rows_before(step) / self.data.micro_batch_size
@@ -377,6 +424,7 @@ impl Config {
         at_least_one("data.micro_batch_size", data.micro_batch_size)?;
         let multiple = data.global_batch_size > 0 && data.global_batch_size.is_multiple_of(data.micro_batch_size);
         require("data.global_batch_size", multiple, data.global_batch_size, "a multiple of data.micro_batch_size")?;
+        at_least_one("distributed.timeout_seconds", self.distributed.timeout_seconds)?;
         at_least_one("data.loader_threads", data.loader_threads as u64)?;
         at_least_one("data.prefetch_batches", data.prefetch_batches as u64)?;
 
@@ -420,6 +468,7 @@ impl Config {
         let ScheduleConfig { kind, warmup_steps, decay_steps, final_ratio, batch_warmup_steps, batch_warmup_start_size, .. } =
             self.schedule;
         require("schedule.final_ratio", (0.0..=1.0).contains(&final_ratio), final_ratio, "a number from 0 to 1")?;
+        at_least_one("schedule.length_warmup_start", self.schedule.length_warmup_start)?;
         if kind == ScheduleKind::Trapezoidal {
             let fits = decay_steps > 0 && warmup_steps + decay_steps <= self.train.steps;
             let expected = "at least 1, and with schedule.warmup_steps at most train.steps";

@@ -65,8 +65,15 @@ impl fmt::Display for DeviceChoice {
 impl DeviceChoice {
     /// The device; says so if there is no such one.
     pub fn resolve(self) -> Result<Device> {
+        self.resolve_for(0)
+    }
+
+    /// The device of a rank: of several ranks on one machine each takes the CUDA device of its local rank, unless it sees but one.
+    pub fn resolve_for(self, local_rank: usize) -> Result<Device> {
         let num_devices = Cuda::device_count().max(0) as usize;
         match self {
+            Self::Auto if num_devices == 0 => Ok(Device::Cpu),
+            Self::Auto | Self::Cuda(0) if num_devices > 1 => Self::Cuda(local_rank).resolve_for(0),
             Self::Auto => Ok(Device::cuda_if_available()),
             Self::Cpu => Ok(Device::Cpu),
             Self::Cuda(index) if index < num_devices => Ok(Device::Cuda(index)),
@@ -112,13 +119,14 @@ impl fmt::Display for Precision {
     }
 }
 
-/// Sets libtorch up for this process: threads per operation (0 = all processors) and, if asked for, reproducible kernels only.
-pub fn set_up(num_threads: usize, deterministic: bool) -> Result<()> {
+/// Sets libtorch up for this process: threads per operation (0 = its share of the processors, which `num_processes` share) and, if asked
+/// for, reproducible kernels only.
+pub fn set_up(num_threads: usize, num_processes: usize, deterministic: bool) -> Result<()> {
     if deterministic {
         ffi::use_deterministic_algorithms()?;
     }
     let all = std::thread::available_parallelism().map_or(1, usize::from);
-    tch::set_num_threads(if num_threads == 0 { all } else { num_threads } as i32);
+    tch::set_num_threads(if num_threads == 0 { (all / num_processes).max(1) } else { num_threads } as i32);
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! Everything that can go wrong, each with what a person needs to put it right.
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, process::ExitStatus};
 
 use schemas::{manifest::ManifestError, settings::SettingsError};
 use tch::TchError;
+
+use crate::distributed::world::World;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -40,6 +42,18 @@ pub enum Error {
     NotFinite { step: u64, skipped: u64, loss: f64, gradient_norm: f64 },
     #[error("the thread that writes checkpoints panicked: this is a bug, please report it")]
     WriterPanicked,
+    #[error(
+        "{world}: cannot meet the other ranks at {host}:{port}: {message}; check that every rank was started, that rank 0 runs on {host}, and that no other program uses the port"
+    )]
+    Rendezvous { world: Box<World>, host: String, port: u16, message: String },
+    #[error("{world}: lost the other ranks: {reason}; go on from the last checkpoint with --resume")]
+    RankLost { world: Box<World>, reason: String },
+    #[error("the ranks do not agree: rank {rank} has {what} = {found}, rank 0 has {expected}")]
+    RanksDiffer { rank: usize, what: String, expected: String, found: String },
+    #[error("rank {rank} ended with {status}; go on from the last checkpoint with --resume")]
+    RankEnded { rank: usize, status: ExitStatus },
+    #[error("cannot start the ranks: {0}")]
+    Launch(io::Error),
     #[error("libtorch: {message}{}", if message.contains("out of memory") { "; lower data.micro_batch_size" } else { "" })]
     Torch { message: String },
 }

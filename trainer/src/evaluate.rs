@@ -66,7 +66,7 @@ pub struct EvaluateOptions {
 
 /// Evaluates a model directory on a shard directory.
 pub fn run(options: &EvaluateOptions) -> Result<Report> {
-    device::set_up(0, false)?;
+    device::set_up(0, 1, false)?;
     let device = options.device.resolve()?;
     let directory = Arc::new(ShardDirectory::open(&options.shards)?);
     let model = load_model(&options.model, device)?;

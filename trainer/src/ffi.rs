@@ -1,15 +1,33 @@
 //! The C++ shim of `csrc/`: what libtorch has and tch lacks. The only unsafe code of this crate.
 #![expect(unsafe_code, reason = "calls into C++ cannot be checked by the compiler; this file keeps them in one place")]
 
-use std::ffi::{CStr, c_char, c_double};
+use std::{
+    ffi::{CStr, CString, c_char, c_double, c_int, c_void},
+    ptr::{self, NonNull},
+    slice,
+    time::Duration,
+};
 
 use tch::Tensor;
 
-use crate::error::{Error, Result};
+use crate::{
+    distributed::world::World,
+    error::{Error, Result},
+};
 
 /// An `at::Tensor` on the C++ side.
 #[repr(C)]
 struct CppTensor {
+    _opaque: [u8; 0],
+}
+
+#[repr(C)]
+struct CppGroup {
+    _opaque: [u8; 0],
+}
+
+#[repr(C)]
+struct CppReducer {
     _opaque: [u8; 0],
 }
 
@@ -28,6 +46,33 @@ unsafe extern "C" {
         epsilon: c_double,
     ) -> *const c_char;
     fn drbert_use_deterministic_algorithms() -> *const c_char;
+    fn drbert_group_join(
+        host: *const c_char,
+        port: u16,
+        address: *const c_char,
+        rank: c_int,
+        world_size: c_int,
+        timeout_ms: i64,
+        with_cuda: bool,
+        joined: *mut *mut CppGroup,
+    ) -> *const c_char;
+    fn drbert_group_leave(group: *mut CppGroup) -> *const c_char;
+    fn drbert_group_sum(group: *const CppGroup, tensor: *const CppTensor) -> *const c_char;
+    fn drbert_group_tell(group: *const CppGroup, key: *const c_char, note: *const c_char) -> *const c_char;
+    fn drbert_group_ask(
+        group: *const CppGroup,
+        key: *const c_char,
+        receive: extern "C" fn(*mut c_void, *const c_char, usize),
+        receiver: *mut c_void,
+    ) -> *const c_char;
+    fn drbert_reducer_new(
+        group: *const CppGroup,
+        parameters: *const *mut CppTensor,
+        num_parameters: usize,
+        made: *mut *mut CppReducer,
+    ) -> *const c_char;
+    fn drbert_reducer_delete(reducer: *mut CppReducer) -> *const c_char;
+    fn drbert_reducer_prepare(reducer: *const CppReducer) -> *const c_char;
 }
 
 /// Makes `gradient` the tensor that backward passes add `parameter`'s gradient to.
@@ -76,6 +121,107 @@ pub(crate) fn fused_adamw(
 pub(crate) fn use_deterministic_algorithms() -> Result<()> {
     // SAFETY: the function takes nothing; it sets a variable of the environment before any thread of ours was started.
     check(unsafe { drbert_use_deterministic_algorithms() })
+}
+
+/// The ranks of a run, connected. Every rank must call the same exchanges in the same order.
+#[derive(Debug)]
+pub(crate) struct Group(NonNull<CppGroup>);
+
+// SAFETY: the C++ object is owned by this handle alone, and none of its parts is bound to the thread that made it.
+unsafe impl Send for Group {}
+
+impl Group {
+    /// Meets the other ranks at host and port; `address` is where they reach this one.
+    pub(crate) fn join((host, port): (&str, u16), address: &str, world: &World, timeout: Duration, with_cuda: bool) -> Result<Self> {
+        let (host, address) = (c_string(host), c_string(address));
+        let (rank, world_size) = (world.rank as c_int, world.world_size as c_int);
+        let mut joined = ptr::null_mut();
+        // SAFETY: the strings and the place for the result live until the call returns.
+        check(unsafe {
+            drbert_group_join(
+                host.as_ptr(),
+                port,
+                address.as_ptr(),
+                rank,
+                world_size,
+                timeout.as_millis() as i64,
+                with_cuda,
+                &raw mut joined,
+            )
+        })?;
+        NonNull::new(joined).map(Self).ok_or_else(|| Error::torch("no process group was made"))
+    }
+
+    /// Sums a tensor over the ranks, in place.
+    pub(crate) fn sum(&self, tensor: &Tensor) -> Result<()> {
+        // SAFETY: both pointers are of live objects; the call returns when the tensor is no longer written to, or is in its CUDA stream's order.
+        check(unsafe { drbert_group_sum(self.0.as_ptr(), tensor.as_ptr().cast()) })
+    }
+
+    /// Leaves a note for the other ranks.
+    pub(crate) fn tell(&self, key: &str, note: &str) -> Result<()> {
+        let (key, note) = (c_string(key), c_string(note));
+        // SAFETY: the pointers are of objects that live until the call returns.
+        check(unsafe { drbert_group_tell(self.0.as_ptr(), key.as_ptr(), note.as_ptr()) })
+    }
+
+    /// The note that a rank left under `key`, if any has.
+    pub(crate) fn ask(&self, key: &str) -> Result<Option<String>> {
+        extern "C" fn receive(receiver: *mut c_void, note: *const c_char, length: usize) {
+            // SAFETY: the note is `length` bytes that live during this call; `receiver` is the pointer given below.
+            let (note, receiver) = unsafe { (slice::from_raw_parts(note.cast::<u8>(), length), &mut *receiver.cast::<Option<String>>()) };
+            *receiver = Some(String::from_utf8_lossy(note).into_owned());
+        }
+        let key = c_string(key);
+        let mut note: Option<String> = None;
+        // SAFETY: `note` outlives the call, and C++ gives its pointer to `receive` alone.
+        check(unsafe { drbert_group_ask(self.0.as_ptr(), key.as_ptr(), receive, (&raw mut note).cast()) })?;
+        Ok(note)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // SAFETY: the object was made by drbert_group_join and is deleted here only.
+        if let Err(error) = check(unsafe { drbert_group_leave(self.0.as_ptr()) }) {
+            log::debug!("leaving the group: {error}");
+        }
+    }
+}
+
+/// `c10d::Reducer`: averages gradients over the ranks during a backward pass.
+#[derive(Debug)]
+pub(crate) struct Reducer(NonNull<CppReducer>);
+
+impl Reducer {
+    /// For the gradients of these parameters, on every rank the same ones.
+    pub(crate) fn new(group: &Group, parameters: &[Tensor]) -> Result<Self> {
+        let pointers: Vec<*mut CppTensor> = parameters.iter().map(|parameter| parameter.as_ptr().cast_mut().cast()).collect();
+        let mut made = ptr::null_mut();
+        // SAFETY: the pointers are of live tensors, whose handles C++ copies; it keeps a reference of its own to the group.
+        check(unsafe { drbert_reducer_new(group.0.as_ptr(), pointers.as_ptr(), pointers.len(), &raw mut made) })?;
+        NonNull::new(made).map(Self).ok_or_else(|| Error::torch("no reducer was made"))
+    }
+
+    /// Makes the next backward pass average the gradients. Comes before its forward pass.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        // SAFETY: the object lives as long as this handle, and only one thread has it.
+        check(unsafe { drbert_reducer_prepare(self.0.as_ptr()) })
+    }
+}
+
+impl Drop for Reducer {
+    fn drop(&mut self) {
+        // SAFETY: the object was made by drbert_reducer_new and is deleted here only.
+        if let Err(error) = check(unsafe { drbert_reducer_delete(self.0.as_ptr()) }) {
+            log::debug!("deleting the reducer: {error}");
+        }
+    }
+}
+
+/// The text up to its first zero byte, if it has one.
+fn c_string(text: &str) -> CString {
+    CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
 }
 
 fn check(message: *const c_char) -> Result<()> {

@@ -46,7 +46,7 @@ pub struct Prediction {
 
 /// Fills the masks of every text.
 pub fn run(options: &FillMaskOptions) -> Result<Vec<FilledText>> {
-    device::set_up(0, false)?;
+    device::set_up(0, 1, false)?;
     let filler = MaskFiller::load(&options.model, options.top_k, options.device)?;
     options.texts.iter().map(|text| filler.fill(text)).collect()
 }

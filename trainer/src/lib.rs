@@ -11,6 +11,8 @@ mod tokenizer;
 
 pub mod model;
 pub mod optim;
+
+pub mod distributed;
 pub mod trainer;
 
 pub mod checkpoint;

@@ -18,20 +18,24 @@ pub(crate) struct Progress {
     last_line: Instant,
     first_step: u64,
     started: Instant,
+    /// Of several ranks, one speaks.
+    is_shown: bool,
 }
 
 impl Progress {
-    pub(crate) fn start(step: u64, num_steps: u64) -> Self {
-        let target = if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    pub(crate) fn start(step: u64, num_steps: u64, is_shown: bool) -> Self {
+        let target = if is_shown && io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(num_steps), target).with_style(style).with_position(step);
         bar.reset_eta();
-        Self { bar, last_line: Instant::now(), first_step: step, started: Instant::now() }
+        Self { bar, last_line: Instant::now(), first_step: step, started: Instant::now(), is_shown }
     }
 
     /// Prints lines above the bar.
     pub(crate) fn message(&self, text: &str) {
-        self.bar.suspend(|| print_error_line(text));
+        if self.is_shown {
+            self.bar.suspend(|| print_error_line(text));
+        }
     }
 
     pub(crate) fn advance(&self, step: u64) {
@@ -42,7 +46,7 @@ impl Progress {
     pub(crate) fn show(&mut self, record: &StepRecord) {
         let StepRecord { step, loss, rates, .. } = record;
         let figures = format!("loss {loss:.4}, {} tokens/s, MFU {:.1}%", with_thousands(rates.tokens_per_second as u64), 100.0 * rates.mfu);
-        if self.bar.is_hidden() && (self.last_line.elapsed() >= LINE_EVERY || Some(*step) == self.bar.length()) {
+        if self.is_shown && self.bar.is_hidden() && (self.last_line.elapsed() >= LINE_EVERY || Some(*step) == self.bar.length()) {
             self.last_line = Instant::now();
             print_error_line(&format!(
                 "step {step}/{}: {figures}, {} to go",

@@ -2,11 +2,15 @@
 
 use std::{
     path::{Path, PathBuf},
+    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
+
+use tch::Device;
 
 use crate::{
     checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, Retention, State},
@@ -17,16 +21,17 @@ use crate::{
         loader::Loader,
         masking::MaskingShares,
         micro_batch::MicroBatch,
-        samples::{EvaluationSamples, LateMasking, TrainingOptions, TrainingSamples},
+        samples::{EvaluationSamples, LateMasking, RankSamples, Samples, TrainingOptions, TrainingSamples},
     },
     device,
+    distributed::{agreement, process_group::ProcessGroup, world::World},
     error::{Error, Result},
     evaluate::evaluate,
     init_from::{Beginning, Origin},
     metrics::{Metrics, StepRecord},
     progress::{Progress, with_thousands},
     spikes::SpikeDetector,
-    throughput::Throughput,
+    throughput::{Rates, Throughput},
     tokenizer,
     trainer::{StepResult, Trainer},
 };
@@ -38,13 +43,25 @@ pub struct Outcome {
     pub steps: u64,
     /// Stopped by a signal before the last step.
     pub interrupted: bool,
+    /// Whether this process reports the run: of several ranks one does.
+    pub is_main: bool,
 }
 
-/// Trains as the configuration says, from the beginning or from the newest sound checkpoint. `stop` ends the run after the step in hand.
+/// Trains as the configuration says, from the beginning or from the newest sound checkpoint, together with the other ranks that the environment
+/// states. `stop`, on any rank, ends the run on all of them after the step in hand.
 pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> {
     config.check_output()?;
-    device::set_up(config.train.threads, config.train.deterministic)?;
-    let device = config.train.device.resolve()?;
+    let world = World::from_environment()?;
+    device::set_up(config.train.threads, world.local_world_size, config.train.deterministic)?;
+    let device = config.train.device.resolve_for(world.local_rank)?;
+    let timeout = Duration::from_secs(config.distributed.timeout_seconds);
+    let group = Rc::new(ProcessGroup::join(world, timeout, device)?);
+    train(config, resume, stop, &group, device).map_err(|error| group.explain(error))
+}
+
+fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGroup>, device: Device) -> Result<Outcome> {
+    let world = group.world();
+    config.check_shared(world.world_size)?;
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
     config.check_held_out_rows(directory.num_rows())?;
     let checkpoint = checkpoint_to_resume(&config.train.output, resume)?;
@@ -60,12 +77,16 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
         (None, None) => Trainer::new(config, &state.model, device)?,
     };
     drop(beginning);
-    let mut loader = start_loader(config, &training_samples, trainer.step());
+    state.step = trainer.step();
+    agreement::check_start(group, &state, trainer.masters())?;
+    trainer.share_with(group, config)?;
+    let part = RankSamples::new(Arc::clone(&training_samples), world.rank, world.world_size);
+    let mut loader = start_loader(config, &Arc::new(part), trainer.step(), world.world_size);
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
     let mut throughput = Throughput::start(matmul_rate);
-    let mut metrics = Metrics::open(&config.train.output, trainer.step())?;
-    let mut progress = Progress::start(trainer.step(), config.train.steps);
-    progress.message(&describe(config, &trainer, &directory, matmul_rate));
+    let mut metrics = world.is_main().then(|| Metrics::open(&config.train.output, trainer.step())).transpose()?;
+    let mut progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
+    progress.message(&describe(config, &trainer, &directory, matmul_rate, world));
     if let Some(Origin { directory, notes, .. }) = &state.origin {
         progress.message(&format!("began from    {}", directory.display()));
         for note in notes {
@@ -74,15 +95,17 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
     }
     if let Some(checkpoint) = &checkpoint {
         progress.message(&format!("resuming from {}", checkpoint.directory.display()));
-        checkpoint::set_aside_later(&config.train.output, checkpoint.state.step)?;
+        if world.is_main() {
+            checkpoint::set_aside_later(&config.train.output, checkpoint.state.step)?;
+        }
         state.last_evaluation.clone_from(&checkpoint.state.last_evaluation);
     }
     let resumed_from = checkpoint.map(|checkpoint| (checkpoint.state.step, checkpoint.directory));
-    let mut writer = CheckpointWriter::new(destination(config, &directory), resumed_from);
+    let mut writer = world.is_main().then(|| CheckpointWriter::new(destination(config, &directory), resumed_from));
     let mut spikes = SpikeDetector::default();
 
-    while trainer.step() < config.train.steps && !stop.load(Ordering::Relaxed) {
-        let micro_batches = next_step(config, &mut loader, trainer.step())?;
+    while trainer.step() < config.train.steps && !group.any(stop.load(Ordering::Relaxed))? {
+        let micro_batches = next_step(config, &mut loader, trainer.step(), world.world_size)?;
         let result = trainer.train_step(&micro_batches)?;
         throughput.add(&micro_batches, trainer.model().config());
         (state.step, state.progress) = (trainer.step(), trainer.progress());
@@ -98,41 +121,57 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
                 learning_rate: result.learning_rate,
                 masked_tokens: result.masked_tokens as u64,
                 skipped_steps: state.progress.skipped.total,
-                rates: throughput.take(),
+                rates: rates_of_all(group, throughput.take())?,
             };
-            metrics.write_step(&record)?;
+            metrics.as_mut().map_or(Ok(()), |metrics| metrics.write_step(&record))?;
             progress.show(&record);
         }
         progress.advance(state.step);
-        if config.eval.rows > 0 && is_due(config.eval.interval_steps) {
+        let verify_every = config.distributed.verify_interval_steps;
+        if verify_every > 0 && state.step.is_multiple_of(verify_every) {
+            throughput.without(|| agreement::check_parameters(group, state.step, trainer.masters()))?;
+        }
+        if let Some(metrics) = metrics.as_mut().filter(|_| config.eval.rows > 0 && is_due(config.eval.interval_steps)) {
             let result = throughput.without(|| evaluate(trainer.model(), &held_out, device))?;
             let record = EvaluationRecord { step: state.step, result };
             metrics.write_evaluation(&record)?;
             progress.message(&format!("step {}: held-out {}", record.step, record.result));
             state.last_evaluation = Some(record);
         }
-        if is_due(config.checkpoint.interval_steps) {
-            throughput.without(|| writer.save(state.clone(), || trainer.tensors_to_save()))?;
+        if let Some(writer) = &mut writer {
+            if is_due(config.checkpoint.interval_steps) {
+                throughput.without(|| writer.save(state.clone(), || trainer.tensors_to_save()))?;
+            }
+            writer.check()?;
         }
-        writer.check()?;
     }
 
-    writer.save(state.clone(), || trainer.tensors_to_save())?;
-    let last_checkpoint = writer.finish()?.unwrap_or_default();
+    if let Some(mut writer) = writer {
+        writer.save(state.clone(), || trainer.tensors_to_save())?;
+        writer.finish()?;
+    }
+    let last_checkpoint = checkpoint::directory(&config.train.output, trainer.step());
     progress.finish();
-    Ok(Outcome { last_checkpoint, steps: trainer.step(), interrupted: trainer.step() < config.train.steps })
+    Ok(Outcome { last_checkpoint, steps: trainer.step(), interrupted: trainer.step() < config.train.steps, is_main: world.is_main() })
 }
 
-/// A loader of everything that is left to train on after `step` steps.
-pub(crate) fn start_loader(config: &Config, samples: &Arc<TrainingSamples>, step: u64) -> Loader {
-    let numbers = config.micro_batches_before(step)..config.micro_batches_before(config.train.steps.max(step));
+/// A loader of everything that one of `num_ranks` ranks has left to train on after `step` steps.
+pub(crate) fn start_loader<S: Samples + 'static>(config: &Config, samples: &Arc<S>, step: u64, num_ranks: usize) -> Loader {
+    let [start, end] = [step, config.train.steps.max(step)].map(|step| config.micro_batches_before(step) / num_ranks as u64);
+    let numbers = start..end;
     Loader::start(samples, numbers, config.data.loader_threads, config.data.prefetch_batches)
 }
 
-/// The micro-batches of step `step`, which are the next ones of the loader.
-pub(crate) fn next_step(config: &Config, loader: &mut Loader, step: u64) -> Result<Vec<MicroBatch>> {
-    let count = config.batch_schedule().rows_of(step) / config.data.micro_batch_size;
+/// The micro-batches of step `step` of one of `num_ranks` ranks, which are the next ones of its loader.
+pub(crate) fn next_step(config: &Config, loader: &mut Loader, step: u64, num_ranks: usize) -> Result<Vec<MicroBatch>> {
+    let count = config.batch_schedule().rows_of(step) / config.data.micro_batch_size / num_ranks as u64;
     loader.take(count as usize).collect()
+}
+
+/// The tokens per second of all ranks together, and the mean of their MFU.
+fn rates_of_all(group: &ProcessGroup, own: Rates) -> Result<Rates> {
+    let num_ranks = group.world().world_size as f64;
+    Ok(Rates { tokens_per_second: group.sum(own.tokens_per_second)?, mfu: group.sum(own.mfu)? / num_ranks })
 }
 
 pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> Result<TrainingOptions> {
@@ -144,6 +183,7 @@ pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> R
         held_out_rows: config.eval.rows,
         micro_batch_size: config.data.micro_batch_size,
         masking: MaskingShares { probability, mask_share, random_share },
+        length_warmup: config.length_warmup(),
         late_masking: (decay_probability > 0.0).then_some(LateMasking { first_sample, probability: decay_probability }),
         starts_word: whole_word.then(|| tokenizer::starts_word(&directory.tokenizer_dir(), vocab_size)).transpose()?,
         scope: config.attention,
@@ -209,11 +249,12 @@ fn report_trouble(progress: &Progress, spikes: &mut SpikeDetector, step: u64, re
     }
 }
 
-fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matmul_rate: f64) -> String {
+fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matmul_rate: f64, world: &World) -> String {
     let tokens_per_row = directory.num_tokens() as f64 / directory.num_rows() as f64;
     [
         format!(
-            "device        {}, {}, matrix products at {:.2} TFLOP/s",
+            "device        {}{}, {}, matrix products at {:.2} TFLOP/s",
+            if world.world_size > 1 { format!("{} ranks, this one on ", world.world_size) } else { String::new() },
             device::name(trainer.device()),
             config.train.precision,
             matmul_rate / 1e12

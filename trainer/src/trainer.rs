@@ -1,5 +1,7 @@
 //! One training step: forward and backward over the micro-batches of a global batch, clip, update.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
@@ -8,6 +10,7 @@ use crate::{
     config::Config,
     data::{batch::Batch, micro_batch::MicroBatch},
     device::Precision,
+    distributed::{data_parallel::DataParallel, process_group::ProcessGroup},
     error::{Error, Result},
     evaluate::summed_cross_entropy,
     model::{
@@ -36,6 +39,7 @@ pub struct Trainer {
     parameters: FlatParameters,
     optimizer: Optimizer,
     average: Option<WeightAverage>,
+    parallel: DataParallel,
     max_skipped_steps: u64,
     step: u64,
     skipped: SkippedSteps,
@@ -101,6 +105,7 @@ impl Trainer {
         let shapes: Vec<(&[i64], bool)> = specs.iter().map(|spec| (spec.shape.as_slice(), spec.role.decays())).collect();
         let layout = FlatLayout::new(&shapes);
         let parameters = FlatParameters::new(layout, values, device, config.train.precision.kind())?;
+        let parallel = DataParallel::new(Rc::new(ProcessGroup::alone()), &parameters, config.distributed.gradient_compression)?;
         Ok(Self {
             device,
             seed: config.train.seed,
@@ -113,11 +118,18 @@ impl Trainer {
                 decay => Some(WeightAverage::new(decay, parameters.masters())?),
             },
             parameters,
+            parallel,
             max_skipped_steps: config.train.max_skipped_steps,
             step: 0,
             skipped: SkippedSteps::default(),
             loss_scale: (config.train.precision == Precision::Fp16).then(LossScale::default),
         })
+    }
+
+    /// Trains from now on together with the other ranks of a group, each on its part of every global batch.
+    pub fn share_with(&mut self, group: &Rc<ProcessGroup>, config: &Config) -> Result<()> {
+        self.parallel = DataParallel::new(Rc::clone(group), &self.parameters, config.distributed.gradient_compression)?;
+        Ok(())
     }
 
     pub fn device(&self) -> Device {
@@ -132,6 +144,11 @@ impl Trainer {
         self.parameters.layout().num_parameters()
     }
 
+    /// The fp32 parameters, in one flat buffer.
+    pub fn masters(&self) -> &Tensor {
+        self.parameters.masters()
+    }
+
     /// Steps taken.
     pub fn step(&self) -> u64 {
         self.step
@@ -141,26 +158,36 @@ impl Trainer {
         Progress { num_updates: self.optimizer.num_updates(), skipped: self.skipped, loss_scale: self.loss_scale }
     }
 
-    /// Takes one step on a global batch. The loss is the mean over all its masked tokens, however they are spread over micro-batches.
+    /// Takes one step on this rank's micro-batches of a global batch. The loss is the mean over all masked tokens of the global batch,
+    /// however they are spread over micro-batches and ranks.
     ///
     /// # Errors
     /// If this was one skipped step too many in a row.
     pub fn train_step(&mut self, micro_batches: &[MicroBatch]) -> Result<StepResult> {
-        let masked_tokens: usize = micro_batches.iter().map(MicroBatch::num_masked).sum();
+        let group = self.parallel.group();
+        let (rank, world_size) = (group.world().rank, group.world().world_size);
+        let masked_tokens = group.sum(micro_batches.iter().map(MicroBatch::num_masked).sum::<usize>() as f64)? as usize;
         let loss_scale = self.loss_scale.map_or(1.0, |scale| scale.factor());
         let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
         self.parameters.zero_gradients()?;
         for (index, micro_batch) in micro_batches.iter().enumerate() {
             // Dropout's mask depends on the place in the run alone, so a resumed run draws the same.
-            tch::manual_seed(CounterRng::new(Purpose::Dropout, self.seed, self.step, index as u64).next_u64() as i64);
+            let index_in_step = (index * world_size + rank) as u64;
+            tch::manual_seed(CounterRng::new(Purpose::Dropout, self.seed, self.step, index_in_step).next_u64() as i64);
+            if index + 1 == micro_batches.len() {
+                self.parallel.prepare_last_pass()?;
+            }
             let batch = Batch::to_device(micro_batch, self.device)?;
             let hidden = self.model.hidden(&batch.input_ids, &batch.positions, &batch.segment_lengths, Mode::Train)?;
             let logits = self.model.logits(&hidden, &batch.masked_positions)?.f_to_kind(Kind::Float)?;
             let share_of_loss = summed_cross_entropy(&logits, &batch.labels)?.f_div_scalar(masked_tokens.max(1) as f64)?;
-            share_of_loss.f_mul_scalar(loss_scale)?.f_backward()?;
+            // The ranks' gradients are averaged, but their shares of the loss add up.
+            share_of_loss.f_mul_scalar(loss_scale * world_size as f64)?.f_backward()?;
             self.parameters.accumulate_gradients()?;
             loss.f_add_(&share_of_loss.f_detach()?).map(drop)?;
         }
+        self.parallel.average_gradients(self.parameters.gradients())?;
+        self.parallel.group().all_reduce(&loss)?;
         if self.loss_scale.is_some() {
             self.parameters.unscale_gradients(loss_scale)?;
         }

@@ -56,13 +56,15 @@ impl MicroBatch {
         Self { first_sample, ..Self::default() }
     }
 
-    /// Masks the row whose ids were appended from `start` on, and adds its segments and the `pieces` that have their lengths.
+    /// Masks the row whose ids were appended from `start` on, and adds its segments, cut where they are longer than `max_segment`, and the `pieces` that have their
+    /// lengths.
     pub(crate) fn finish_row(
         &mut self,
         start: usize,
         segment_lengths: &[u16],
         pieces: impl Iterator<Item = Piece>,
         rules: &BatchRules,
+        max_segment: i64,
         rng: CounterRng,
     ) {
         self.pieces.extend(pieces);
@@ -73,14 +75,19 @@ impl MicroBatch {
         self.masked_positions.extend(chosen.iter().map(|&(position, _)| start as i32 + position as i32));
         self.labels.extend(chosen.iter().map(|&(_, label)| i64::from(label)));
         match rules.scope {
-            AttentionScope::Document => segment_lengths.iter().for_each(|&length| self.add_segment(i64::from(length))),
-            AttentionScope::Sequence => self.add_segment(row_length),
+            AttentionScope::Document => segment_lengths.iter().for_each(|&length| self.add_segments(i64::from(length), max_segment)),
+            AttentionScope::Sequence => self.add_segments(row_length, max_segment),
         }
     }
 
-    fn add_segment(&mut self, length: i64) {
-        self.segment_lengths.push(length);
-        self.positions.extend(0..length as i32);
+    fn add_segments(&mut self, length: i64, max_segment: i64) {
+        let mut rest = length;
+        while rest > 0 {
+            let segment = rest.min(max_segment);
+            self.segment_lengths.push(segment);
+            self.positions.extend(0..segment as i32);
+            rest -= segment;
+        }
     }
 
     pub fn num_tokens(&self) -> usize {

@@ -37,6 +37,7 @@ pub struct TrainingOptions {
     pub masking: MaskingShares,
     /// From this sample on, another share of the maskable positions is chosen.
     pub late_masking: Option<LateMasking>,
+    pub length_warmup: Option<LengthWarmup>,
     /// For every id whether it starts a word, if whole words are masked.
     pub starts_word: Option<Vec<bool>>,
     pub scope: AttentionScope,
@@ -47,6 +48,23 @@ pub struct TrainingOptions {
 pub struct LateMasking {
     pub first_sample: u64,
     pub probability: f64,
+}
+
+/// Attention over short stretches first: a segment longer than a limit is cut, every token stays, and the limit grows with the sample's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LengthWarmup {
+    /// The limit of the first sample, in tokens, at least 1.
+    pub first_length: u64,
+    /// From this sample on, nothing is cut.
+    pub end_sample: u64,
+}
+
+impl LengthWarmup {
+    /// The most tokens of a segment of sample `sample`, where rows have at most `max_seq_len`: first + ⌊(max − first) · sample / end⌋.
+    fn max_segment(self, sample: u64, max_seq_len: u64) -> u64 {
+        let growth = max_seq_len.saturating_sub(self.first_length) * sample.min(self.end_sample);
+        self.first_length + growth.checked_div(self.end_sample).unwrap_or(max_seq_len)
+    }
 }
 
 /// The endless stream of training micro-batches: epoch after epoch, across their ends, nothing dropped.
@@ -80,6 +98,11 @@ impl TrainingSamples {
         self.late_rules.as_ref().filter(|(first_sample, _)| sample >= *first_sample).map_or(&self.rules, |(_, rules)| rules)
     }
 
+    fn max_segment(&self, sample: u64) -> i64 {
+        let max_seq_len = self.directory.manifest().max_seq_len as u64;
+        self.options.length_warmup.map_or(max_seq_len, |warmup| warmup.max_segment(sample, max_seq_len)) as i64
+    }
+
     fn epoch(&self, epoch: u64) -> Arc<EpochOrder> {
         self.epochs.get_or_make(epoch, || self.order.epoch(epoch))
     }
@@ -102,7 +125,15 @@ impl Samples for TrainingSamples {
             let RowInWindow { slot, row } = window.rows[place as usize];
             let row_number = self.directory.row_groups()[window.group(slot as usize)].first_row + u64::from(row);
             let rng = CounterRng::new(Purpose::Masking, self.options.seed, epoch, row_number);
-            append_row(&mut batch, &window, &self.directory, (slot as usize, row as usize), self.rules_of(position), rng)?;
+            append_row(
+                &mut batch,
+                &window,
+                &self.directory,
+                (slot as usize, row as usize),
+                self.rules_of(position),
+                self.max_segment(position),
+                rng,
+            )?;
         }
         Ok(batch)
     }
@@ -120,6 +151,30 @@ impl Samples for TrainingSamples {
             next.row_group(slot, &self.directory)?;
         }
         Ok(())
+    }
+}
+
+/// A rank's part of the training stream: of n ranks, every n-th micro-batch. Every step has a multiple of n.
+pub struct RankSamples {
+    all: Arc<TrainingSamples>,
+    rank: u64,
+    num_ranks: u64,
+}
+
+impl RankSamples {
+    pub fn new(all: Arc<TrainingSamples>, rank: usize, num_ranks: usize) -> Self {
+        Self { all, rank: rank as u64, num_ranks: num_ranks as u64 }
+    }
+}
+
+impl Samples for RankSamples {
+    fn micro_batch(&self, number: u64) -> Result<MicroBatch> {
+        self.all.micro_batch(number * self.num_ranks + self.rank)
+    }
+
+    /// Reads ahead for all ranks: their rows lie in the same windows.
+    fn read_ahead(&self, number: u64) -> Result<()> {
+        (number * self.num_ranks..(number + 1) * self.num_ranks).try_for_each(|number| self.all.read_ahead(number))
     }
 }
 
@@ -165,7 +220,8 @@ impl Samples for EvaluationSamples {
             let group = groups.partition_point(|group| group.first_row + group.num_rows <= row_number);
             let place = (group % ROW_GROUPS_PER_WINDOW, (row_number - groups[group].first_row) as usize);
             let rng = CounterRng::new(Purpose::EvaluationMasking, EVALUATION_SEED, 0, row_number);
-            append_row(&mut batch, &self.window(group / ROW_GROUPS_PER_WINDOW), &self.directory, place, &self.rules, rng)?;
+            let window = self.window(group / ROW_GROUPS_PER_WINDOW);
+            append_row(&mut batch, &window, &self.directory, place, &self.rules, self.directory.manifest().max_seq_len as i64, rng)?;
         }
         Ok(batch)
     }
@@ -186,6 +242,7 @@ fn append_row<R>(
     directory: &ShardDirectory,
     (slot, row): (usize, usize),
     rules: &BatchRules,
+    max_segment: i64,
     rng: CounterRng,
 ) -> Result<()> {
     let rows = window.row_group(slot, directory)?;
@@ -194,6 +251,6 @@ fn append_row<R>(
     let lengths = rows.segment_lengths(row);
     let number = directory.row_groups()[window.group(slot)].first_row + row as u64;
     let pieces = lengths.iter().zip(rows.document_ids(row)).map(|(&length, &document_id)| Piece { row: number, document_id, length });
-    batch.finish_row(start, lengths, pieces, rules, rng);
+    batch.finish_row(start, lengths, pieces, rules, max_segment, rng);
     Ok(())
 }

@@ -141,7 +141,8 @@ impl FlatParameters {
         &self.gradients
     }
 
-    fn is_mixed(&self) -> bool {
+    /// Whether the model reads weights of lower precision, and writes such gradients.
+    pub fn is_mixed(&self) -> bool {
         self.weights.kind() != Kind::Float
     }
 

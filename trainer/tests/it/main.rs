@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod command_line;
+mod distributed;
 mod pretrained;
 mod resumption;
 mod robustness;

@@ -8,7 +8,7 @@ use trainer::{
         loader::Loader,
         masking::MaskingShares,
         micro_batch::{AttentionScope, MicroBatch},
-        samples::{EvaluationSamples, LateMasking, Samples, TrainingOptions, TrainingSamples},
+        samples::{EvaluationSamples, LateMasking, LengthWarmup, Samples, TrainingOptions, TrainingSamples},
     },
     error::Error,
 };
@@ -22,6 +22,7 @@ fn options() -> TrainingOptions {
         micro_batch_size: 5,
         masking: MaskingShares::of_bert(0.15),
         late_masking: None,
+        length_warmup: None,
         starts_word: None,
         scope: AttentionScope::Sequence,
     }
@@ -104,6 +105,33 @@ fn the_mask_changes_at_one_sample_and_the_rows_do_not() {
         assert_eq!(rows_of(usual), rows_of(changed));
         let num_special = 2 * if rows_of(usual)[0].is_multiple_of(3) { 1 } else { 2 };
         assert_eq!(changed.num_masked(), (0.5 * (changed.num_tokens() - num_special) as f64).round() as usize);
+    }
+}
+
+#[test]
+fn in_the_warm_up_of_lengths_segments_are_cut_and_nothing_else_changes() {
+    let directory = numbered_shards(&[64], 8);
+    for scope in [AttentionScope::Document, AttentionScope::Sequence] {
+        let [whole, cut] = [None, Some(LengthWarmup { first_length: 2, end_sample: 40 })].map(|length_warmup| {
+            let options = TrainingOptions { micro_batch_size: 1, length_warmup, scope, ..options() };
+            let samples = TrainingSamples::new(open(directory.path()), options);
+            (0..50).map(|number| samples.micro_batch(number).expect("sound shards")).collect::<Vec<_>>()
+        });
+        assert_eq!(whole[40..], cut[40..]);
+        let max_seq_len = ShardDirectory::open(directory.path()).expect("a sound directory").manifest().max_seq_len as i64;
+        for (sample, (whole, cut)) in whole.iter().zip(&cut).enumerate() {
+            let limit = 2 + (max_seq_len - 2) * sample.min(40) as i64 / 40;
+            let expected: Vec<i64> = whole
+                .segment_lengths
+                .iter()
+                .flat_map(|&length| (0..length).step_by(limit as usize).map(move |start| limit.min(length - start)))
+                .collect();
+            assert_eq!(cut.segment_lengths, expected);
+            assert_eq!(cut.positions, expected.iter().flat_map(|&length| 0..length as i32).collect::<Vec<_>>());
+            let positions = whole.positions.clone();
+            assert_eq!(MicroBatch { segment_lengths: whole.segment_lengths.clone(), positions, ..cut.clone() }, *whole);
+        }
+        assert!(cut[0].segment_lengths.len() > whole[0].segment_lengths.len());
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, st
             micro_batch_size: config.data.micro_batch_size,
             masking: MaskingShares::of_bert(config.masking.probability),
             late_masking: None,
+            length_warmup: None,
             starts_word: None,
             scope: config.attention,
         },

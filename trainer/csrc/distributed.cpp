@@ -1,0 +1,164 @@
+// libtorch's data-parallel engine (c10d) behind a C interface: a group of processes, and the Reducer that sums gradients in
+// buckets while the backward pass still runs. The rules of shim.hpp hold. Built without the headers of a backend, a function
+// that needs it says so.
+
+#include "shim.hpp"
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <torch/csrc/distributed/c10d/reducer.hpp>
+#ifdef USE_C10D_GLOO
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#endif
+#ifdef USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+namespace {
+
+constexpr int64_t kFirstBucketBytes = int64_t{1} << 20;
+constexpr int64_t kBucketBytes = int64_t{25} << 20;
+
+using Group = c10d::ProcessGroup;
+using ReduceOp = c10d::ReduceOp;
+
+#ifdef USE_C10D_GLOO
+c10::intrusive_ptr<c10d::Backend> gloo_backend(
+    const c10::intrusive_ptr<c10d::Store>& store, int rank, int world_size, std::chrono::milliseconds timeout,
+    const char* address) {
+    auto options = c10d::ProcessGroupGloo::Options::create(timeout);
+    options->devices.push_back(c10d::ProcessGroupGloo::createDeviceForHostname(address));
+    auto prefixed = c10::make_intrusive<c10d::PrefixStore>("gloo", store);
+    return c10::make_intrusive<c10d::ProcessGroupGloo>(prefixed, rank, world_size, options);
+}
+#else
+c10::intrusive_ptr<c10d::Backend> gloo_backend(
+    const c10::intrusive_ptr<c10d::Store>&, int, int, std::chrono::milliseconds, const char*) {
+    TORCH_CHECK(false, "this program was built without Gloo's headers, so it cannot train on several ranks: run scripts/setup.sh run and build again");
+}
+#endif
+
+#ifdef USE_C10D_NCCL
+c10::intrusive_ptr<c10d::Backend> nccl_backend(
+    const c10::intrusive_ptr<c10d::Store>& store, int rank, int world_size, std::chrono::milliseconds timeout) {
+    auto options = c10d::ProcessGroupNCCL::Options::create();
+    options->timeout = timeout;
+    auto prefixed = c10::make_intrusive<c10d::PrefixStore>("nccl", store);
+    return c10::make_intrusive<c10d::ProcessGroupNCCL>(prefixed, rank, world_size, options);
+}
+#else
+c10::intrusive_ptr<c10d::Backend> nccl_backend(
+    const c10::intrusive_ptr<c10d::Store>&, int, int, std::chrono::milliseconds) {
+    TORCH_CHECK(false, "this program was built without the headers of NCCL and CUDA, so it cannot train on several GPUs: run scripts/setup.sh run and build again");
+}
+#endif
+
+}  // namespace
+
+extern "C" {
+
+struct DrbertGroup {
+    c10::intrusive_ptr<c10d::Store> store;
+    c10::intrusive_ptr<Group> group;
+};
+
+struct DrbertReducer {
+    std::unique_ptr<c10d::Reducer> reducer;
+};
+
+// Meets the other ranks at host:port, where rank 0 listens, and connects to them from `address`. Tensors on the CPU go over Gloo,
+// those on CUDA devices, if `with_cuda`, over NCCL.
+const char* drbert_group_join(
+    const char* host, uint16_t port, const char* address, int rank, int world_size, int64_t timeout_ms, bool with_cuda,
+    DrbertGroup** joined) {
+    return guarded([&] {
+        const std::chrono::milliseconds timeout(timeout_ms);
+        c10d::TCPStoreOptions options;
+        options.port = port;
+        options.isServer = rank == 0;
+        options.numWorkers = static_cast<std::size_t>(world_size);
+        options.timeout = timeout;
+        auto result = std::make_unique<DrbertGroup>();
+        result->store = c10::make_intrusive<c10d::TCPStore>(host, options);
+        result->group = c10::make_intrusive<Group>(result->store, rank, world_size);
+        result->group->setBackend(c10::DeviceType::CPU, Group::GLOO, gloo_backend(result->store, rank, world_size, timeout, address));
+        result->group->setDefaultBackend(Group::GLOO);
+        if (with_cuda) {
+            result->group->setBackend(c10::DeviceType::CUDA, Group::NCCL, nccl_backend(result->store, rank, world_size, timeout));
+        }
+        *joined = result.release();
+    });
+}
+
+const char* drbert_group_leave(DrbertGroup* group) {
+    return guarded([&] { delete group; });
+}
+
+// Sums `tensor` over the ranks, in place, on all of them.
+const char* drbert_group_sum(const DrbertGroup* group, const at::Tensor* tensor) {
+    return guarded([&] {
+        std::vector<at::Tensor> tensors{*tensor};
+        group->group->allreduce(tensors)->wait();
+    });
+}
+
+// Leaves a note for the other ranks.
+const char* drbert_group_tell(const DrbertGroup* group, const char* key, const char* note) {
+    return guarded([&] { group->store->set(key, std::string(note)); });
+}
+
+// Calls `receive` with the note under `key`, if there is one; waits for none.
+const char* drbert_group_ask(
+    const DrbertGroup* group, const char* key, void (*receive)(void*, const char*, std::size_t), void* receiver) {
+    return guarded([&] {
+        if (group->store->check({key})) {
+            const std::vector<uint8_t> note = group->store->get(key);
+            receive(receiver, reinterpret_cast<const char*>(note.data()), note.size());
+        }
+    });
+}
+
+// A Reducer over the gradients of these parameters, which stay where they are; their means over the ranks replace them.
+const char* drbert_reducer_new(
+    const DrbertGroup* group, at::Tensor* const* parameters, std::size_t num_parameters, DrbertReducer** made) {
+    return guarded([&] {
+        std::vector<at::Tensor> tensors;
+        for (std::size_t index = 0; index < num_parameters; ++index) {
+            tensors.push_back(*parameters[index]);
+        }
+        const std::vector<bool> is_sparse(num_parameters, false);
+        auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(
+            tensors, {static_cast<std::size_t>(kFirstBucketBytes), static_cast<std::size_t>(kBucketBytes)}, is_sparse));
+        // Backward passes give the last parameters' gradients first.
+        std::vector<std::vector<std::size_t>> reversed(buckets.rbegin(), buckets.rend());
+        auto result = std::make_unique<DrbertReducer>();
+        result->reducer = std::make_unique<c10d::Reducer>(
+            std::move(tensors), std::move(reversed), group->group, is_sparse, kBucketBytes,
+            /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/false, std::unordered_map<std::size_t, std::string>{},
+            kFirstBucketBytes, /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false, std::vector<int64_t>{});
+        *made = result.release();
+    });
+}
+
+const char* drbert_reducer_delete(DrbertReducer* reducer) {
+    return guarded([&] { delete reducer; });
+}
+
+// The next backward pass averages the gradients over the ranks. Comes before the forward pass.
+const char* drbert_reducer_prepare(const DrbertReducer* reducer) {
+    return guarded([&] {
+        reducer->reducer->prepare_for_forward();
+        reducer->reducer->rebuild_buckets();
+        reducer->reducer->prepare_for_backward({});
+    });
+}
+
+}  // extern "C"

@@ -1,0 +1,124 @@
+//! The ranks of a run as one of them sees them. What a rank does alone it does on all of them alike: a world of one needs no case of its own.
+
+use std::{net::UdpSocket, sync::mpsc, thread, time::Duration};
+
+use tch::{Device, Kind, Tensor};
+
+use super::world::World;
+use crate::{
+    error::{Error, Result},
+    ffi,
+};
+
+/// Under this key a rank that fails leaves why, for those that only notice its absence.
+const FAILURE_KEY: &str = "failure";
+/// How long rank 0 stays after a failure of its own, so that the others can read about it: it keeps the notes.
+const FAREWELL: Duration = Duration::from_millis(500);
+/// What the messages of lost connections and of waits in vain have in them.
+const SIGNS_OF_LOSS: [&str; 5] = ["gloo/", "NCCL", "TCPStore", "c10d", "ProcessGroup"];
+
+/// All ranks of a run.
+#[derive(Debug)]
+pub struct ProcessGroup {
+    world: World,
+    /// None in a world of one.
+    peers: Option<ffi::Group>,
+}
+
+impl ProcessGroup {
+    /// A single process.
+    pub fn alone() -> Self {
+        Self { world: World::alone(), peers: None }
+    }
+
+    /// Meets the other ranks. Fails if they are not all there within `timeout`, which is also how long any later exchange may take.
+    pub fn join(world: World, timeout: Duration, device: Device) -> Result<Self> {
+        let Some((host, port)) = world.meeting_point.clone() else { return Ok(Self { world, peers: None }) };
+        let lost = |message: String| Error::Rendezvous { world: Box::new(world.clone()), host: host.clone(), port, message };
+        let address = own_address(&host, port).map_err(|error| lost(error.to_string()))?;
+        // A stranger at that port may accept and never answer, which libtorch would wait for without end.
+        let (sender, joined) = mpsc::channel();
+        let (place, meeting_host) = (world.clone(), host.clone());
+        thread::spawn(move || {
+            let group = ffi::Group::join((&meeting_host, port), &address, &place, timeout, device.is_cuda());
+            // Whoever waits no longer has reported that nobody came.
+            drop(sender.send(group));
+        });
+        match joined.recv_timeout(timeout + Duration::from_secs(2)) {
+            Ok(Ok(peers)) => Ok(Self { world, peers: Some(peers) }),
+            Ok(Err(error)) => Err(lost(error.to_string())),
+            Err(_) => Err(lost(format!("no answer within {} seconds", timeout.as_secs()))),
+        }
+    }
+
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(super) fn peers(&self) -> Option<&ffi::Group> {
+        self.peers.as_ref()
+    }
+
+    /// Sums a tensor over the ranks, in place, on all of them.
+    pub fn all_reduce(&self, tensor: &Tensor) -> Result<()> {
+        self.peers.as_ref().map_or(Ok(()), |peers| peers.sum(tensor))
+    }
+
+    /// The sum of a number over the ranks.
+    pub fn sum(&self, number: f64) -> Result<f64> {
+        let sum = Tensor::f_from_slice(&[number])?;
+        self.all_reduce(&sum)?;
+        Ok(sum.f_double_value(&[0])?)
+    }
+
+    /// Whether it holds on any rank.
+    pub fn any(&self, holds: bool) -> Result<bool> {
+        Ok(self.sum(f64::from(holds))? > 0.0)
+    }
+
+    /// The bytes of every rank, in the order of ranks.
+    pub fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let (rank, world_size) = (self.world.rank, self.world.world_size);
+        let mut lengths = vec![0_i64; world_size];
+        lengths[rank] = bytes.len() as i64;
+        let lengths = Tensor::f_from_slice(&lengths)?;
+        self.all_reduce(&lengths)?;
+        let lengths = Vec::<i64>::try_from(lengths)?;
+        // Where one rank has its bytes, the others have zeros.
+        let longest = lengths.iter().copied().max().unwrap_or_default();
+        let table = Tensor::f_zeros([world_size as i64, longest], (Kind::Uint8, Device::Cpu))?;
+        table.f_get(rank as i64)?.f_narrow(0, 0, bytes.len() as i64)?.f_copy_(&Tensor::f_from_slice(bytes)?)?;
+        self.all_reduce(&table)?;
+        let row = |(rank, length): (i64, i64)| Ok(Vec::<u8>::try_from(table.f_get(rank)?.f_narrow(0, 0, length)?)?);
+        (0..).zip(lengths).map(row).collect()
+    }
+
+    /// Says of an error what it means for a run of several ranks: tells the others of a failure here, and names the failed rank if it is elsewhere.
+    pub fn explain(&self, error: Error) -> Error {
+        let Some(peers) = &self.peers else { return error };
+        if let Error::Torch { message } = &error
+            && SIGNS_OF_LOSS.iter().any(|sign| message.contains(sign))
+        {
+            let reason = peers.ask(FAILURE_KEY).ok().flatten().unwrap_or_else(|| message.clone());
+            return Error::RankLost { world: Box::new(self.world.clone()), reason };
+        }
+        // A disagreement is found by every rank; what failed here, the others only notice by its absence.
+        if !matches!(error, Error::RanksDiffer { .. }) {
+            if let Err(unheard) = peers.tell(FAILURE_KEY, &format!("rank {} failed: {error}", self.world.rank)) {
+                log::debug!("the other ranks cannot be told: {unheard}");
+            }
+            if self.world.is_main() {
+                thread::sleep(FAREWELL);
+            }
+        }
+        error
+    }
+}
+
+/// The address of this machine on the way to the host: what the other ranks reach it at.
+fn own_address(host: &str, port: u16) -> std::io::Result<String> {
+    let socket = UdpSocket::bind("0.0.0.0:0")?;
+    // Sends nothing: it only chooses the route.
+    socket.connect((host, port))?;
+    Ok(socket.local_addr()?.ip().to_string())
+}
