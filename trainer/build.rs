@@ -9,17 +9,21 @@ use std::{
 
 /// Where scripts/setup.sh puts them; the wheels of torch lack them.
 const GLOO_HEADERS: &str = "../.gloo/include";
+/// One header of each package that libtorch's backend for NCCL includes.
+const NCCL_NEEDS: [&str; 7] =
+    ["nccl.h", "cuda_runtime_api.h", "crt/host_defines.h", "nv/target", "cublas_v2.h", "cusparse.h", "cusolverDn.h"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=csrc");
     println!("cargo:rerun-if-env-changed=LIBTORCH");
+    println!("cargo:rerun-if-env-changed=CUDA_HOME");
     let libtorch =
         env::var_os("LIBTORCH").map(PathBuf::from).ok_or("LIBTORCH is not set: .cargo/config.toml names the folder of libtorch")?;
     let libtorch =
         fs::canonicalize(&libtorch).map_err(|error| format!("LIBTORCH={}: {error}; scripts/setup.sh installs it", libtorch.display()))?;
 
     let mut build = cc::Build::new();
-    build.cpp(true).std("c++17").files(["csrc/shim.cpp", "csrc/distributed.cpp"]);
+    build.cpp(true).std("c++17").files(["csrc/shim.cpp", "csrc/distributed.cpp", "csrc/recompute.cpp"]);
     build.includes(["include", "include/torch/csrc/api/include"].map(|folder| libtorch.join(folder)));
     build.flag_if_supported("-Wno-unused-parameter");
     // A backend whose headers are missing is left out, and says so when it is asked for.
@@ -29,27 +33,38 @@ fn main() -> Result<(), Box<dyn Error>> {
     } else {
         println!("cargo:warning=no headers of Gloo: built without training on several ranks; scripts/setup.sh run gets them");
     }
-    if let Some(folders) = cuda_headers(&libtorch) {
-        build.includes(folders).define("USE_C10D_NCCL", None);
+    let libraries = libtorch.join("lib");
+    let has_cuda = libraries.join("libtorch_cuda.so").exists();
+    if has_cuda {
+        let folders = include_folders_of_cuda(&libtorch);
+        let find = |header: &&str| folders.iter().map(|folder| folder.join(header)).find(|path| path.exists());
+        if let Some(missing) = NCCL_NEEDS.iter().find(|header| find(header).is_none()) {
+            println!("cargo:rerun-if-changed={missing}");
+            println!("cargo:warning=no {missing}: built without training on several GPUs; scripts/setup.sh run gets it, or set CUDA_HOME");
+        } else {
+            NCCL_NEEDS.iter().filter_map(find).for_each(|header| println!("cargo:rerun-if-changed={}", header.display()));
+            build.includes(folders).define("USE_C10D_NCCL", None);
+            build.flag_if_supported("-Wno-interference-size");
+        }
     }
     build.compile("drbert_shim");
 
-    let libraries = libtorch.join("lib");
     println!("cargo:rustc-link-search=native={}", libraries.display());
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", libraries.display());
     // Nothing names a symbol of libtorch_cuda: without this the linker would drop it, and with it every CUDA kernel.
-    if libraries.join("libtorch_cuda.so").exists() {
+    if has_cuda {
         println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
         println!("cargo:rustc-link-arg=-ltorch_cuda");
     }
     Ok(())
 }
 
-/// The folders of NCCL's and CUDA's headers, which are wheels beside that of torch, if all that NCCL's backend includes is there.
-fn cuda_headers(libtorch: &Path) -> Option<[PathBuf; 2]> {
-    let wheels = libtorch.parent()?.join("nvidia");
-    let [nccl, cuda] = ["nccl", "cu13"].map(|wheel| wheels.join(wheel).join("include"));
-    let needed = [nccl.join("nccl.h"), cuda.join("cuda_runtime_api.h"), cuda.join("crt/host_defines.h")];
-    let is_complete = needed.iter().all(|header| header.exists()) && libtorch.join("lib/libtorch_cuda.so").exists();
-    is_complete.then_some([nccl, cuda])
+/// Where NCCL's and CUDA's headers may be: the wheels beside that of torch, and an installed CUDA.
+fn include_folders_of_cuda(libtorch: &Path) -> Vec<PathBuf> {
+    let wheels = libtorch.parent().map(|packages| packages.join("nvidia"));
+    let wheels = wheels.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten().map(|wheel| wheel.path());
+    let mut roots: Vec<PathBuf> = wheels.collect();
+    roots.sort();
+    roots.extend(env::var_os("CUDA_HOME").map(PathBuf::from));
+    roots.iter().map(|root| root.join("include")).filter(|folder| folder.exists()).collect()
 }

@@ -1,6 +1,11 @@
 //! Checkpoints written beside the training: the loop hands over copies and goes on, and waits only while the one before is under way.
 
-use std::{path::PathBuf, thread::JoinHandle};
+use std::{
+    mem,
+    path::PathBuf,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use crate::{
     checkpoint::{self, Retention, State, TensorsToSave},
@@ -22,16 +27,18 @@ pub struct CheckpointWriter {
     destination: Destination,
     under_way: Option<JoinHandle<Result<PathBuf>>>,
     last: Option<(u64, PathBuf)>,
+    waited: Duration,
 }
 
 impl CheckpointWriter {
     /// `last` is the newest checkpoint that there is: its step and its folder.
     pub fn new(destination: Destination, last: Option<(u64, PathBuf)>) -> Self {
-        Self { destination, under_way: None, last }
+        Self { destination, under_way: None, last, waited: Duration::ZERO }
     }
 
     /// Starts to write, after the checkpoint before is written. Does nothing if this step is saved.
     pub fn save(&mut self, state: State, tensors: impl FnOnce() -> Result<TensorsToSave>) -> Result<()> {
+        let begun = Instant::now();
         self.wait()?;
         let step = state.step;
         if self.last.as_ref().is_some_and(|(last, _)| *last == step) {
@@ -43,7 +50,13 @@ impl CheckpointWriter {
             checkpoint::save(&output, &state, &tensors, &tokenizer, retention)
         }));
         self.last = Some((step, PathBuf::new()));
+        self.waited += begun.elapsed();
         Ok(())
+    }
+
+    /// How long calls of [`Self::save`] have taken since this was last asked: the copies of the tensors, and what was left of the write before.
+    pub fn take_waited(&mut self) -> Duration {
+        mem::take(&mut self.waited)
     }
 
     /// Reports what went wrong with a write that has ended; does not wait for one that has not.

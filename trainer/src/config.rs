@@ -157,6 +157,7 @@ pub struct TrainConfig {
     /// A Hugging Face model directory to begin from; empty for random weights.
     pub init_from: PathBuf,
     pub max_skipped_steps: u64,
+    pub activation_checkpointing: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -333,6 +334,7 @@ impl Default for TrainConfig {
             threads: 0,
             init_from: PathBuf::new(),
             max_skipped_steps: 20,
+            activation_checkpointing: false,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct StepRecord {
     pub masked_tokens: u64,
     /// Of the whole run so far.
     pub skipped_steps: u64,
+    /// That the training waited for checkpoints since the record before.
+    pub checkpoint_wait_seconds: f64,
     #[serde(flatten)]
     pub rates: Rates,
 }
@@ -79,6 +81,7 @@ impl Metrics {
                 ("train/mfu", record.rates.mfu),
                 ("train/epoch", record.epoch),
                 ("train/skipped_steps", record.skipped_steps as f64),
+                ("train/checkpoint_wait_seconds", record.checkpoint_wait_seconds),
             ],
         )
     }

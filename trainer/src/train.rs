@@ -121,6 +121,7 @@ fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGro
                 learning_rate: result.learning_rate,
                 masked_tokens: result.masked_tokens as u64,
                 skipped_steps: state.progress.skipped.total,
+                checkpoint_wait_seconds: writer.as_mut().map_or(0.0, |writer| writer.take_waited().as_secs_f64()),
                 rates: rates_of_all(group, throughput.take())?,
             };
             metrics.as_mut().map_or(Ok(()), |metrics| metrics.write_step(&record))?;

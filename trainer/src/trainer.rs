@@ -111,7 +111,8 @@ impl Trainer {
             seed: config.train.seed,
             schedule: config.schedule(),
             max_gradient_norm: config.optimizer.max_gradient_norm,
-            model: RobertaForMaskedLm::new(model.clone(), parameters.parameters()),
+            model: RobertaForMaskedLm::new(model.clone(), parameters.parameters())
+                .recomputing_layers(config.train.activation_checkpointing),
             optimizer: Optimizer::new(config.optimizer_options(), &parameters)?,
             average: match config.optimizer.ema_decay {
                 0.0 => None,

@@ -9,7 +9,7 @@
 use tch::Tensor;
 
 use super::{config::RobertaConfig, parameters::parameter_specs};
-use crate::error::Result;
+use crate::{error::Result, ffi::recompute::recomputed};
 
 /// The model's parameters and what is done with them.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct RobertaForMaskedLm {
     head_dense: Linear,
     head_norm: LayerNorm,
     head_bias_v: Tensor,
+    recomputes_layers: bool,
 }
 
 #[derive(Debug)]
@@ -88,7 +89,14 @@ impl RobertaForMaskedLm {
             head_dense,
             head_norm,
             head_bias_v,
+            recomputes_layers: false,
         }
+    }
+
+    /// Whether a backward pass knows of each layer its input alone and computes the rest again: the same gradients in less memory.
+    #[must_use]
+    pub fn recomputing_layers(self, recomputes_layers: bool) -> Self {
+        Self { recomputes_layers, ..self }
     }
 
     pub fn config(&self) -> &RobertaConfig {
@@ -102,10 +110,15 @@ impl RobertaForMaskedLm {
         let positions_td = Tensor::f_embedding(&self.position_embeddings, &position_ids_t, -1, false, false)?;
         let token_type_d = self.token_type_embeddings.f_select(0, 0)?;
         let embeddings_td = words_td.f_add(&token_type_d)?.f_add(&positions_td)?;
-        let mut hidden_td = self.dropout(self.embedding_norm.forward(&embeddings_td)?, mode)?;
+        let mut hidden_td = hidden_dropout(&self.config, self.embedding_norm.forward(&embeddings_td)?, mode)?;
         let groups = group_equal_lengths(segment_lengths);
         for layer in &self.layers {
-            hidden_td = self.block(layer, &hidden_td, &groups, mode)?;
+            hidden_td = if self.recomputes_layers && mode == Mode::Train {
+                let (layer, config, groups) = (layer.shallow_clone(), self.config.clone(), groups.clone());
+                recomputed(&hidden_td, move |hidden_td| layer.forward(&config, hidden_td, &groups, mode))?
+            } else {
+                layer.forward(&self.config, &hidden_td, &groups, mode)?
+            };
         }
         Ok(hidden_td)
     }
@@ -116,44 +129,50 @@ impl RobertaForMaskedLm {
         let hidden_md = self.head_norm.forward(&self.head_dense.forward(&hidden_md)?.f_gelu("none")?)?;
         Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&self.head_bias_v))?)
     }
+}
 
-    fn block(&self, layer: &Layer, hidden_td: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
-        let attended_td = self.attention(&layer.qkv.forward(hidden_td)?, groups, mode)?;
-        let attended_td = self.dropout(layer.attention_output.forward(&attended_td)?, mode)?;
-        let attended_td = layer.attention_norm.forward(&attended_td.f_add(hidden_td)?)?;
-        let intermediate_tf = layer.intermediate.forward(&attended_td)?.f_gelu("none")?;
-        let output_td = self.dropout(layer.output.forward(&intermediate_tf)?, mode)?;
-        layer.output_norm.forward(&output_td.f_add(&attended_td)?)
-    }
-
-    /// Each segment attends to itself alone. Splitting, not slicing, keeps the backward pass linear in the number of tokens.
-    fn attention(&self, qkv_t3d: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
-        let (heads, head_size) = (self.config.num_attention_heads, self.config.head_size());
-        let dropout = if mode == Mode::Train { self.config.attention_probs_dropout_prob } else { 0.0 };
-        let lengths: Vec<i64> = groups.iter().map(|group| group.count * group.length).collect();
-        let mut attended = Vec::with_capacity(groups.len());
-        for (qkv, group) in qkv_t3d.f_split_with_sizes(&lengths, 0)?.iter().zip(groups) {
-            let qkv_3ghsk = qkv.f_view([group.count, group.length, 3, heads, head_size])?.f_permute([2, 0, 3, 1, 4])?;
-            let [query_ghsk, key_ghsk, value_ghsk] = [0, 1, 2].map(|part| qkv_3ghsk.f_select(0, part));
-            let attended_ghsk = Tensor::f_scaled_dot_product_attention::<&Tensor>(
-                &query_ghsk?,
-                &key_ghsk?,
-                &value_ghsk?,
-                None,
-                dropout,
-                false,
-                None,
-                false,
-            )?;
-            attended.push(attended_ghsk.f_transpose(1, 2)?.f_reshape([group.count * group.length, self.config.hidden_size])?);
+impl Layer {
+    /// Another handle of the same parameters.
+    fn shallow_clone(&self) -> Self {
+        Self {
+            qkv: self.qkv.shallow_clone(),
+            attention_output: self.attention_output.shallow_clone(),
+            attention_norm: self.attention_norm.shallow_clone(),
+            intermediate: self.intermediate.shallow_clone(),
+            output: self.output.shallow_clone(),
+            output_norm: self.output_norm.shallow_clone(),
         }
-        Ok(Tensor::f_cat(&attended, 0)?)
     }
 
-    fn dropout(&self, input: Tensor, mode: Mode) -> Result<Tensor> {
-        let probability = self.config.hidden_dropout_prob;
-        if mode == Mode::Evaluate || probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
+    fn forward(&self, config: &RobertaConfig, hidden_td: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
+        let attended_td = attention(config, &self.qkv.forward(hidden_td)?, groups, mode)?;
+        let attended_td = hidden_dropout(config, self.attention_output.forward(&attended_td)?, mode)?;
+        let attended_td = self.attention_norm.forward(&attended_td.f_add(hidden_td)?)?;
+        let intermediate_tf = self.intermediate.forward(&attended_td)?.f_gelu("none")?;
+        let output_td = hidden_dropout(config, self.output.forward(&intermediate_tf)?, mode)?;
+        self.output_norm.forward(&output_td.f_add(&attended_td)?)
     }
+}
+
+/// Each segment attends to itself alone. Splitting, not slicing, keeps the backward pass linear in the number of tokens.
+fn attention(config: &RobertaConfig, qkv_t3d: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
+    let (heads, head_size) = (config.num_attention_heads, config.head_size());
+    let dropout = if mode == Mode::Train { config.attention_probs_dropout_prob } else { 0.0 };
+    let lengths: Vec<i64> = groups.iter().map(|group| group.count * group.length).collect();
+    let mut attended = Vec::with_capacity(groups.len());
+    for (qkv, group) in qkv_t3d.f_split_with_sizes(&lengths, 0)?.iter().zip(groups) {
+        let qkv_3ghsk = qkv.f_view([group.count, group.length, 3, heads, head_size])?.f_permute([2, 0, 3, 1, 4])?;
+        let [query_ghsk, key_ghsk, value_ghsk] = [0, 1, 2].map(|part| qkv_3ghsk.f_select(0, part));
+        let attended_ghsk =
+            Tensor::f_scaled_dot_product_attention::<&Tensor>(&query_ghsk?, &key_ghsk?, &value_ghsk?, None, dropout, false, None, false)?;
+        attended.push(attended_ghsk.f_transpose(1, 2)?.f_reshape([group.count * group.length, config.hidden_size])?);
+    }
+    Ok(Tensor::f_cat(&attended, 0)?)
+}
+
+fn hidden_dropout(config: &RobertaConfig, input: Tensor, mode: Mode) -> Result<Tensor> {
+    let probability = config.hidden_dropout_prob;
+    if mode == Mode::Evaluate || probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
 }
 
 #[derive(Debug)]
@@ -163,6 +182,10 @@ struct Linear {
 }
 
 impl Linear {
+    fn shallow_clone(&self) -> Self {
+        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone() }
+    }
+
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         Ok(input.f_linear(&self.weight, Some(&self.bias))?)
     }
@@ -176,6 +199,10 @@ struct LayerNorm {
 }
 
 impl LayerNorm {
+    fn shallow_clone(&self) -> Self {
+        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone(), eps: self.eps }
+    }
+
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         Ok(input.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)?)
     }

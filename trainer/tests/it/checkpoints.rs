@@ -71,7 +71,7 @@ pub(crate) fn report_of(output: &Path) -> Vec<Value> {
     let without_clock = |line: &str| {
         let mut record: Value = serde_json::from_str(line).expect("a JSON object");
         let fields = record.as_object_mut().expect("a JSON object");
-        fields.retain(|name, _| name != "tokens_per_second" && name != "mfu");
+        fields.retain(|name, _| !["tokens_per_second", "mfu", "checkpoint_wait_seconds"].contains(&name.as_str()));
         record
     };
     text.lines().map(without_clock).collect()
@@ -107,6 +107,17 @@ fn an_interrupted_run_goes_on_bit_for_bit() {
         let weights = |bench: &Bench| fs::read(bench.checkpoint(9).join("model.safetensors")).expect("weights");
         assert!(weights(&killed) == weights(&undisturbed), "the last weights differ, from step {last_saved}");
     }
+}
+
+#[test]
+fn the_step_after_a_checkpoint_says_how_long_the_training_waited() {
+    let _generator = torch_generator();
+    let bench = Bench::new();
+    bench.train(false, &["eval.rows=0"]).expect("a run");
+    let text = fs::read_to_string(bench.output.path().join("metrics.jsonl")).expect("a report");
+    let records = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a JSON object"));
+    let waited = records.filter(|record| record["checkpoint_wait_seconds"].as_f64().expect("a number") > 0.0);
+    assert_eq!(waited.map(|record| record["step"].as_u64().expect("a step")).collect::<Vec<_>>(), [4, 7]);
 }
 
 #[test]

@@ -202,6 +202,16 @@ fn dropout_does_not_depend_on_the_number_of_ranks() {
 }
 
 #[test]
+fn layers_computed_twice_average_their_gradients_once() {
+    let runs = Runs::new();
+    let deep = ["model.hidden_dropout_prob=0.2", "model.num_hidden_layers=3", "train.steps=6"];
+    succeed(runs.command("alone", &deep));
+    let twice = [&deep[..], &["train.activation_checkpointing=true", "distributed.verify_interval_steps=1"]].concat();
+    succeed(on_ranks(runs.command("shared", &twice), 2));
+    check_same_course(&runs.records("alone"), &runs.records("shared"), 1e-6);
+}
+
+#[test]
 fn gradients_in_bf16_take_nearly_the_same_course() {
     let runs = Runs::new();
     succeed(runs.command("alone", &[]));

@@ -4,6 +4,7 @@ mod checkpoints;
 mod command_line;
 mod distributed;
 mod pretrained;
+mod recomputation;
 mod resumption;
 mod robustness;
 mod samples;
