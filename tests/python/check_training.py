@@ -305,6 +305,10 @@ def drbert(*arguments):
 
 
 def train(shards, output, *flags, **settings):
+    drbert(*train_arguments(shards, output, *flags, **settings))
+
+
+def train_arguments(shards, output, *flags, **settings):
     values = {
         "data.shards": shards, "data.micro_batch_size": MICRO_BATCH, "data.global_batch_size": GLOBAL_BATCH,
         "model.hidden_size": 64, "model.num_hidden_layers": 3, "model.num_attention_heads": 4, "model.intermediate_size": 128,
@@ -315,7 +319,7 @@ def train(shards, output, *flags, **settings):
         "eval.rows": HELD_OUT, "log.interval_steps": 1,
         **{key.replace("__", "."): value for key, value in settings.items()},
     }
-    drbert("train", *flags, *(part for key, value in values.items() for part in ("--set", f"{key}={json.dumps(value) if isinstance(value, bool) else value}")))
+    return ["train", *flags, *(part for key, value in values.items() for part in ("--set", f"{key}={json.dumps(value) if isinstance(value, bool) else value}"))]
 
 
 def load(folder):

@@ -4,13 +4,18 @@
 
 #include "shim.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
@@ -61,6 +66,38 @@ c10::intrusive_ptr<c10d::Backend> nccl_backend(
 }
 #endif
 
+// libtorch logs what it throws, with its C++ stack. What is thrown reaches the user once, in one line.
+void log_only_fatal_errors() {
+    if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) {
+        FLAGS_caffe2_log_level = 3;
+    }
+}
+
+// Waits until every rank has come to the store, so that it can be said who has not. Whoever keeps the store leaves last, for the others to say it too.
+void meet(c10d::Store& store, int rank, int world_size, bool keeps_store, std::chrono::steady_clock::time_point end) {
+    using std::chrono::milliseconds;
+    const auto left = std::chrono::duration_cast<milliseconds>(end - std::chrono::steady_clock::now());
+    // No time at all would be taken for no limit.
+    const milliseconds timeout = std::max(left, milliseconds(1)) + milliseconds(keeps_store ? 1000 : 0);
+    store.set("rank " + std::to_string(rank), std::string());
+    std::vector<std::string> ranks;
+    for (int other = 0; other < world_size; ++other) {
+        ranks.push_back("rank " + std::to_string(other));
+    }
+    try {
+        store.wait(ranks, timeout);
+    } catch (const std::exception&) {
+        std::string absent;
+        for (const std::string& other : ranks) {
+            if (!store.check({other})) {
+                absent += (absent.empty() ? "" : ", ") + other;
+            }
+        }
+        TORCH_CHECK(!absent.empty(), "the ranks did not find each other in time");
+        TORCH_CHECK(false, "waited in vain for ", absent);
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -74,20 +111,23 @@ struct DrbertReducer {
     std::unique_ptr<c10d::Reducer> reducer;
 };
 
-// Meets the other ranks at host:port, where rank 0 listens, and connects to them from `address`. Tensors on the CPU go over Gloo,
-// those on CUDA devices, if `with_cuda`, over NCCL.
+// Meets the other ranks at host:port, where one of them or what started them listens, and connects to them from `address`. Ranks of
+// another `attempt` are not seen. Tensors on the CPU go over Gloo, those on CUDA devices, if `with_cuda`, over NCCL.
 const char* drbert_group_join(
-    const char* host, uint16_t port, const char* address, int rank, int world_size, int64_t timeout_ms, bool with_cuda,
-    DrbertGroup** joined) {
+    const char* host, uint16_t port, bool listens, const char* attempt, const char* address, int rank, int world_size,
+    int64_t timeout_ms, bool with_cuda, DrbertGroup** joined) {
     return guarded([&] {
+        log_only_fatal_errors();
         const std::chrono::milliseconds timeout(timeout_ms);
+        const auto end = std::chrono::steady_clock::now() + timeout;
         c10d::TCPStoreOptions options;
         options.port = port;
-        options.isServer = rank == 0;
-        options.numWorkers = static_cast<std::size_t>(world_size);
+        options.isServer = listens;
+        options.waitWorkers = false;
         options.timeout = timeout;
         auto result = std::make_unique<DrbertGroup>();
-        result->store = c10::make_intrusive<c10d::TCPStore>(host, options);
+        result->store = c10::make_intrusive<c10d::PrefixStore>(attempt, c10::make_intrusive<c10d::TCPStore>(host, options));
+        meet(*result->store, rank, world_size, listens, end);
         result->group = c10::make_intrusive<Group>(result->store, rank, world_size);
         result->group->setBackend(c10::DeviceType::CPU, Group::GLOO, gloo_backend(result->store, rank, world_size, timeout, address));
         result->group->setDefaultBackend(Group::GLOO);
@@ -115,12 +155,18 @@ const char* drbert_group_tell(const DrbertGroup* group, const char* key, const c
     return guarded([&] { group->store->set(key, std::string(note)); });
 }
 
-// Calls `receive` with the note under `key`, if there is one; waits for none.
+// Calls `receive` with the note under `key`, if there is one; waits for none, and for the store's answer no longer than `limit_ms`.
 const char* drbert_group_ask(
-    const DrbertGroup* group, const char* key, void (*receive)(void*, const char*, std::size_t), void* receiver) {
+    const DrbertGroup* group, const char* key, int64_t limit_ms, void (*receive)(void*, const char*, std::size_t), void* receiver) {
     return guarded([&] {
-        if (group->store->check({key})) {
-            const std::vector<uint8_t> note = group->store->get(key);
+        using Note = std::vector<uint8_t>;
+        std::packaged_task<Note()> task([store = group->store, key = std::string(key)] { return store->check({key}) ? store->get(key) : Note(); });
+        std::future<Note> answer = task.get_future();
+        // A store that is cut off never answers, and libtorch waits for it without end: in a thread of its own, which is left to itself.
+        std::thread(std::move(task)).detach();
+        TORCH_CHECK(answer.wait_for(std::chrono::milliseconds(limit_ms)) == std::future_status::ready, "the store does not answer");
+        const Note note = answer.get();
+        if (!note.empty()) {
             receive(receiver, reinterpret_cast<const char*>(note.data()), note.size());
         }
     });

@@ -54,7 +54,10 @@ pub enum Error {
     RankEnded { rank: usize, status: ExitStatus },
     #[error("cannot start the ranks: {0}")]
     Launch(io::Error),
-    #[error("libtorch: {message}{}", if message.contains("out of memory") { "; lower data.micro_batch_size" } else { "" })]
+    #[error(
+        "libtorch: {message}{}",
+        if message.contains("out of memory") { "; lower data.micro_batch_size, or set train.activation_checkpointing" } else { "" }
+    )]
     Torch { message: String },
 }
 

@@ -13,7 +13,7 @@ use std::{
 use tch::Tensor;
 
 use crate::{
-    distributed::world::World,
+    distributed::world::{Listener, MeetingPoint, World},
     error::{Error, Result},
 };
 
@@ -51,6 +51,8 @@ unsafe extern "C" {
     fn drbert_group_join(
         host: *const c_char,
         port: u16,
+        listens: bool,
+        attempt: *const c_char,
         address: *const c_char,
         rank: c_int,
         world_size: c_int,
@@ -64,6 +66,7 @@ unsafe extern "C" {
     fn drbert_group_ask(
         group: *const CppGroup,
         key: *const c_char,
+        limit_ms: i64,
         receive: extern "C" fn(*mut c_void, *const c_char, usize),
         receiver: *mut c_void,
     ) -> *const c_char;
@@ -133,16 +136,19 @@ pub(crate) struct Group(NonNull<CppGroup>);
 unsafe impl Send for Group {}
 
 impl Group {
-    /// Meets the other ranks at host and port; `address` is where they reach this one.
-    pub(crate) fn join((host, port): (&str, u16), address: &str, world: &World, timeout: Duration, with_cuda: bool) -> Result<Self> {
-        let (host, address) = (c_string(host), c_string(address));
+    /// Meets the other ranks; `address` is where they reach this one.
+    pub(crate) fn join(point: &MeetingPoint, address: &str, world: &World, timeout: Duration, with_cuda: bool) -> Result<Self> {
+        let (host, attempt, address) = (c_string(&point.host), c_string(&format!("attempt {}", point.attempt)), c_string(address));
+        let listens = world.is_main() && point.listener == Listener::FirstRank;
         let (rank, world_size) = (world.rank as c_int, world.world_size as c_int);
         let mut joined = ptr::null_mut();
         // SAFETY: the strings and the place for the result live until the call returns.
         check(unsafe {
             drbert_group_join(
                 host.as_ptr(),
-                port,
+                point.port,
+                listens,
+                attempt.as_ptr(),
                 address.as_ptr(),
                 rank,
                 world_size,
@@ -167,8 +173,8 @@ impl Group {
         check(unsafe { drbert_group_tell(self.0.as_ptr(), key.as_ptr(), note.as_ptr()) })
     }
 
-    /// The note that a rank left under `key`, if any has.
-    pub(crate) fn ask(&self, key: &str) -> Result<Option<String>> {
+    /// The note that a rank left under `key`, if any has. Fails if that is not known within `limit`.
+    pub(crate) fn ask(&self, key: &str, limit: Duration) -> Result<Option<String>> {
         extern "C" fn receive(receiver: *mut c_void, note: *const c_char, length: usize) {
             // SAFETY: the note is `length` bytes that live during this call; `receiver` is the pointer given below.
             let (note, receiver) = unsafe { (slice::from_raw_parts(note.cast::<u8>(), length), &mut *receiver.cast::<Option<String>>()) };
@@ -177,7 +183,7 @@ impl Group {
         let key = c_string(key);
         let mut note: Option<String> = None;
         // SAFETY: `note` outlives the call, and C++ gives its pointer to `receive` alone.
-        check(unsafe { drbert_group_ask(self.0.as_ptr(), key.as_ptr(), receive, (&raw mut note).cast()) })?;
+        check(unsafe { drbert_group_ask(self.0.as_ptr(), key.as_ptr(), limit.as_millis() as i64, receive, (&raw mut note).cast()) })?;
         Ok(note)
     }
 }

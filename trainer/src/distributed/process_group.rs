@@ -14,6 +14,8 @@ use crate::{
 const FAILURE_KEY: &str = "failure";
 /// How long rank 0 stays after a failure of its own, so that the others can read about it: it keeps the notes.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// How long a rank that has lost the others waits to hear why; the connection to rank 0 may be what was lost.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// What the messages of lost connections and of waits in vain have in them.
 const SIGNS_OF_LOSS: [&str; 5] = ["gloo/", "NCCL", "TCPStore", "c10d", "ProcessGroup"];
 
@@ -33,20 +35,21 @@ impl ProcessGroup {
 
     /// Meets the other ranks. Fails if they are not all there within `timeout`, which is also how long any later exchange may take.
     pub fn join(world: World, timeout: Duration, device: Device) -> Result<Self> {
-        let Some((host, port)) = world.meeting_point.clone() else { return Ok(Self { world, peers: None }) };
-        let lost = |message: String| Error::Rendezvous { world: Box::new(world.clone()), host: host.clone(), port, message };
-        let address = own_address(&host, port).map_err(|error| lost(error.to_string()))?;
+        let Some(point) = world.meeting_point.clone() else { return Ok(Self { world, peers: None }) };
+        let lost =
+            |message: String| Error::Rendezvous { world: Box::new(world.clone()), host: point.host.clone(), port: point.port, message };
+        let address = own_address(&point.host, point.port).map_err(|error| lost(error.to_string()))?;
         // A stranger at that port may accept and never answer, which libtorch would wait for without end.
         let (sender, joined) = mpsc::channel();
-        let (place, meeting_host) = (world.clone(), host.clone());
+        let (place, meeting_point) = (world.clone(), point.clone());
         thread::spawn(move || {
-            let group = ffi::Group::join((&meeting_host, port), &address, &place, timeout, device.is_cuda());
+            let group = ffi::Group::join(&meeting_point, &address, &place, timeout, device.is_cuda());
             // Whoever waits no longer has reported that nobody came.
             drop(sender.send(group));
         });
         match joined.recv_timeout(timeout + Duration::from_secs(2)) {
             Ok(Ok(peers)) => Ok(Self { world, peers: Some(peers) }),
-            Ok(Err(error)) => Err(lost(error.to_string())),
+            Ok(Err(error)) => Err(lost(error.to_string().trim_end_matches('.').to_owned())),
             Err(_) => Err(lost(format!("no answer within {} seconds", timeout.as_secs()))),
         }
     }
@@ -99,7 +102,7 @@ impl ProcessGroup {
         if let Error::Torch { message } = &error
             && SIGNS_OF_LOSS.iter().any(|sign| message.contains(sign))
         {
-            let reason = peers.ask(FAILURE_KEY).ok().flatten().unwrap_or_else(|| message.clone());
+            let reason = peers.ask(FAILURE_KEY, ANSWER_LIMIT).ok().flatten().unwrap_or_else(|| message.clone());
             return Error::RankLost { world: Box::new(self.world.clone()), reason };
         }
         // A disagreement is found by every rank; what failed here, the others only notice by its absence.

@@ -18,8 +18,27 @@ pub struct World {
     pub local_rank: usize,
     /// Ranks that share this process's processors.
     pub local_world_size: usize,
-    /// Host and port where rank 0 listens.
-    pub meeting_point: Option<(String, u16)>,
+    /// None in a world of one.
+    pub meeting_point: Option<MeetingPoint>,
+}
+
+/// Where the ranks meet: a key-value store that every rank connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeetingPoint {
+    pub host: String,
+    pub port: u16,
+    pub listener: Listener,
+    /// How often torchrun has started the ranks again. It keeps its store, in which the attempts must not find each other.
+    pub attempt: usize,
+}
+
+/// Who keeps the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// Rank 0.
+    FirstRank,
+    /// The program that started the ranks, as torchrun does.
+    Launcher,
 }
 
 impl fmt::Display for World {
@@ -62,6 +81,10 @@ impl World {
         if world.world_size == 1 {
             return Ok(world);
         }
+        // Its agent's own store is at the port then.
+        let is_launchers = variable("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|answer| answer == "True");
+        let listener = if is_launchers { Listener::Launcher } else { Listener::FirstRank };
+        let attempt = if variable("TORCHELASTIC_RESTART_COUNT").is_some() { number("TORCHELASTIC_RESTART_COUNT")? } else { 0 };
         let host = match (variable("MASTER_ADDR"), variable("SLURM_JOB_NODELIST")) {
             (Some(host), _) => host,
             (None, Some(nodes)) => first_node(&nodes),
@@ -72,7 +95,7 @@ impl World {
             (None, Some(job)) => (FIRST_SLURM_PORT + job % NUM_SLURM_PORTS) as u16,
             (None, None) => return Err(bad("MASTER_PORT", "", "the port where rank 0 listens")),
         };
-        Ok(Self { meeting_point: Some((host, port)), ..world })
+        Ok(Self { meeting_point: Some(MeetingPoint { host, port, listener, attempt }), ..world })
     }
 
     /// Whether this process writes metrics, checkpoints and messages.
@@ -110,12 +133,17 @@ mod tests {
         assert_eq!(world(&[]).expect("alone"), World::alone());
         let torchrun = [("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "1"), ("LOCAL_WORLD_SIZE", "2")];
         let meeting = [("MASTER_ADDR", "here"), ("MASTER_PORT", "123")];
-        let expected = World { rank: 3, world_size: 4, local_rank: 1, local_world_size: 2, meeting_point: Some(("here".into(), 123)) };
+        let point = MeetingPoint { host: "here".into(), port: 123, listener: Listener::FirstRank, attempt: 0 };
+        let expected = World { rank: 3, world_size: 4, local_rank: 1, local_world_size: 2, meeting_point: Some(point.clone()) };
         assert_eq!(world(&[&torchrun[..], &meeting].concat()).expect("sound"), expected);
+        let again = [("TORCHELASTIC_USE_AGENT_STORE", "True"), ("TORCHELASTIC_RESTART_COUNT", "2")];
+        let found = world(&[&torchrun[..], &meeting, &again].concat()).expect("sound");
+        assert_eq!(found.meeting_point, Some(MeetingPoint { listener: Listener::Launcher, attempt: 2, ..point }));
         let srun = [("SLURM_STEP_ID", "0"), ("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_LOCALID", "0")];
         let job = [("SLURM_JOB_ID", "1234567"), ("SLURM_JOB_NODELIST", "gpu[07-09,11],big1")];
         let found = world(&[&srun[..], &job].concat()).expect("sound");
-        assert_eq!((found.rank, found.world_size, found.meeting_point), (1, 2, Some(("gpu07".into(), 24_567))));
+        let point = found.meeting_point.expect("two ranks meet");
+        assert_eq!((found.rank, found.world_size, point.host.as_str(), point.port), (1, 2, "gpu07", 24_567));
         // A plain command within an allocation is no task of srun's.
         assert_eq!(world(&job).expect("alone"), World::alone());
     }

@@ -61,7 +61,9 @@ where
             ptr::null()
         }
         Err(error) => MESSAGE.with_borrow_mut(|message| {
-            *message = CString::new(error.to_string().replace('\0', " ")).unwrap_or_default();
+            // What libtorch says comes back as an error of libtorch's once more.
+            let text = if let Error::Torch { message } = error { message } else { error.to_string() };
+            *message = super::c_string(&text);
             message.as_ptr()
         }),
     }
@@ -108,8 +110,8 @@ mod tests {
 
     #[test]
     fn errors_and_panics_of_the_backward_pass_come_out_of_it() {
-        assert!(backward_error(|| Err(Error::torch("no more memory"))).contains("no more memory"));
-        assert!(backward_error(|| panic!("on purpose")).contains("a recomputed piece of the model panicked"));
+        assert_eq!(backward_error(|| Err(Error::torch("no more paper"))), "libtorch: no more paper");
+        assert_eq!(backward_error(|| panic!("on purpose")), "libtorch: a recomputed piece of the model panicked");
     }
 
     #[test]

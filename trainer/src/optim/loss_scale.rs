@@ -7,7 +7,7 @@ const FIRST_EXPONENT: u32 = 16;
 /// Steps without an overflow after which the factor doubles.
 const GROWTH_INTERVAL: u64 = 2_000;
 
-/// The factor of the loss: a power of two of at least 1, halved by every overflow and doubled after [`GROWTH_INTERVAL`] steps without one.
+/// The factor of the loss: a power of two of at least 1, halved by every overflow and doubled after 2,000 steps without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LossScale {
     /// Of two.
