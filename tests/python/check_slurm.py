@@ -89,7 +89,8 @@ class Slurm:
         """Whether a requeued job has started; it would wait two minutes."""
         found = self.job(job)
         if int(found["Restarts"]) > 0 and found["JobState"] == "PENDING":
-            # It may just have started.
+            # What the job was let do before is withdrawn to the second: started within it, it would fail. And it may just have started.
+            time.sleep(2)
             self.run("scontrol", "update", f"JobId={job}", "StartTime=now", may_fail=True)
             time.sleep(0.5)
         return int(found["Restarts"]) > 0 and found["JobState"] in ("RUNNING", "COMPLETED")
