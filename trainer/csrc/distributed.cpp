@@ -47,7 +47,7 @@ c10::intrusive_ptr<c10d::Backend> gloo_backend(
 #else
 c10::intrusive_ptr<c10d::Backend> gloo_backend(
     const c10::intrusive_ptr<c10d::Store>&, int, int, std::chrono::milliseconds, const char*) {
-    TORCH_CHECK(false, "this program was built without Gloo's headers, so it cannot train on several ranks: run scripts/setup.sh run and build again");
+    TORCH_CHECK(false, "built without Gloo");
 }
 #endif
 
@@ -62,7 +62,7 @@ c10::intrusive_ptr<c10d::Backend> nccl_backend(
 #else
 c10::intrusive_ptr<c10d::Backend> nccl_backend(
     const c10::intrusive_ptr<c10d::Store>&, int, int, std::chrono::milliseconds) {
-    TORCH_CHECK(false, "this program was built without the headers of NCCL and CUDA, so it cannot train on several GPUs: run scripts/setup.sh run and build again");
+    TORCH_CHECK(false, "built without NCCL");
 }
 #endif
 
@@ -110,6 +110,18 @@ struct DrbertGroup {
 struct DrbertReducer {
     std::unique_ptr<c10d::Reducer> reducer;
 };
+
+// Fails if this program was built without what its ranks would talk over.
+const char* drbert_group_check([[maybe_unused]] bool with_cuda) {
+    return guarded([&] {
+#ifndef USE_C10D_GLOO
+        TORCH_CHECK(false, "this program was built without Gloo's headers, so it cannot train on several ranks: run scripts/setup.sh run and build again");
+#endif
+#ifndef USE_C10D_NCCL
+        TORCH_CHECK(!with_cuda, "this program was built without the headers of NCCL and CUDA, so it cannot train on several GPUs: run scripts/setup.sh run and build again");
+#endif
+    });
+}
 
 // Meets the other ranks at host:port, where one of them or what started them listens, and connects to them from `address`. Ranks of
 // another `attempt` are not seen. Tensors on the CPU go over Gloo, those on CUDA devices, if `with_cuda`, over NCCL.

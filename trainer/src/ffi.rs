@@ -48,6 +48,7 @@ unsafe extern "C" {
         epsilon: c_double,
     ) -> *const c_char;
     fn drbert_use_deterministic_algorithms() -> *const c_char;
+    fn drbert_group_check(with_cuda: bool) -> *const c_char;
     fn drbert_group_join(
         host: *const c_char,
         port: u16,
@@ -136,6 +137,12 @@ pub(crate) struct Group(NonNull<CppGroup>);
 unsafe impl Send for Group {}
 
 impl Group {
+    /// Fails if this program was built without what its ranks would talk over.
+    pub(crate) fn check(with_cuda: bool) -> Result<()> {
+        // SAFETY: the function takes a number and touches nothing.
+        check(unsafe { drbert_group_check(with_cuda) })
+    }
+
     /// Meets the other ranks; `address` is where they reach this one.
     pub(crate) fn join(point: &MeetingPoint, address: &str, world: &World, timeout: Duration, with_cuda: bool) -> Result<Self> {
         let (host, attempt, address) = (c_string(&point.host), c_string(&format!("attempt {}", point.attempt)), c_string(address));

@@ -36,6 +36,7 @@ impl ProcessGroup {
     /// Meets the other ranks. Fails if they are not all there within `timeout`, which is also how long any later exchange may take.
     pub fn join(world: World, timeout: Duration, device: Device) -> Result<Self> {
         let Some(point) = world.meeting_point.clone() else { return Ok(Self { world, peers: None }) };
+        ffi::Group::check(device.is_cuda())?;
         let lost =
             |message: String| Error::Rendezvous { world: Box::new(world.clone()), host: point.host.clone(), port: point.port, message };
         let address = own_address(&point.host, point.port).map_err(|error| lost(error.to_string()))?;
