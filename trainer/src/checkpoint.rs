@@ -245,17 +245,15 @@ impl Checkpoint {
         check("the tokenizer", before.data.tokenizer_hash.to_string(), now.data.tokenizer_hash.to_string(), SAME_DATA)?;
         check("the data", before.data.manifest_hash.to_string(), now.data.manifest_hash.to_string(), SAME_DATA)?;
         check("the model", format!("{:?}", before.model), format!("{:?}", now.model), SAME_CONFIG)?;
-        let (before, now) = (&before.config, &now.config);
-        check("train.seed", before.train.seed.to_string(), now.train.seed.to_string(), SAME_CONFIG)?;
-        let [before_rows, now_rows] = [before, now].map(|config| config.data.global_batch_size.to_string());
-        check("data.global_batch_size", before_rows, now_rows, SAME_CONFIG)?;
-        let [before_steps, now_steps] = [before, now].map(|config| config.schedule.batch_warmup_steps.to_string());
-        check("schedule.batch_warmup_steps", before_steps, now_steps, SAME_CONFIG)?;
-        let [before_rows, now_rows] = [before, now].map(|config| config.schedule.batch_warmup_start_size.to_string());
-        check("schedule.batch_warmup_start_size", before_rows, now_rows, SAME_CONFIG)?;
-        let [before_lengths, now_lengths] = [before, now].map(|config| format!("{:?}", config.length_warmup()));
-        check("the warm-up of lengths (schedule.length_warmup_steps and length_warmup_start)", before_lengths, now_lengths, SAME_CONFIG)?;
-        check("eval.rows", before.eval.rows.to_string(), now.eval.rows.to_string(), SAME_CONFIG)
+        let same = |what, setting: &dyn Fn(&Config) -> String| check(what, setting(&before.config), setting(&now.config), SAME_CONFIG);
+        same("train.seed", &|config| config.train.seed.to_string())?;
+        same("data.global_batch_size", &|config| config.data.global_batch_size.to_string())?;
+        same("schedule.batch_warmup_steps", &|config| config.schedule.batch_warmup_steps.to_string())?;
+        same("schedule.batch_warmup_start_size", &|config| config.schedule.batch_warmup_start_size.to_string())?;
+        same("the warm-up of lengths (schedule.length_warmup_steps and length_warmup_start)", &|config| {
+            format!("{:?}", config.length_warmup())
+        })?;
+        same("eval.rows", &|config| config.eval.rows.to_string())
     }
 
     /// The fp32 parameters, in the order of [`parameter_specs`].
