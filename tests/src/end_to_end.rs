@@ -102,9 +102,19 @@ fn the_main_job_ends_with_a_model_that_fills_the_mask() {
     run_ok("drbert", &["export", &corpus.path("run/checkpoints/step-00000120"), "--output", &model]);
     let evaluation = run_ok("drbert", &["evaluate", "--model", &model, "--shards", &corpus.path("shards"), "--json"]);
     let evaluation: serde_json::Value = serde_json::from_str(&evaluation).expect("JSON");
+    let ways = ways_of_decoding(&corpus);
+    assert!(!ways.is_empty() && ways.iter().all(|line| line.ends_with("from its pages")), "{ways:?}");
     assert!(evaluation["loss"].as_f64().is_some_and(|loss| loss < first / 2.0), "{evaluation}");
     let answer = run_ok("drbert", &["fill-mask", "--model", &model, "La patiente est <mask> d'une migraine."]);
     assert!(answer.contains("atteinte") || answer.contains("at"), "{answer}");
+}
+
+/// What the loader says of how it decodes row groups: those that `nachos` writes should take the quick way.
+fn ways_of_decoding(corpus: &Corpus) -> Vec<String> {
+    let arguments = ["evaluate", "--model", &corpus.path("model"), "--shards", &corpus.path("shards")];
+    let output = command("drbert").args(arguments).env("RUST_LOG", "debug").output().expect("the program starts");
+    let log = String::from_utf8(output.stderr).expect("UTF-8");
+    log.lines().filter(|line| line.contains("is decoded")).map(str::to_owned).collect()
 }
 
 /// The training losses in a `metrics.jsonl`.

@@ -3,19 +3,30 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use arrow::{
-    array::{Array, AsArray, ListArray},
-    buffer::ScalarBuffer,
+    array::{ArrowPrimitiveType, AsArray, ListArray},
     datatypes::{DataType, UInt16Type, UInt32Type, UInt64Type},
+    error::ArrowError,
 };
-use parquet::arrow::{
-    ProjectionMask,
-    arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
+    },
+    errors::ParquetError,
+    file::metadata::RowGroupMetaData,
 };
-use schemas::{MANIFEST_FILE, TOKENIZER_DIR, TOKENIZER_FILES, hash::ContentHash, manifest::Manifest, shard};
+use schemas::{
+    MANIFEST_FILE, TOKENIZER_DIR, TOKENIZER_FILES,
+    hash::ContentHash,
+    manifest::Manifest,
+    shard::{self, TokenWidth},
+};
 
+use super::lists::{Lists, Value, read_lists};
 use crate::error::{AtPath, Error, Result};
 
 const REBUILD: &str = "build the shards again, or run `nachos verify` on them";
@@ -75,7 +86,7 @@ impl ShardDirectory {
         let file = File::open(&path).at_path(&path)?;
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).at_path(&path)?;
         let bad = |expected: String, found: String| Error::BadFile { path: path.clone(), expected, found, remedy: REBUILD };
-        for expected in &shard::schema(shard::TokenWidth::of_vocabulary(self.manifest.tokenizer.vocab_size)).fields {
+        for expected in &shard::schema(TokenWidth::of_vocabulary(self.manifest.tokenizer.vocab_size)).fields {
             let found = metadata.schema().field_with_name(expected.name()).map_or(&DataType::Null, |field| field.data_type());
             if item_type(found) != item_type(expected.data_type()) {
                 return Err(bad(format!("column {} of {}", expected.name(), expected.data_type()), found.to_string()));
@@ -122,41 +133,25 @@ impl ShardDirectory {
     pub(crate) fn read_row_group(&self, group: usize) -> Result<RowGroup> {
         let location = self.row_groups[group];
         let Shard { path, metadata } = &self.shards[location.shard];
-        let mask = ProjectionMask::columns(
-            metadata.metadata().file_metadata().schema_descr(),
-            [shard::INPUT_IDS, shard::SEGMENT_LENGTHS, shard::DOCUMENT_IDS],
-        );
-        let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(File::open(path).at_path(path)?, metadata.clone())
-            .with_row_groups(vec![location.index_in_shard])
-            .with_projection(mask)
-            .with_batch_size(location.num_rows as usize)
-            .build()
-            .at_path(path)?;
         let bad = |expected: &str, found: String| Error::BadFile {
             path: path.clone(),
             expected: format!("{expected} in row group {}", location.index_in_shard),
             found,
             remedy: REBUILD,
         };
-        let batch = match batches.next() {
-            Some(batch) => batch.map_err(|error| bad("readable rows", error.to_string()))?,
-            None => return Err(bad("rows", "none".into())),
+        let open = || File::open(path).at_path(path);
+        let width = TokenWidth::of_vocabulary(self.manifest.tokenizer.vocab_size);
+        let pages = RowGroup::from_pages(&Arc::new(open()?), metadata.metadata().row_group(location.index_in_shard), width);
+        let said = |how: &str| log::debug!("{}: row group {} is decoded {how}", path.display(), location.index_in_shard);
+        let rows = if let Ok(Some(rows)) = pages {
+            said("from its pages");
+            Ok(rows)
+        } else {
+            // Laid out in another way, or damaged, which Arrow's reader can tell.
+            said("by Arrow's reader");
+            RowGroup::from_arrow(open()?, metadata, &location, width)
         };
-        let list = |name: &str| batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>());
-        let columns = [shard::INPUT_IDS, shard::SEGMENT_LENGTHS, shard::DOCUMENT_IDS].map(list);
-        let [Some(ids), Some(lengths), Some(documents)] = columns else {
-            return Err(bad("three list columns", format!("{:?}", batch.schema())));
-        };
-        if documents.offsets() != lengths.offsets() {
-            return Err(bad("a document for each segment", "another number".into()));
-        }
-        let rows = RowGroup {
-            tokens: Tokens::of(ids).ok_or_else(|| bad("ids of 16 or 32 bits", ids.data_type().to_string()))?,
-            token_offsets: ids.offsets().inner().clone(),
-            segment_lengths: lengths.values().as_primitive::<UInt16Type>().values().clone(),
-            segment_offsets: lengths.offsets().inner().clone(),
-            document_ids: documents.values().as_primitive::<UInt64Type>().values().clone(),
-        };
+        let rows = rows.map_err(|error| bad("readable rows", error.to_string()))?;
         rows.check(self.manifest.tokenizer.vocab_size, self.manifest.max_seq_len).map_err(|(expected, found)| bad(expected, found))?;
         Ok(rows)
     }
@@ -168,64 +163,101 @@ fn item_type(list: &DataType) -> Option<&DataType> {
 }
 
 /// A decoded row group.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct RowGroup {
     tokens: Tokens,
-    token_offsets: ScalarBuffer<i32>,
-    segment_lengths: ScalarBuffer<u16>,
-    segment_offsets: ScalarBuffer<i32>,
-    document_ids: ScalarBuffer<u64>,
+    segment_lengths: Lists<u16>,
+    document_ids: Lists<u64>,
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Tokens {
-    U16(ScalarBuffer<u16>),
-    U32(ScalarBuffer<u32>),
-}
-
-impl Tokens {
-    fn of(ids: &ListArray) -> Option<Self> {
-        let values = ids.values();
-        values
-            .as_primitive_opt::<UInt16Type>()
-            .map(|values| Self::U16(values.values().clone()))
-            .or_else(|| values.as_primitive_opt::<UInt32Type>().map(|values| Self::U32(values.values().clone())))
-    }
+    U16(Lists<u16>),
+    U32(Lists<u32>),
 }
 
 impl RowGroup {
+    /// Decodes the pages as `nachos` lays them out; nothing if they are laid out otherwise.
+    fn from_pages(file: &Arc<File>, group: &RowGroupMetaData, width: TokenWidth) -> Result<Option<Self>, ParquetError> {
+        fn read<V: Value>(file: &Arc<File>, group: &RowGroupMetaData, name: &str) -> Result<Option<Lists<V>>, ParquetError> {
+            let column = group.columns().iter().find(|column| column.column_path().parts().first().is_some_and(|part| part == name));
+            column.map_or(Ok(None), |column| read_lists(file, column, group.num_rows() as usize))
+        }
+        let tokens = match width {
+            TokenWidth::U16 => read(file, group, shard::INPUT_IDS)?.map(Tokens::U16),
+            TokenWidth::U32 => read(file, group, shard::INPUT_IDS)?.map(Tokens::U32),
+        };
+        let (segment_lengths, document_ids) = (read(file, group, shard::SEGMENT_LENGTHS)?, read(file, group, shard::DOCUMENT_IDS)?);
+        Ok(tokens.zip(segment_lengths).zip(document_ids).map(|((tokens, segment_lengths), document_ids)| Self {
+            tokens,
+            segment_lengths,
+            document_ids,
+        }))
+    }
+
+    /// Decodes any layout.
+    fn from_arrow(file: File, metadata: &ArrowReaderMetadata, location: &RowGroupLocation, width: TokenWidth) -> Result<Self, ArrowError> {
+        let columns = [shard::INPUT_IDS, shard::SEGMENT_LENGTHS, shard::DOCUMENT_IDS];
+        let mask = ProjectionMask::columns(metadata.metadata().file_metadata().schema_descr(), columns);
+        let mut batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+            .with_row_groups(vec![location.index_in_shard])
+            .with_projection(mask)
+            .with_batch_size(location.num_rows as usize)
+            .build()?;
+        let batch = batches.next().ok_or_else(|| ArrowError::SchemaError("no rows".into()))??;
+        let lists = columns.map(|name| batch.column_by_name(name).and_then(|column| column.as_list_opt::<i32>()));
+        let [Some(ids), Some(lengths), Some(documents)] = lists else {
+            return Err(ArrowError::SchemaError(format!("columns {:?}", batch.schema())));
+        };
+        let tokens = match width {
+            TokenWidth::U16 => Tokens::U16(to_lists::<UInt16Type>(ids)),
+            TokenWidth::U32 => Tokens::U32(to_lists::<UInt32Type>(ids)),
+        };
+        Ok(Self { tokens, segment_lengths: to_lists::<UInt16Type>(lengths), document_ids: to_lists::<UInt64Type>(documents) })
+    }
+
     fn num_rows(&self) -> usize {
-        self.token_offsets.len() - 1
+        self.segment_lengths.num_rows()
+    }
+
+    fn num_tokens(&self, row: usize) -> usize {
+        match &self.tokens {
+            Tokens::U16(ids) => ids.row(row).len(),
+            Tokens::U32(ids) => ids.row(row).len(),
+        }
     }
 
     /// The lengths of the segments of row `row`; their sum is the row's length.
     pub(crate) fn segment_lengths(&self, row: usize) -> &[u16] {
-        &self.segment_lengths[self.segment_offsets[row] as usize..self.segment_offsets[row + 1] as usize]
+        self.segment_lengths.row(row)
     }
 
     /// The documents of the segments of row `row`.
     pub(crate) fn document_ids(&self, row: usize) -> &[u64] {
-        &self.document_ids[self.segment_offsets[row] as usize..self.segment_offsets[row + 1] as usize]
+        self.document_ids.row(row)
     }
 
     /// Appends the ids of row `row`.
     pub(crate) fn append_tokens(&self, row: usize, input_ids: &mut Vec<i32>) {
-        let range = self.token_offsets[row] as usize..self.token_offsets[row + 1] as usize;
         match &self.tokens {
-            Tokens::U16(ids) => input_ids.extend(ids[range].iter().map(|&id| i32::from(id))),
-            Tokens::U32(ids) => input_ids.extend(ids[range].iter().map(|&id| id as i32)),
+            Tokens::U16(ids) => input_ids.extend(ids.row(row).iter().map(|&id| i32::from(id))),
+            Tokens::U32(ids) => input_ids.extend(ids.row(row).iter().map(|&id| id as i32)),
         }
     }
 
     fn check(&self, vocab_size: usize, max_seq_len: usize) -> Result<(), (&'static str, String)> {
-        let largest = match &self.tokens {
-            Tokens::U16(ids) => ids.iter().max().map_or(0, |&id| id as usize),
-            Tokens::U32(ids) => ids.iter().max().map_or(0, |&id| id as usize),
+        let (num_rows, largest) = match &self.tokens {
+            Tokens::U16(ids) => (ids.num_rows(), ids.values().iter().max().map_or(0, |&id| id as usize)),
+            Tokens::U32(ids) => (ids.num_rows(), ids.values().iter().max().map_or(0, |&id| id as usize)),
         };
+        if num_rows != self.num_rows() || !self.segment_lengths.have_lengths_of(&self.document_ids) {
+            return Err(("a document for each segment", "another number".into()));
+        }
         if largest >= vocab_size {
             return Err(("ids below the vocabulary's size", largest.to_string()));
         }
-        for row in 0..self.num_rows() {
-            let length = (self.token_offsets[row + 1] - self.token_offsets[row]) as usize;
-            let segments = self.segment_lengths(row);
+        for row in 0..num_rows {
+            let (length, segments) = (self.num_tokens(row), self.segment_lengths(row));
             let sum: usize = segments.iter().map(|&length| usize::from(length)).sum();
             if length == 0 || length > max_seq_len || sum != length || segments.contains(&0) {
                 return Err((
@@ -236,4 +268,9 @@ impl RowGroup {
         }
         Ok(())
     }
+}
+
+fn to_lists<T: ArrowPrimitiveType>(lists: &ListArray) -> Lists<T::Native> {
+    let offsets = lists.offsets().iter().map(|&offset| offset as u32).collect();
+    Lists::new(lists.values().as_primitive::<T>().values().to_vec(), offsets)
 }

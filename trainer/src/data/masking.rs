@@ -2,6 +2,8 @@
 //!
 //! The recipe is that of BERT (Devlin et al., 2018); the count is exact so that shapes are known before the forward pass.
 
+use std::iter;
+
 use schemas::manifest::SpecialTokens;
 
 use crate::random::CounterRng;
@@ -49,15 +51,14 @@ impl Masking {
 
     /// Masks one row in place and appends (position, original id) of every chosen position, in ascending order.
     pub(crate) fn apply(&self, row: &mut [i32], segment_lengths: &[u16], mut rng: CounterRng, chosen: &mut Vec<(u32, i32)>) {
-        let mut positions = match &self.starts_word {
+        let positions = match &self.starts_word {
             None => self.choose_pieces(row, &mut rng),
             Some(starts_word) => self.choose_words(row, segment_lengths, starts_word, &mut rng),
         };
-        positions.sort_unstable();
         let thousandths = |share: f64| (1e3 * share).round() as usize;
         let masked = thousandths(self.shares.mask_share);
         let masked_or_random = thousandths(self.shares.mask_share + self.shares.random_share);
-        for position in positions {
+        for position in ascending(&positions, row.len()) {
             let id = &mut row[position as usize];
             chosen.push((position, *id));
             let action = rng.below(1_000);
@@ -79,8 +80,15 @@ impl Masking {
     }
 
     fn choose_pieces(&self, row: &[i32], rng: &mut CounterRng) -> Vec<u32> {
-        let mut candidates: Vec<u32> = (0..row.len() as u32).filter(|&position| self.is_maskable(row[position as usize])).collect();
-        let count = self.count(candidates.len());
+        // No branch: every position is written, and kept if it is maskable.
+        let mut candidates = vec![0; row.len()];
+        let mut num_candidates = 0;
+        for (position, &id) in row.iter().enumerate() {
+            candidates[num_candidates] = position as u32;
+            num_candidates += usize::from(self.is_maskable(id));
+        }
+        candidates.truncate(num_candidates);
+        let count = self.count(num_candidates);
         rng.choose_to_front(&mut candidates, count);
         candidates.truncate(count);
         candidates
@@ -127,6 +135,19 @@ impl Masking {
         }
         words
     }
+}
+
+/// Different positions below `length` in ascending order: cheaper than to sort so many of them.
+fn ascending(positions: &[u32], length: usize) -> impl Iterator<Item = u32> {
+    let mut is_chosen = vec![0_u64; length.div_ceil(64)];
+    for position in positions {
+        is_chosen[*position as usize / 64] |= 1 << (position % 64);
+    }
+    is_chosen.into_iter().zip((0_u32..).step_by(64)).flat_map(|(bits, first)| {
+        iter::successors(Some(bits), |bits| Some(bits & bits.wrapping_sub(1)))
+            .take_while(|&bits| bits != 0)
+            .map(move |bits| first + bits.trailing_zeros())
+    })
 }
 
 #[cfg(test)]

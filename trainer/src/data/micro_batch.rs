@@ -52,8 +52,10 @@ pub(crate) struct BatchRules {
 }
 
 impl MicroBatch {
-    pub(crate) fn starting_at(first_sample: u64) -> Self {
-        Self { first_sample, ..Self::default() }
+    /// An empty one with room for as many tokens.
+    pub(crate) fn starting_at(first_sample: u64, num_tokens: usize) -> Self {
+        let (input_ids, positions) = (Vec::with_capacity(num_tokens), Vec::with_capacity(num_tokens));
+        Self { first_sample, input_ids, positions, ..Self::default() }
     }
 
     /// Masks the row whose ids were appended from `start` on, and adds its segments, cut where they are longer than `max_segment`, and the `pieces` that have their

@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod dataset;
 pub(crate) mod documents;
+mod lists;
 pub mod loader;
 pub mod masking;
 pub mod micro_batch;

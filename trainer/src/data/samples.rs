@@ -116,7 +116,8 @@ impl TrainingSamples {
 impl Samples for TrainingSamples {
     fn micro_batch(&self, number: u64) -> Result<MicroBatch> {
         let first_sample = number * self.options.micro_batch_size;
-        let mut batch = MicroBatch::starting_at(first_sample);
+        let mut batch =
+            MicroBatch::starting_at(first_sample, self.options.micro_batch_size as usize * self.directory.manifest().max_seq_len);
         for position in first_sample..first_sample + self.options.micro_batch_size {
             let (epoch, offset) = self.order.epoch_of(position);
             let plan = self.epoch(epoch);
@@ -213,7 +214,7 @@ impl EvaluationSamples {
 impl Samples for EvaluationSamples {
     fn micro_batch(&self, number: u64) -> Result<MicroBatch> {
         let first_sample = number * self.micro_batch_size;
-        let mut batch = MicroBatch::starting_at(first_sample);
+        let mut batch = MicroBatch::starting_at(first_sample, self.micro_batch_size as usize * self.directory.manifest().max_seq_len);
         for index in first_sample..self.rows.len().min(first_sample + self.micro_batch_size) {
             let row_number = self.rows.row(index);
             let groups = self.directory.row_groups();
