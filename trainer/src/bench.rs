@@ -68,7 +68,7 @@ pub fn step(config: &Config) -> Result<StepBench> {
     let device = config.train.device.resolve()?;
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
     config.check_held_out_rows(directory.num_rows())?;
-    let mut trainer = Trainer::new(config, &config.roberta(directory.manifest())?, device)?;
+    let mut trainer = Trainer::new(config, &config.fresh_model(directory.manifest())?, device)?;
     let samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
     let mut with_warmup = config.clone();

@@ -19,7 +19,7 @@ use crate::{
     evaluate::Evaluation,
     init_from::Origin,
     model::{
-        config::RobertaConfig,
+        config::EncoderConfig,
         parameters::{parameter_specs, to_hugging_face},
         weights::{MODEL_FILE, read_parameters, write_safetensors},
     },
@@ -45,7 +45,7 @@ pub struct State {
     pub step: u64,
     /// The whole effective configuration.
     pub config: Config,
-    pub model: RobertaConfig,
+    pub model: EncoderConfig,
     pub data: DataFingerprint,
     /// The model that the run began from; none if it began with random weights.
     #[serde(default)]
@@ -106,7 +106,7 @@ pub struct TensorsToSave {
 
 impl State {
     /// The state before the first step.
-    pub fn new(config: &Config, model: RobertaConfig, data: DataFingerprint) -> Self {
+    pub fn new(config: &Config, model: EncoderConfig, data: DataFingerprint) -> Self {
         let program_version = env!("CARGO_PKG_VERSION").to_owned();
         Self {
             program_version,

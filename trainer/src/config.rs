@@ -13,7 +13,7 @@ use crate::{
     data::{micro_batch::AttentionScope, samples::LengthWarmup},
     device::{DeviceChoice, Precision},
     error::{Error, Result},
-    model::config::{HiddenActivation, ModelType, RobertaConfig},
+    model::config::{EncoderConfig, HiddenActivation, ModelType},
     optim::{
         optimizer::{OptimizerKind, OptimizerOptions},
         schedule::{BatchSchedule, DecayShape, Schedule, ScheduleKind},
@@ -49,7 +49,7 @@ pub struct DataConfig {
 }
 
 /// As in Hugging Face's config.json. What is not stated is that of the model that the run begins from, or else that of
-/// [`RobertaConfig::base`].
+/// [`EncoderConfig::base`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
@@ -211,7 +211,7 @@ impl Default for DataConfig {
 /// Every setting stated: the keys of `Config::default()` are those that a settings file may hold.
 impl Default for ModelConfig {
     fn default() -> Self {
-        let base = RobertaConfig::base(ModelType::default());
+        let base = EncoderConfig::base(ModelType::default());
         Self {
             model_type: Some(base.model_type),
             hidden_size: Some(base.hidden_size),
@@ -253,8 +253,8 @@ impl ModelConfig {
     }
 
     /// What is stated, and for the rest what `own` has.
-    fn over(&self, own: &RobertaConfig) -> RobertaConfig {
-        RobertaConfig {
+    fn over(&self, own: &EncoderConfig) -> EncoderConfig {
+        EncoderConfig {
             model_type: self.model_type.unwrap_or(own.model_type),
             hidden_size: self.hidden_size.unwrap_or(own.hidden_size),
             num_hidden_layers: self.num_hidden_layers.unwrap_or(own.num_hidden_layers),
@@ -272,7 +272,7 @@ impl ModelConfig {
     }
 
     /// Refuses a stated number that decides what the weights mean and is another than the weights' own. Dropout may change at any time.
-    fn check_agrees(&self, own: &RobertaConfig, own_file: &Path) -> Result<()> {
+    fn check_agrees(&self, own: &EncoderConfig, own_file: &Path) -> Result<()> {
         let whose = own_file.display().to_string();
         agree("model.model_type", self.model_type, own.model_type, &whose)?;
         agree("model.hidden_size", self.hidden_size, own.hidden_size, &whose)?;
@@ -495,31 +495,31 @@ impl Config {
     }
 
     /// The shape of a model that begins with random weights.
-    fn fresh_shape(&self) -> RobertaConfig {
-        self.model.over(&RobertaConfig::base(self.model.model_type.unwrap_or_default()))
+    fn fresh_shape(&self) -> EncoderConfig {
+        self.model.over(&EncoderConfig::base(self.model.model_type.unwrap_or_default()))
     }
 
     /// A model that begins with random weights, with what the manifest knows; says which setting disagrees with it.
-    pub fn roberta(&self, manifest: &Manifest) -> Result<RobertaConfig> {
+    pub fn fresh_model(&self, manifest: &Manifest) -> Result<EncoderConfig> {
         self.with_manifest(&self.fresh_shape(), manifest.tokenizer.vocab_size as i64, manifest)
     }
 
     /// A model that goes on from weights of this configuration, which `own_file` states. Its vocabulary grows to the shards', and never
     /// shrinks.
-    pub fn continued_model(&self, own: &RobertaConfig, own_file: &Path, manifest: &Manifest) -> Result<RobertaConfig> {
+    pub fn continued_model(&self, own: &EncoderConfig, own_file: &Path, manifest: &Manifest) -> Result<EncoderConfig> {
         self.model.check_agrees(own, own_file)?;
         let shape = self.model.over(own);
         check_shape(&shape)?;
         self.with_manifest(&shape, own.vocab_size.max(manifest.tokenizer.vocab_size as i64), manifest)
     }
 
-    fn with_manifest(&self, shape: &RobertaConfig, vocab_size: i64, manifest: &Manifest) -> Result<RobertaConfig> {
+    fn with_manifest(&self, shape: &EncoderConfig, vocab_size: i64, manifest: &Manifest) -> Result<EncoderConfig> {
         let (model, special) = (&self.model, &manifest.special_tokens);
         let agreed = |setting: &'static str, stated: OrManifest, number: i64| {
             let stated = if let OrManifest::Stated(stated) = stated { Some(stated) } else { None };
             agree(setting, stated, number, "the shards' manifest").map(|()| number)
         };
-        let config = RobertaConfig {
+        let config = EncoderConfig {
             vocab_size: agreed("model.vocab_size", model.vocab_size, vocab_size)?,
             pad_token_id: agreed("model.pad_token_id", model.pad_token_id, i64::from(special.pad))?,
             bos_token_id: Some(agreed("model.bos_token_id", model.bos_token_id, i64::from(special.bos))?),
@@ -541,7 +541,7 @@ impl Config {
 }
 
 /// What every model's shape must hold.
-fn check_shape(model: &RobertaConfig) -> Result<()> {
+fn check_shape(model: &EncoderConfig) -> Result<()> {
     at_least_one("model.num_attention_heads", model.num_attention_heads.max(0) as u64)?;
     let divides = model.hidden_size > 0 && model.hidden_size % model.num_attention_heads == 0;
     require("model.hidden_size", divides, model.hidden_size, "a multiple of model.num_attention_heads")?;

@@ -18,8 +18,8 @@ use crate::{
     device::{self, DeviceChoice},
     error::{Error, Result},
     model::{
+        masked_lm::{MaskedLm, Mode},
         pretrained::load_model,
-        roberta::{Mode, RobertaForMaskedLm},
     },
     tokenizer,
 };
@@ -110,14 +110,14 @@ pub fn run(options: &EvaluateOptions) -> Result<Report> {
 }
 
 /// Evaluates a model on prepared samples.
-pub fn evaluate(model: &RobertaForMaskedLm, samples: &Arc<EvaluationSamples>, device: Device) -> Result<Evaluation> {
+pub fn evaluate(model: &MaskedLm, samples: &Arc<EvaluationSamples>, device: Device) -> Result<Evaluation> {
     evaluate_with(model, samples, device, |_, _, _| Ok(()))
 }
 
 /// Evaluates, and shows every batch with the cross-entropy [m] of its masked tokens and whether the most probable prediction [m] of each
 /// is right.
 fn evaluate_with(
-    model: &RobertaForMaskedLm,
+    model: &MaskedLm,
     samples: &Arc<EvaluationSamples>,
     device: Device,
     mut visit: impl FnMut(&MicroBatch, &Tensor, &Tensor) -> Result<()>,

@@ -10,8 +10,8 @@ use crate::{
     device::{self, DeviceChoice},
     error::{Error, Result},
     model::{
+        masked_lm::{MaskedLm, Mode},
         pretrained::load_model,
-        roberta::{Mode, RobertaForMaskedLm},
     },
     tokenizer,
 };
@@ -52,7 +52,7 @@ pub fn run(options: &FillMaskOptions) -> Result<Vec<FilledText>> {
 }
 
 struct MaskFiller {
-    model: RobertaForMaskedLm,
+    model: MaskedLm,
     tokenizer: Tokenizer,
     /// As it is written in a text.
     mask: String,

@@ -14,7 +14,7 @@ use crate::{
     data::dataset::ShardDirectory,
     error::{Error, Result},
     model::{
-        config::{CONFIG_FILE, RobertaConfig},
+        config::{CONFIG_FILE, EncoderConfig},
         parameters::{TensorNames, from_hugging_face, initial_parameters, parameter_specs, to_hugging_face},
         pretrained::Pretrained,
     },
@@ -37,7 +37,7 @@ pub struct Origin {
 /// What a run begins with in place of random weights.
 #[derive(Debug)]
 pub struct Beginning {
-    pub model: RobertaConfig,
+    pub model: EncoderConfig,
     /// In the order of [`parameter_specs`].
     pub parameters: Vec<Tensor>,
     pub origin: Origin,

@@ -1,4 +1,4 @@
-//! Trains a RoBERTa on the shards that `nachos build` writes. Modules in the order in which a run meets them.
+//! Trains a masked language model on the shards that `nachos build` writes. Modules in the order in which a run meets them.
 
 pub mod config;
 pub mod device;

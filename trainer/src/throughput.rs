@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{data::micro_batch::MicroBatch, model::config::RobertaConfig};
+use crate::{data::micro_batch::MicroBatch, model::config::EncoderConfig};
 
 /// A backward pass costs twice the forward.
 const FORWARD_AND_BACKWARD: f64 = 3.0;
@@ -33,7 +33,7 @@ impl Throughput {
         Self { matmul_rate, since: Instant::now(), excluded: Duration::ZERO, tokens: 0, flops: 0.0 }
     }
 
-    pub fn add(&mut self, micro_batches: &[MicroBatch], model: &RobertaConfig) {
+    pub fn add(&mut self, micro_batches: &[MicroBatch], model: &EncoderConfig) {
         for batch in micro_batches {
             self.tokens += batch.num_tokens();
             self.flops += FORWARD_AND_BACKWARD * model.forward_flops(&batch.segment_lengths, batch.num_masked());

@@ -225,7 +225,7 @@ fn new_state(config: &Config, checkpoint: Option<&Checkpoint>, beginning: Option
         // What the settings leave open is known from the model that the run began from.
         (Some(Checkpoint { state, directory }), _) if origin.is_some() => config.continued_model(&state.model, directory, manifest)?,
         (_, Some(beginning)) => beginning.model.clone(),
-        _ => config.roberta(manifest)?,
+        _ => config.fresh_model(manifest)?,
     };
     let state = State { origin: origin.cloned(), ..State::new(config, model, fingerprint(directory)) };
     if let Some(checkpoint) = checkpoint {

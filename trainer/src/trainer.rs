@@ -14,9 +14,9 @@ use crate::{
     error::{Error, Result},
     evaluate::summed_cross_entropy,
     model::{
-        config::RobertaConfig,
+        config::EncoderConfig,
+        masked_lm::{MaskedLm, Mode},
         parameters::{initial_parameters, parameter_specs},
-        roberta::{Mode, RobertaForMaskedLm},
     },
     optim::{
         ema::WeightAverage,
@@ -35,7 +35,7 @@ pub struct Trainer {
     seed: u64,
     schedule: Schedule,
     max_gradient_norm: f64,
-    model: RobertaForMaskedLm,
+    model: MaskedLm,
     parameters: FlatParameters,
     optimizer: Optimizer,
     average: Option<WeightAverage>,
@@ -79,7 +79,7 @@ pub struct Progress {
 
 impl Trainer {
     /// Starts a model from random parameters.
-    pub fn new(config: &Config, model: &RobertaConfig, device: Device) -> Result<Self> {
+    pub fn new(config: &Config, model: &EncoderConfig, device: Device) -> Result<Self> {
         Self::with_parameters(config, model, &initial_parameters(model, config.train.seed)?, device)
     }
 
@@ -100,7 +100,7 @@ impl Trainer {
     }
 
     /// Starts a model from these parameters, in the order of [`parameter_specs`].
-    pub fn with_parameters(config: &Config, model: &RobertaConfig, values: &[Tensor], device: Device) -> Result<Self> {
+    pub fn with_parameters(config: &Config, model: &EncoderConfig, values: &[Tensor], device: Device) -> Result<Self> {
         let specs = parameter_specs(model);
         let shapes: Vec<(&[i64], bool)> = specs.iter().map(|spec| (spec.shape.as_slice(), spec.role.decays())).collect();
         let layout = FlatLayout::new(&shapes);
@@ -111,8 +111,7 @@ impl Trainer {
             seed: config.train.seed,
             schedule: config.schedule(),
             max_gradient_norm: config.optimizer.max_gradient_norm,
-            model: RobertaForMaskedLm::new(model.clone(), parameters.parameters())
-                .recomputing_layers(config.train.activation_checkpointing),
+            model: MaskedLm::new(model.clone(), parameters.parameters()).recomputing_layers(config.train.activation_checkpointing),
             optimizer: Optimizer::new(config.optimizer_options(), &parameters)?,
             average: match config.optimizer.ema_decay {
                 0.0 => None,
@@ -137,7 +136,7 @@ impl Trainer {
         self.device
     }
 
-    pub fn model(&self) -> &RobertaForMaskedLm {
+    pub fn model(&self) -> &MaskedLm {
         &self.model
     }
 

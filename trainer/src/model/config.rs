@@ -58,7 +58,7 @@ impl fmt::Display for ModelType {
 
 /// A `RobertaConfig` or `BertConfig` of Hugging Face, with its names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RobertaConfig {
+pub struct EncoderConfig {
     #[serde(default)]
     pub model_type: ModelType,
     pub vocab_size: i64,
@@ -104,7 +104,7 @@ struct ConfigFile {
     #[serde(default = "float32", alias = "torch_dtype")]
     dtype: String,
     #[serde(flatten)]
-    config: RobertaConfig,
+    config: EncoderConfig,
 }
 
 fn true_by_default() -> bool {
@@ -119,7 +119,7 @@ fn float32() -> String {
     "float32".into()
 }
 
-impl RobertaConfig {
+impl EncoderConfig {
     pub fn head_size(&self) -> i64 {
         self.hidden_size / self.num_attention_heads
     }
@@ -230,29 +230,29 @@ mod tests {
     #[test]
     fn flops_are_those_of_the_published_arithmetic() {
         // Forward and backward of 12 × 768 with 512-token segments: 509.6 + 56.6 MFLOP a token, and 151.0 a predicted position.
-        let per_token = 3.0 * RobertaConfig::base(ModelType::Roberta).forward_flops(&[512], 0) / 512.0;
+        let per_token = 3.0 * EncoderConfig::base(ModelType::Roberta).forward_flops(&[512], 0) / 512.0;
         assert!((per_token / 1e6 - 566.2).abs() < 0.1, "{per_token}");
-        let per_masked = 3.0 * RobertaConfig::base(ModelType::Roberta).forward_flops(&[], 1);
+        let per_masked = 3.0 * EncoderConfig::base(ModelType::Roberta).forward_flops(&[], 1);
         assert!((per_masked / 1e6 - 151.0).abs() < 0.1, "{per_masked}");
     }
 
     /// What is read from a `config.json` of this text.
-    fn read(text: &str) -> Result<RobertaConfig> {
+    fn read(text: &str) -> Result<EncoderConfig> {
         let directory = tempfile::tempdir().expect("a temporary folder");
         fs::write(directory.path().join(CONFIG_FILE), text).expect("the folder can be written");
-        RobertaConfig::from_directory(directory.path())
+        EncoderConfig::from_directory(directory.path())
     }
 
     #[test]
     fn config_json_is_read_back_and_other_models_are_refused() {
         for model_type in [ModelType::Roberta, ModelType::Camembert, ModelType::XlmRoberta, ModelType::Bert] {
-            let base = RobertaConfig::base(model_type);
+            let base = EncoderConfig::base(model_type);
             let text = base.to_json().expect("a config is JSON");
             assert!(text.contains(model_type.architecture()) && text.contains(&format!("\"model_type\": \"{model_type}\"")), "{text}");
             assert_eq!(read(&text).expect("our own file"), base);
         }
         let check = |from: &str, to: &str, expected: &str| {
-            let text = RobertaConfig::base(ModelType::Bert).to_json().expect("a config is JSON");
+            let text = EncoderConfig::base(ModelType::Bert).to_json().expect("a config is JSON");
             assert!(text.contains(from), "{text}");
             let error = read(&text.replace(from, to)).expect_err("another model");
             let chain = format!("{error} {}", std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default());
@@ -273,7 +273,7 @@ mod tests {
     fn a_file_may_leave_the_padding_id_to_its_type() {
         let without = |model_type| {
             let mut json: Map<String, Value> =
-                serde_json::from_str(&RobertaConfig::base(model_type).to_json().expect("a config is JSON")).expect("JSON");
+                serde_json::from_str(&EncoderConfig::base(model_type).to_json().expect("a config is JSON")).expect("JSON");
             json.remove("pad_token_id");
             json.insert("bos_token_id".into(), Value::Null);
             read(&Value::from(json).to_string()).expect("a sound file")

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
 
-use super::config::{ModelType, RobertaConfig};
+use super::config::{EncoderConfig, ModelType};
 use crate::error::Result;
 
 /// One parameter.
@@ -84,8 +84,8 @@ impl TensorNames {
     }
 }
 
-/// All parameters in the order in which [`super::roberta::RobertaForMaskedLm`] takes them.
-pub fn parameter_specs(config: &RobertaConfig) -> Vec<ParameterSpec> {
+/// All parameters in the order in which [`super::masked_lm::MaskedLm`] takes them.
+pub fn parameter_specs(config: &EncoderConfig) -> Vec<ParameterSpec> {
     let (hidden, intermediate) = (config.hidden_size, config.intermediate_size);
     let names = TensorNames::of(config.model_type);
     let embeddings = format!("{}embeddings", names.encoder);
@@ -130,7 +130,7 @@ impl Specs {
 }
 
 /// Fresh parameters, as Hugging Face starts them: weights normal(0, `initializer_range`), biases 0, layer norms 1, padding rows 0.
-pub fn initial_parameters(config: &RobertaConfig, seed: u64) -> Result<Vec<Tensor>> {
+pub fn initial_parameters(config: &EncoderConfig, seed: u64) -> Result<Vec<Tensor>> {
     tch::manual_seed(seed as i64);
     let options = (Kind::Float, tch::Device::Cpu);
     let start = |spec: &ParameterSpec| -> Result<Tensor> {

@@ -14,9 +14,9 @@ use serde::Deserialize;
 use tch::{Device, Tensor};
 
 use super::{
-    config::RobertaConfig,
+    config::EncoderConfig,
+    masked_lm::MaskedLm,
     parameters::{TensorNames, from_hugging_face, hugging_face_names, parameter_specs},
-    roberta::RobertaForMaskedLm,
     torch_file::read_torch_file,
     weights::{MODEL_FILE, read_safetensors},
 };
@@ -30,7 +30,7 @@ const TORCH_INDEX_FILE: &str = "pytorch_model.bin.index.json";
 #[derive(Debug)]
 pub struct Pretrained {
     pub directory: PathBuf,
-    pub config: RobertaConfig,
+    pub config: EncoderConfig,
     /// The files that hold the tensors.
     pub files: Vec<PathBuf>,
     /// fp32, under Hugging Face's names: those of the model alone. The head may be missing.
@@ -46,7 +46,7 @@ struct Index {
 }
 
 /// Loads a Hugging Face model directory.
-pub fn load_model(directory: &Path, device: Device) -> Result<RobertaForMaskedLm> {
+pub fn load_model(directory: &Path, device: Device) -> Result<MaskedLm> {
     let Pretrained { config, tensors, files, .. } = Pretrained::read(directory)?;
     let parameters = from_hugging_face(&parameter_specs(&config), tensors).map_err(|mismatch| Error::BadFile {
         path: files.into_iter().next().unwrap_or_else(|| directory.to_owned()),
@@ -55,13 +55,13 @@ pub fn load_model(directory: &Path, device: Device) -> Result<RobertaForMaskedLm
         remedy: "use a model with a head for masked language modelling",
     })?;
     let on_device: Vec<Tensor> = parameters.iter().map(|tensor| Ok(tensor.f_to_device(device)?)).collect::<Result<_>>()?;
-    Ok(RobertaForMaskedLm::new(config, &on_device))
+    Ok(MaskedLm::new(config, &on_device))
 }
 
 impl Pretrained {
     /// Reads the configuration and every tensor. Whether the tensors are all there and of the right shape is for the caller to check.
     pub fn read(directory: &Path) -> Result<Self> {
-        let config = RobertaConfig::from_directory(directory)?;
+        let config = EncoderConfig::from_directory(directory)?;
         let files = weight_files(directory)?;
         let mut found = BTreeMap::new();
         for file in &files {

@@ -11,7 +11,7 @@ use safetensors::{Dtype, SafeTensors, View};
 use tch::{Device, Kind, Tensor};
 
 use super::{
-    config::RobertaConfig,
+    config::EncoderConfig,
     parameters::{from_hugging_face, parameter_specs},
 };
 use crate::error::{AtPath, Error, Result};
@@ -33,7 +33,7 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()
 
 /// Reads the parameters of a model, in the order of [`parameter_specs`], from the tensors of a file whose names are
 /// `prefix` and then Hugging Face's.
-pub fn read_parameters(path: &Path, config: &RobertaConfig, prefix: &str) -> Result<Vec<Tensor>> {
+pub fn read_parameters(path: &Path, config: &EncoderConfig, prefix: &str) -> Result<Vec<Tensor>> {
     from_hugging_face(&parameter_specs(config), read_safetensors(path, prefix)?).map_err(|mismatch| Error::BadFile {
         path: path.to_owned(),
         expected: "the tensors of the model".into(),

@@ -22,7 +22,7 @@ fn train(shards: &Path, overrides: &[&str]) -> (Vec<[u64; 2]>, Vec<Tensor>) {
     let dropout = ["model.hidden_dropout_prob=0.2", "model.attention_probs_dropout_prob=0.2", "model.initializer_range=0.2"];
     let config = tiny_config(shards, shards, &[&dropout, overrides].concat());
     let directory = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
-    let model = config.roberta(directory.manifest()).expect("a model for these shards");
+    let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
     let mut trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
     let mut step = |step| {
         let result = trainer.train_step(&micro_batches(&config, &directory, step)).expect("a step");

@@ -31,7 +31,7 @@ impl Bench {
     fn new(shards: &Path, overrides: &[&str]) -> Self {
         let config = tiny_config(shards, shards, overrides);
         let shards = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
-        let model = config.roberta(shards.manifest()).expect("a model for these shards");
+        let model = config.fresh_model(shards.manifest()).expect("a model for these shards");
         let trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
         Self { config, shards, trainer }
     }

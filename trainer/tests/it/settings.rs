@@ -6,7 +6,7 @@ use trainer::{
     config::{Config, ModelConfig, OrManifest},
     data::micro_batch::AttentionScope,
     device::Precision,
-    model::config::RobertaConfig,
+    model::config::EncoderConfig,
     optim::schedule::ScheduleKind,
 };
 
@@ -108,7 +108,7 @@ fn the_models_of_the_drbert_family_are_as_published() {
 
         // What is stated is the base model of its type, or RoBERTa large.
         let model = &config.model;
-        let base = RobertaConfig::base(model.model_type.unwrap_or_default());
+        let base = EncoderConfig::base(model.model_type.unwrap_or_default());
         let (layers, heads, hidden, intermediate) = if name == "drbert-7gb-large" { (24, 16, 1024, 4096) } else { (12, 12, 768, 3072) };
         assert_eq!((model.num_hidden_layers, model.num_attention_heads), (Some(layers), Some(heads)), "{name}");
         assert_eq!((model.hidden_size, model.intermediate_size), (Some(hidden), Some(intermediate)), "{name}");
@@ -149,7 +149,7 @@ fn settings_that_contradict_the_manifest_are_refused() {
     let shards = trainer::data::dataset::ShardDirectory::open(directory.path()).expect("a sound directory");
     let check = |overrides: &[&str], expected: &str| {
         let config = crate::training::tiny_config(directory.path(), directory.path(), overrides);
-        let error = config.roberta(shards.manifest()).expect_err("a contradiction");
+        let error = config.fresh_model(shards.manifest()).expect_err("a contradiction");
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(error.exit_code(), 2);
     };
@@ -158,5 +158,5 @@ fn settings_that_contradict_the_manifest_are_refused() {
     check(&["model.max_position_embeddings=25"], "model.max_position_embeddings = 25: expected at least 26");
     let agreeing =
         crate::training::tiny_config(directory.path(), directory.path(), &["model.vocab_size=400", "model.max_position_embeddings=26"]);
-    assert_eq!(agreeing.roberta(shards.manifest()).expect("agreement").max_segment_length(), 24);
+    assert_eq!(agreeing.fresh_model(shards.manifest()).expect("agreement").max_segment_length(), 24);
 }

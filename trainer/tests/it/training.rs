@@ -16,8 +16,8 @@ use trainer::{
         samples::{Samples, TrainingOptions, TrainingSamples},
     },
     model::{
+        masked_lm::{MaskedLm, Mode},
         parameters::{ParameterMismatch, from_hugging_face, initial_parameters, parameter_specs, to_hugging_face},
-        roberta::{Mode, RobertaForMaskedLm},
     },
     trainer::Trainer,
 };
@@ -75,7 +75,7 @@ pub(crate) fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, st
 fn losses(shards: &Path, steps: u64, overrides: &[&str]) -> Vec<f64> {
     let config = tiny_config(shards, shards, &[overrides, &[&format!("train.steps={steps}")]].concat());
     let directory = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
-    let model = config.roberta(directory.manifest()).expect("a model for these shards");
+    let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
     let mut trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
     (0..steps).map(|step| trainer.train_step(&micro_batches(&config, &directory, step)).expect("a step").loss).collect()
 }
@@ -129,7 +129,7 @@ fn decay_leaves_biases_and_layer_norms_alone() {
         &["optimizer.weight_decay=0.5", "optimizer.peak_learning_rate=0.1", "schedule.warmup_steps=0"],
     );
     let shards = Arc::new(ShardDirectory::open(directory.path()).expect("a sound directory"));
-    let model = config.roberta(shards.manifest()).expect("a model for these shards");
+    let model = config.fresh_model(shards.manifest()).expect("a model for these shards");
     let mut trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
     let before = initial_parameters(&model, config.train.seed).expect("parameters");
     // Without masked tokens every gradient is zero and only decay acts.
@@ -142,16 +142,16 @@ fn decay_leaves_biases_and_layer_norms_alone() {
     }
 }
 
-fn random_model(overrides: &[&str]) -> RobertaForMaskedLm {
+fn random_model(overrides: &[&str]) -> MaskedLm {
     let directory = numbered_shards(&[4], 4);
     let config = tiny_config(directory.path(), directory.path(), &[&["model.initializer_range=0.3"], overrides].concat());
     let shards = ShardDirectory::open(directory.path()).expect("a sound directory");
-    let model = config.roberta(shards.manifest()).expect("a model for these shards");
-    RobertaForMaskedLm::new(model.clone(), &initial_parameters(&model, 3).expect("parameters"))
+    let model = config.fresh_model(shards.manifest()).expect("a model for these shards");
+    MaskedLm::new(model.clone(), &initial_parameters(&model, 3).expect("parameters"))
 }
 
 /// The logits [tokens, vocabulary] of segments laid end to end.
-fn logits(model: &RobertaForMaskedLm, segments: &[Vec<u16>], mode: Mode) -> Tensor {
+fn logits(model: &MaskedLm, segments: &[Vec<u16>], mode: Mode) -> Tensor {
     let lengths: Vec<i64> = segments.iter().map(|segment| segment.len() as i64).collect();
     let ids: Vec<i32> = segments.concat().iter().map(|&id| i32::from(id)).collect();
     let positions: Vec<i32> = lengths.iter().flat_map(|&length| 0..length as i32).collect();

@@ -1,4 +1,4 @@
-//! `RobertaForMaskedLM` on packed tokens: no padding, attention within segments, the head on chosen positions only.
+//! A masked language model on packed tokens: no padding, attention within segments, the head on chosen positions only.
 //!
 //! The model is that of RoBERTa (Liu et al., 2019) with BERT's post-norm blocks (Devlin et al., 2018). BERT is the same computation: its
 //! positions start at row 0 of their table, and of its two token types a lone text has the first.
@@ -8,13 +8,13 @@
 
 use tch::Tensor;
 
-use super::{config::RobertaConfig, parameters::parameter_specs};
+use super::{config::EncoderConfig, parameters::parameter_specs};
 use crate::{error::Result, ffi::recompute::recomputed};
 
 /// The model's parameters and what is done with them.
 #[derive(Debug)]
-pub struct RobertaForMaskedLm {
-    config: RobertaConfig,
+pub struct MaskedLm {
+    config: EncoderConfig,
     word_embeddings_vd: Tensor,
     position_embeddings: Tensor,
     token_type_embeddings: Tensor,
@@ -50,12 +50,12 @@ struct SegmentGroup {
     length: i64,
 }
 
-impl RobertaForMaskedLm {
+impl MaskedLm {
     /// Takes the parameters in the order of [`parameter_specs`]; they stay shared with the caller.
     ///
     /// # Panics
     /// If their number or a shape is not that of [`parameter_specs`].
-    pub fn new(config: RobertaConfig, parameters: &[Tensor]) -> Self {
+    pub fn new(config: EncoderConfig, parameters: &[Tensor]) -> Self {
         let specs = parameter_specs(&config);
         assert_eq!(specs.len(), parameters.len(), "number of parameters");
         let mut rest = specs.iter().zip(parameters).map(|(spec, parameter)| {
@@ -99,7 +99,7 @@ impl RobertaForMaskedLm {
         Self { recomputes_layers, ..self }
     }
 
-    pub fn config(&self) -> &RobertaConfig {
+    pub fn config(&self) -> &EncoderConfig {
         &self.config
     }
 
@@ -144,7 +144,7 @@ impl Layer {
         }
     }
 
-    fn forward(&self, config: &RobertaConfig, hidden_td: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
+    fn forward(&self, config: &EncoderConfig, hidden_td: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
         let attended_td = attention(config, &self.qkv.forward(hidden_td)?, groups, mode)?;
         let attended_td = hidden_dropout(config, self.attention_output.forward(&attended_td)?, mode)?;
         let attended_td = self.attention_norm.forward(&attended_td.f_add(hidden_td)?)?;
@@ -155,7 +155,7 @@ impl Layer {
 }
 
 /// Each segment attends to itself alone. Splitting, not slicing, keeps the backward pass linear in the number of tokens.
-fn attention(config: &RobertaConfig, qkv_t3d: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
+fn attention(config: &EncoderConfig, qkv_t3d: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
     let (heads, head_size) = (config.num_attention_heads, config.head_size());
     let dropout = if mode == Mode::Train { config.attention_probs_dropout_prob } else { 0.0 };
     let lengths: Vec<i64> = groups.iter().map(|group| group.count * group.length).collect();
@@ -170,7 +170,7 @@ fn attention(config: &RobertaConfig, qkv_t3d: &Tensor, groups: &[SegmentGroup], 
     Ok(Tensor::f_cat(&attended, 0)?)
 }
 
-fn hidden_dropout(config: &RobertaConfig, input: Tensor, mode: Mode) -> Result<Tensor> {
+fn hidden_dropout(config: &EncoderConfig, input: Tensor, mode: Mode) -> Result<Tensor> {
     let probability = config.hidden_dropout_prob;
     if mode == Mode::Evaluate || probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
 }
