@@ -12,14 +12,9 @@ shards=$(realpath "$1")
 mkdir -p "$2" && cd "$2"
 drbert=${DRBERT:-$root/target/release/drbert}
 config=(--config "$root/trainer/configs/small.toml" --set "data.shards=\"$shards\"" --set train.device=cpu)
-uv=$root/target/uv/bin/uv
-[ -x "$uv" ] || uv=uv
-if [ ! -e peers/done ]; then # beside the torch and transformers of .venv
-    "$uv" pip install --quiet --python "$root/.venv/bin/python" --target peers --no-deps accelerate psutil datasets dill multiprocess pandas python-dateutil six \
-        fsspec httpx aiohttp pyarrow-hotfix mosaicml-streaming xxhash zstd Brotli python-snappy cramjam "torchvision==0.26.*" pillow && touch peers/done
-fi
+. "$root/scripts/bench/peer_packages.sh"
 
-peer() { PYTHONPATH=$PWD/peers "$root/.venv/bin/python" "$root/scripts/bench/train_peers.py" "$@" 2>"peer-$1.log" | tail -n 1; }
+peer() { with_peers "$root/scripts/bench/train_peers.py" "$@" 2>"peer-$1.log" | tail -n 1; }
 median() { sort -g | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 figure() { python3 -c 'import json, sys; found = json.load(sys.stdin); found = found[-1] if isinstance(found, list) else found; print(found["tokens_per_second"])'; }
 

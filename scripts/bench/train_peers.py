@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Does with other people's programs what `drbert bench` measures, on the same shards; prints tokens a second.
+"""Does with other people's programs what `drbert` does, on the same shards.
 
     train_peers.py step       SHARDS   Hugging Face Trainer: 4 × 256, 8 rows a step, fp32, no dropout
     train_peers.py dataloader SHARDS   datasets, torch's DataLoader and transformers' collator for masking, 2 workers
     train_peers.py streaming  SHARDS   MosaicML Streaming in the place of datasets
+    train_peers.py train      SHARDS MODEL SHAPE RATE ROWS SECONDS HELD_OUT
+
+The first three print tokens a second. `train` trains a RoBERTa of SHAPE (JSON, as in its config.json) with the rest of DrBERT's recipe (trainer/configs/drbert-7gb.toml) for
+so many seconds of processor time, ROWS rows a step, never on the rows that `drbert evaluate --rows HELD_OUT` takes, saves it in MODEL, and prints what was done as JSON.
 """
 
 import itertools
@@ -26,10 +30,12 @@ logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 ROWS, WARMUP_STEPS, STEPS = 8, 3, 12
+SMALL = {"num_hidden_layers": 4, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024, "max_position_embeddings": 514}
+RECIPE_WARMUP = 10_000 / 80_000
 LOADER_ROWS, LOADER_SECONDS = 20_000, 8
 
 
-def rows_of(shards: Path, count: int) -> list[list[int]]:
+def rows_of(shards: Path, count: int | None) -> list[list[int]]:
     return pq.ParquetFile(shards / "shard-00000.parquet").read(columns=["input_ids"])["input_ids"][:count].to_pylist()
 
 
@@ -39,30 +45,59 @@ def collator(shards: Path) -> DataCollatorForLanguageModeling:
 
 
 class Clock(TrainerCallback):
-    """Counts the tokens and the time of the steps after the warm-up."""
+    """Counts wall time and processor time of the steps after `after`."""
+
+    def __init__(self, after: int):
+        self.after = after
+
+    def now(self):
+        return numpy.array([time.perf_counter(), time.process_time()])
+
+    def on_train_begin(self, arguments, state, control, **_):
+        self.begun = self.now()
 
     def on_step_end(self, arguments, state, control, **_):
-        if state.global_step == WARMUP_STEPS:
-            self.begun = time.perf_counter()
-        elif state.global_step == WARMUP_STEPS + STEPS:
-            self.seconds = time.perf_counter() - self.begun
+        if state.global_step == self.after:
+            self.begun = self.now()
+        self.seconds, self.cpu_seconds = self.now() - self.begun
 
 
-def step(shards: Path, work: Path) -> float:
-    rows = rows_of(shards, ROWS * (WARMUP_STEPS + STEPS))
+def trained(shards: Path, work: Path, rows: list[list[int]], clock: Clock, shape: dict, dropout: float, **arguments) -> Trainer:
     manifest = json.loads((shards / "manifest.json").read_text())
+    torch.manual_seed(1)
     config = RobertaConfig(
-        vocab_size=manifest["tokenizer"]["vocab_size"], hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024,
-        max_position_embeddings=514, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, type_vocab_size=1, pad_token_id=manifest["special_tokens"]["pad"],
+        vocab_size=manifest["tokenizer"]["vocab_size"], pad_token_id=manifest["special_tokens"]["pad"], type_vocab_size=1, hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout, **shape,
     )
-    clock = Clock()
     arguments = TrainingArguments(
-        output_dir=str(work), per_device_train_batch_size=ROWS, max_steps=WARMUP_STEPS + STEPS, report_to="none", save_strategy="no", use_cpu=True, logging_strategy="no",
-        disable_tqdm=True, dataloader_num_workers=0, train_sampling_strategy="sequential",
+        output_dir=str(work), report_to="none", save_strategy="no", use_cpu=True, logging_strategy="no", disable_tqdm=True, dataloader_num_workers=0, **arguments
     )
     trainer = Trainer(RobertaForMaskedLM(config), arguments, train_dataset=[{"input_ids": row} for row in rows], data_collator=collator(shards), callbacks=[clock])
     trainer.train()
+    return trainer
+
+
+def step(shards: Path, work: Path) -> float:
+    rows, clock = rows_of(shards, ROWS * (WARMUP_STEPS + STEPS)), Clock(after=WARMUP_STEPS)
+    trained(shards, work, rows, clock, SMALL, dropout=0.0, per_device_train_batch_size=ROWS, max_steps=WARMUP_STEPS + STEPS, train_sampling_strategy="sequential")
     return sum(map(len, rows[ROWS * WARMUP_STEPS :])) / clock.seconds
+
+
+def train(shards: Path, model: Path, shape: dict, rate: float, batch: int, seconds: float, held_out: int) -> dict:
+    rows = rows_of(shards, None)
+    kept = [row for number, row in enumerate(rows) if (number + 1) * held_out // len(rows) == number * held_out // len(rows)]
+    recipe = {
+        "dropout": 0.1, "per_device_train_batch_size": batch, "learning_rate": rate, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8, "weight_decay": 0.0,
+        "max_grad_norm": 1.0, "lr_scheduler_type": "linear",
+    }
+    clock = Clock(after=WARMUP_STEPS)
+    trained(shards, model, kept, clock, shape, max_steps=WARMUP_STEPS + STEPS, **recipe)
+    steps = max(int(seconds / (clock.cpu_seconds / STEPS)), 1)
+    clock = Clock(after=0)
+    trainer = trained(shards, model, kept, clock, shape, max_steps=steps, warmup_steps=int(steps * RECIPE_WARMUP), **recipe)
+    trainer.save_model(str(model))
+    PreTrainedTokenizerFast.from_pretrained(shards / "tokenizer").save_pretrained(model)
+    return {"steps": steps, "rows": steps * batch, "cpu_seconds": clock.cpu_seconds, "seconds": clock.seconds}
 
 
 def tokens_per_second(batches) -> float:
@@ -102,10 +137,14 @@ def streaming(shards: Path, work: Path) -> float:
 
 def main() -> None:
     programs = {"step": step, "dataloader": dataloader, "streaming": streaming}
-    if len(sys.argv) != 3 or sys.argv[1] not in programs:
-        sys.exit(__doc__)
-    with tempfile.TemporaryDirectory(prefix="train-peers-") as work:
-        print(f"{programs[sys.argv[1]](Path(sys.argv[2]), Path(work)):.0f}")
+    match sys.argv[1:]:
+        case [program, shards] if program in programs:
+            with tempfile.TemporaryDirectory(prefix="train-peers-") as work:
+                print(f"{programs[program](Path(shards), Path(work)):.0f}")
+        case ["train", shards, model, shape, rate, batch, seconds, held_out]:
+            print(json.dumps(train(Path(shards), Path(model), json.loads(shape), float(rate), int(batch), float(seconds), int(held_out))))
+        case _:
+            sys.exit(__doc__)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ const WARMUP_STEPS: usize = 3;
 #[derive(Clone, Debug, Serialize)]
 pub struct LoaderBench {
     pub threads: usize,
+    /// The step whose micro-batches came first, as in a run that is resumed there.
+    pub at_step: u64,
+    /// From opening the shard directory to the first micro-batch.
+    pub first_batch_seconds: f64,
     pub micro_batches: u64,
     pub tokens: u64,
     pub seconds: f64,
@@ -39,27 +43,31 @@ pub struct StepBench {
     pub matmul_tflops: f64,
 }
 
-/// Measures the loader for 1, 2, … `data.loader_threads` threads (doubling), for a few seconds each.
-pub fn loader(config: &Config) -> Result<Vec<LoaderBench>> {
-    let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
-    config.check_held_out_rows(directory.num_rows())?;
+/// Measures the loader from a step on for 1, 2, … `data.loader_threads` threads (doubling), for a few seconds each.
+pub fn loader(config: &Config, at_step: u64) -> Result<Vec<LoaderBench>> {
     let doublings = std::iter::successors(Some(1), |threads| Some(threads * 2)).take_while(|&threads| threads < config.data.loader_threads);
-    doublings.chain([config.data.loader_threads]).map(|threads| bench_loader(config, &directory, threads)).collect()
+    doublings.chain([config.data.loader_threads]).map(|threads| bench_loader(config, at_step, threads)).collect()
 }
 
-fn bench_loader(config: &Config, directory: &Arc<ShardDirectory>, threads: usize) -> Result<LoaderBench> {
-    let samples = Arc::new(TrainingSamples::new(Arc::clone(directory), training_options(config, directory)?));
-    let (mut micro_batches, mut tokens) = (0, 0);
+fn bench_loader(config: &Config, at_step: u64, threads: usize) -> Result<LoaderBench> {
+    let opened = Instant::now();
+    let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
+    config.check_held_out_rows(directory.num_rows())?;
+    let samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
+    let (mut micro_batches, mut tokens, mut first_batch_seconds) = (0, 0, 0.0);
     let begun = Instant::now();
-    for micro_batch in Loader::start(&samples, 0..u64::MAX, threads, config.data.prefetch_batches) {
+    for micro_batch in Loader::start(&samples, config.micro_batches_before(at_step)..u64::MAX, threads, config.data.prefetch_batches) {
         tokens += micro_batch?.num_tokens() as u64;
+        if micro_batches == 0 {
+            first_batch_seconds = opened.elapsed().as_secs_f64();
+        }
         micro_batches += 1;
         if begun.elapsed().as_secs_f64() >= LOADER_SECONDS {
             break;
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(LoaderBench { threads, micro_batches, tokens, seconds, tokens_per_second: tokens as f64 / seconds })
+    Ok(LoaderBench { threads, at_step, first_batch_seconds, micro_batches, tokens, seconds, tokens_per_second: tokens as f64 / seconds })
 }
 
 /// Measures `train.steps` training steps, loading included, after a few that do not count.

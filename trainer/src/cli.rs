@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGUSR1},
@@ -50,7 +50,8 @@ enum Command {
     /// Turn a checkpoint into a model directory for Hugging Face transformers
     Export(ExportArgs),
     /// Measure the loader or the training step
-    Bench(BenchArgs),
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 #[derive(Args)]
@@ -143,20 +144,30 @@ struct ExportArgs {
     ema: bool,
 }
 
+#[derive(Subcommand)]
+enum BenchCommand {
+    /// Tokens per second for 1, 2, … data.loader_threads threads, and the time to the first batch
+    Loader {
+        #[command(flatten)]
+        args: BenchArgs,
+        /// Begin at this step, as a resumed run does
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        at_step: u64,
+    },
+    /// Tokens per second, time and MFU of train.steps steps
+    Step {
+        #[command(flatten)]
+        args: BenchArgs,
+    },
+}
+
 #[derive(Args)]
 struct BenchArgs {
-    what: BenchTarget,
     #[command(flatten)]
     settings: Settings,
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BenchTarget {
-    Loader,
-    Step,
 }
 
 impl Cli {
@@ -174,7 +185,7 @@ impl Cli {
                     args.output.display()
                 ))
             }
-            Command::Bench(args) => bench(&args),
+            Command::Bench(command) => bench(&command),
         }
         .map(|()| ExitCode::SUCCESS)
     }
@@ -258,20 +269,20 @@ fn fill_mask(args: FillMaskArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn bench(args: &BenchArgs) -> anyhow::Result<()> {
-    let config = args.settings.load()?;
-    match args.what {
-        BenchTarget::Loader => {
-            let results = bench::loader(&config)?;
+fn bench(command: &BenchCommand) -> anyhow::Result<()> {
+    match command {
+        BenchCommand::Loader { args, at_step } => {
+            let results = bench::loader(&args.settings.load()?, *at_step)?;
             if args.json {
                 return print_json(&results);
             }
-            results
-                .iter()
-                .try_for_each(|result| print(&format!("{} threads: {:.2} M tokens/s", result.threads, result.tokens_per_second / 1e6)))
+            results.iter().try_for_each(|result| {
+                let (rate, first) = (result.tokens_per_second / 1e6, 1e3 * result.first_batch_seconds);
+                print(&format!("{} threads: {rate:.2} M tokens/s; first batch of step {at_step} after {first:.0} ms", result.threads))
+            })
         }
-        BenchTarget::Step => {
-            let result = bench::step(&config)?;
+        BenchCommand::Step { args } => {
+            let result = bench::step(&args.settings.load()?)?;
             if args.json {
                 return print_json(&result);
             }

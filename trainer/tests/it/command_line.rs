@@ -22,6 +22,7 @@ fn errors_are_one_line_and_have_their_exit_code() {
     check(&["train", "--config", "no/such.toml"], 2, "--config = no/such.toml: expected a readable settings file");
     check(&["train", "--set", "train.step=1"], 2, "did you mean \"train.steps\"?");
     check(&["train", "--verbose"], 2, "unexpected argument '--verbose'");
+    check(&["bench", "step", "--at-step", "3"], 2, "unexpected argument '--at-step'");
     let settings = ["--set", "data.shards=no/such", "--set", "train.output=run"];
     check(&[&["train"], &settings[..]].concat(), 1, "no/such/manifest.json: cannot be read or written\n  because: No such file");
     check(&[&["bench", "loader"], &settings[..]].concat(), 1, "no/such/manifest.json");
@@ -62,10 +63,12 @@ fn a_run_and_its_benchmarks_speak_to_the_right_streams() {
     for expected in ["40 rows", "4 rows held out", "parameters", "step 2/2: loss", "held-out loss", "drbert export"] {
         assert!(errors.contains(expected), "{expected} is not in {errors}");
     }
-    for what in ["loader", "step"] {
-        let bench = drbert(&[&["bench", what, "--json"], settings.as_slice()].concat());
+    for what in [&["loader", "--at-step", "7"][..], &["step"]] {
+        let bench = drbert(&[&["bench"], what, &["--json"], settings.as_slice()].concat());
         let result: serde_json::Value = serde_json::from_slice(&bench.stdout).expect("JSON");
         let result = result.get(0).unwrap_or(&result);
-        assert!(result["tokens_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{result}");
+        let is_positive = |figure: &str| result[figure].as_f64().is_some_and(|figure| figure > 0.0);
+        assert!(is_positive("tokens_per_second"), "{result}");
+        assert!(what[0] == "step" || result["at_step"] == 7 && is_positive("first_batch_seconds"), "{result}");
     }
 }
