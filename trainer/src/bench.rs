@@ -14,6 +14,7 @@ use crate::{
     trainer::Trainer,
 };
 
+const DECODING_SECONDS: f64 = 1.0;
 const LOADER_SECONDS: f64 = 3.0;
 const WARMUP_STEPS: usize = 3;
 
@@ -29,6 +30,8 @@ pub struct LoaderBench {
     pub tokens: u64,
     pub seconds: f64,
     pub tokens_per_second: f64,
+    /// Of one thread that only decodes row groups.
+    pub decoded_tokens_per_second: f64,
 }
 
 /// How fast training steps go, after a warm-up.
@@ -45,11 +48,25 @@ pub struct StepBench {
 
 /// Measures the loader from a step on for 1, 2, … `data.loader_threads` threads (doubling), for a few seconds each.
 pub fn loader(config: &Config, at_step: u64) -> Result<Vec<LoaderBench>> {
+    let decoded_tokens_per_second = bench_decoding(&ShardDirectory::open(&config.data.shards)?)?;
     let doublings = std::iter::successors(Some(1), |threads| Some(threads * 2)).take_while(|&threads| threads < config.data.loader_threads);
-    doublings.chain([config.data.loader_threads]).map(|threads| bench_loader(config, at_step, threads)).collect()
+    let numbers_of_threads = doublings.chain([config.data.loader_threads]);
+    numbers_of_threads.map(|threads| bench_loader(config, at_step, threads, decoded_tokens_per_second)).collect()
 }
 
-fn bench_loader(config: &Config, at_step: u64, threads: usize) -> Result<LoaderBench> {
+/// Tokens that a thread decodes in a second, row group after row group.
+fn bench_decoding(directory: &ShardDirectory) -> Result<f64> {
+    let (mut tokens, begun) = (0, Instant::now());
+    for group in (0..directory.row_groups().len()).cycle() {
+        tokens += directory.read_row_group(group)?.num_tokens();
+        if begun.elapsed().as_secs_f64() >= DECODING_SECONDS {
+            break;
+        }
+    }
+    Ok(tokens as f64 / begun.elapsed().as_secs_f64())
+}
+
+fn bench_loader(config: &Config, at_step: u64, threads: usize, decoded_tokens_per_second: f64) -> Result<LoaderBench> {
     let opened = Instant::now();
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
     config.check_held_out_rows(directory.num_rows())?;
@@ -67,7 +84,8 @@ fn bench_loader(config: &Config, at_step: u64, threads: usize) -> Result<LoaderB
         }
     }
     let seconds = begun.elapsed().as_secs_f64();
-    Ok(LoaderBench { threads, at_step, first_batch_seconds, micro_batches, tokens, seconds, tokens_per_second: tokens as f64 / seconds })
+    let tokens_per_second = tokens as f64 / seconds;
+    Ok(LoaderBench { threads, at_step, first_batch_seconds, micro_batches, tokens, seconds, tokens_per_second, decoded_tokens_per_second })
 }
 
 /// Measures `train.steps` training steps, loading included, after a few that do not count.

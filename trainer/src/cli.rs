@@ -276,6 +276,9 @@ fn bench(command: &BenchCommand) -> anyhow::Result<()> {
             if args.json {
                 return print_json(&results);
             }
+            if let Some(result) = results.first() {
+                print(&format!("decoding alone, 1 thread: {:.2} M tokens/s", result.decoded_tokens_per_second / 1e6))?;
+            }
             results.iter().try_for_each(|result| {
                 let (rate, first) = (result.tokens_per_second / 1e6, 1e3 * result.first_batch_seconds);
                 print(&format!("{} threads: {rate:.2} M tokens/s; first batch of step {at_step} after {first:.0} ms", result.threads))

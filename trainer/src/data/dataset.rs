@@ -220,7 +220,15 @@ impl RowGroup {
         self.segment_lengths.num_rows()
     }
 
-    fn num_tokens(&self, row: usize) -> usize {
+    /// Tokens of all rows.
+    pub(crate) fn num_tokens(&self) -> usize {
+        match &self.tokens {
+            Tokens::U16(ids) => ids.values().len(),
+            Tokens::U32(ids) => ids.values().len(),
+        }
+    }
+
+    fn row_length(&self, row: usize) -> usize {
         match &self.tokens {
             Tokens::U16(ids) => ids.row(row).len(),
             Tokens::U32(ids) => ids.row(row).len(),
@@ -247,8 +255,8 @@ impl RowGroup {
 
     fn check(&self, vocab_size: usize, max_seq_len: usize) -> Result<(), (&'static str, String)> {
         let (num_rows, largest) = match &self.tokens {
-            Tokens::U16(ids) => (ids.num_rows(), ids.values().iter().max().map_or(0, |&id| id as usize)),
-            Tokens::U32(ids) => (ids.num_rows(), ids.values().iter().max().map_or(0, |&id| id as usize)),
+            Tokens::U16(ids) => (ids.num_rows(), usize::from(largest(ids.values()))),
+            Tokens::U32(ids) => (ids.num_rows(), largest(ids.values()) as usize),
         };
         if num_rows != self.num_rows() || !self.segment_lengths.have_lengths_of(&self.document_ids) {
             return Err(("a document for each segment", "another number".into()));
@@ -257,7 +265,7 @@ impl RowGroup {
             return Err(("ids below the vocabulary's size", largest.to_string()));
         }
         for row in 0..num_rows {
-            let (length, segments) = (self.num_tokens(row), self.segment_lengths(row));
+            let (length, segments) = (self.row_length(row), self.segment_lengths(row));
             let sum: usize = segments.iter().map(|&length| usize::from(length)).sum();
             if length == 0 || length > max_seq_len || sum != length || segments.contains(&0) {
                 return Err((
@@ -268,6 +276,11 @@ impl RowGroup {
         }
         Ok(())
     }
+}
+
+/// As a plain maximum, which becomes vector instructions.
+fn largest<V: Copy + Default + Ord>(ids: &[V]) -> V {
+    ids.iter().fold(V::default(), |largest, &id| largest.max(id))
 }
 
 fn to_lists<T: ArrowPrimitiveType>(lists: &ListArray) -> Lists<T::Native> {
