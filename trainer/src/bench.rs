@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     config::Config,
-    data::{dataset::ShardDirectory, loader::Loader, samples::TrainingSamples},
+    data::{dataset::ShardDirectory, loader::Loader, micro_batch::num_masked, samples::TrainingSamples},
     device,
     error::Result,
     throughput::Throughput,
@@ -103,7 +103,7 @@ pub fn step(config: &Config) -> Result<StepBench> {
     let mut run = |num_steps: usize, throughput: &mut Throughput| -> Result<()> {
         for _ in 0..num_steps {
             let micro_batches = next_step(config, &mut loader, trainer.step(), 1)?;
-            trainer.train_step(&micro_batches)?;
+            trainer.train_step(&micro_batches, num_masked(&micro_batches))?;
             throughput.add(&micro_batches, trainer.model().config());
         }
         device::synchronize(device);

@@ -23,6 +23,7 @@ use crate::{
         parameters::{parameter_specs, to_hugging_face},
         weights::{MODEL_FILE, read_parameters, write_safetensors},
     },
+    recovery::Recovery,
     trainer::Progress,
 };
 
@@ -51,6 +52,8 @@ pub struct State {
     #[serde(default)]
     pub origin: Option<Origin>,
     pub progress: Progress,
+    #[serde(default)]
+    pub recovery: Recovery,
     pub last_evaluation: Option<EvaluationRecord>,
 }
 
@@ -116,6 +119,7 @@ impl State {
             data,
             origin: None,
             progress: Progress::default(),
+            recovery: Recovery::default(),
             last_evaluation: None,
         }
     }
@@ -160,14 +164,23 @@ pub fn save(output: &Path, state: &State, tensors: &TensorsToSave, tokenizer: &P
     }
     fs::rename(&unfinished, &finished).at_path(&finished)?;
     sync(&parent)?;
-    let is_kept = |step: u64| retention.every_steps > 0 && step.is_multiple_of(retention.every_steps);
-    for (_, old) in newest_first(output)?.into_iter().skip(retention.newest).filter(|(step, _)| !is_kept(*step)) {
-        // Under the other name at once, so that a kill cannot leave half a checkpoint under the good one.
-        let unfinished = parent.join(format!("{UNFINISHED_PREFIX}{}", file_name(&old)));
-        fs::rename(&old, &unfinished).at_path(&old)?;
-        fs::remove_dir_all(&unfinished).at_path(&unfinished)?;
-    }
+    let is_regular = |step: u64| retention.every_steps > 0 && step.is_multiple_of(retention.every_steps);
+    let is_kept = |step: u64| is_regular(step) || state.recovery.last_good_step == Some(step);
+    newest_first(output)?.iter().skip(retention.newest).filter(|(step, _)| !is_kept(*step)).try_for_each(|(_, old)| remove(old))?;
     Ok(finished)
+}
+
+/// Removes the checkpoints of later steps than `step`, the last one first: the run that returns there takes those steps anew.
+pub fn remove_later(output: &Path, step: u64) -> Result<()> {
+    remove_unfinished(&output.join(CHECKPOINTS_DIR))?;
+    newest_first(output)?.iter().filter(|(later, _)| *later > step).try_for_each(|(_, path)| remove(path))
+}
+
+/// Removes a checkpoint under another name, so that a kill cannot leave half of it under the good one.
+fn remove(directory: &Path) -> Result<()> {
+    let unfinished = directory.with_file_name(format!("{UNFINISHED_PREFIX}{}", file_name(directory)));
+    fs::rename(directory, &unfinished).at_path(directory)?;
+    fs::remove_dir_all(&unfinished).at_path(&unfinished)
 }
 
 /// The names of a checkpoint's files, without `hashes.json`.

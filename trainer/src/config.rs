@@ -157,6 +157,8 @@ pub struct TrainConfig {
     /// A Hugging Face model directory to begin from; empty for random weights.
     pub init_from: PathBuf,
     pub max_skipped_steps: u64,
+    pub max_returns: u64,
+    pub max_spike_steps: u64,
     pub activation_checkpointing: bool,
 }
 
@@ -334,6 +336,8 @@ impl Default for TrainConfig {
             threads: 0,
             init_from: PathBuf::new(),
             max_skipped_steps: 20,
+            max_returns: 0,
+            max_spike_steps: 50,
             activation_checkpointing: false,
         }
     }
@@ -446,6 +450,9 @@ impl Config {
         require("optimizer.max_gradient_norm", norm >= 0.0, norm, "a number of at least 0 (0 = no clipping)")?;
         probability("optimizer.ema_decay", optimizer.ema_decay)?;
         at_least_one("train.max_skipped_steps", self.train.max_skipped_steps)?;
+        at_least_one("train.max_spike_steps", self.train.max_spike_steps)?;
+        let sound = self.train.max_returns == 0 || self.checkpoint.interval_steps > 0;
+        require("train.max_returns", sound, self.train.max_returns, "0 unless checkpoint.interval_steps makes checkpoints to return to")?;
         at_least_one("checkpoint.keep", self.checkpoint.keep as u64)
     }
 

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, process::ExitStatus};
 use schemas::{manifest::ManifestError, settings::SettingsError};
 use tch::TchError;
 
-use crate::distributed::world::World;
+use crate::{distributed::world::World, recovery::Divergence};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -35,11 +35,8 @@ pub enum Error {
     Tokenizer(String),
     #[error("a loader thread panicked while it made batch {batch}: this is a bug, please report it")]
     LoaderPanicked { batch: u64 },
-    #[error(
-        "step {step}: the loss ({loss}) or the norm of the gradients ({gradient_norm}) was not finite in {skipped} steps in a row, \
-         which were skipped; resume from an earlier checkpoint with a lower optimizer.peak_learning_rate, or raise train.max_skipped_steps"
-    )]
-    NotFinite { step: u64, skipped: u64, loss: f64, gradient_norm: f64 },
+    #[error("{0}; resume from an earlier checkpoint with a lower optimizer.peak_learning_rate, or raise {limit}", limit = .0.limit())]
+    Diverged(Divergence),
     #[error("the thread that writes checkpoints panicked: this is a bug, please report it")]
     WriterPanicked,
     #[error(

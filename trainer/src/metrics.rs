@@ -44,10 +44,26 @@ struct EvaluationLine<'a> {
     evaluation: &'a Evaluation,
 }
 
-/// What every line has.
+/// A return to the checkpoint of an earlier step.
+#[derive(Serialize)]
+pub struct ReturnRecord {
+    /// That of the checkpoint.
+    pub step: u64,
+    /// Of the whole run so far, with this one.
+    pub returns: u64,
+    /// The last step that was undone.
+    pub from_step: u64,
+    /// Rows of the stream passed over by all returns so far.
+    pub skipped_rows: u64,
+    pub reason: String,
+}
+
+/// What every line has, and that of a return besides.
 #[derive(Deserialize)]
 struct AnyLine {
     step: u64,
+    #[serde(default)]
+    returns: u64,
 }
 
 /// The open report files of a run.
@@ -58,11 +74,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Opens the files of a run that has taken `step` steps. What an interrupted run reported after its last checkpoint is cut off, for it will come again.
-    pub fn open(output: &Path, step: u64) -> Result<Self> {
+    /// Opens the files of a run that has taken `step` steps and returned `num_returns` times. What it reported after that is cut off, for it will come again.
+    pub fn open(output: &Path, step: u64, num_returns: u64) -> Result<Self> {
         fs::create_dir_all(output).at_path(output)?;
         let path = output.join(METRICS_FILE);
-        let kept = lines_up_to(&path, step)?;
+        let kept = lines_up_to(&path, step, num_returns)?;
         let rewritten = path.with_extension("jsonl.new");
         fs::write(&rewritten, kept).and_then(|()| fs::rename(&rewritten, &path)).at_path(&path)?;
         let file = File::options().append(true).open(&path).at_path(&path)?;
@@ -93,6 +109,12 @@ impl Metrics {
         self.events.write_scalars(*step, &scalars)
     }
 
+    pub fn write_return(&mut self, record: &ReturnRecord) -> Result<()> {
+        self.write_line(record)?;
+        self.events
+            .write_scalars(record.step, &[("train/returns", record.returns as f64), ("train/skipped_rows", record.skipped_rows as f64)])
+    }
+
     fn write_line(&mut self, record: &impl Serialize) -> Result<()> {
         let mut line = serde_json::to_string(record).at_path(&self.path)?;
         line.push('\n');
@@ -100,14 +122,14 @@ impl Metrics {
     }
 }
 
-/// The whole lines of a report that are about steps up to `step`.
-fn lines_up_to(path: &Path, step: u64) -> Result<String> {
+/// The whole lines of a report that are about steps up to `step`, and returns up to the `num_returns`-th.
+fn lines_up_to(path: &Path, step: u64, num_returns: u64) -> Result<String> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error).at_path(path),
     };
-    let is_kept = |line: &&str| serde_json::from_str::<AnyLine>(line).is_ok_and(|line| line.step <= step);
+    let is_kept = |line: &&str| serde_json::from_str::<AnyLine>(line).is_ok_and(|line| line.step <= step && line.returns <= num_returns);
     Ok(text.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter(is_kept).collect())
 }
 
@@ -119,8 +141,9 @@ mod tests {
     fn a_resumed_run_cuts_off_what_will_come_again_and_a_torn_line() {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let path = directory.path().join(METRICS_FILE);
-        fs::write(&path, "{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"evaluation\":{}}\n{\"step\":3}\n{\"step\":2,\"lo").expect("written");
-        Metrics::open(directory.path(), 2).expect("the files can be opened");
-        assert_eq!(fs::read_to_string(&path).expect("read"), "{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"evaluation\":{}}\n");
+        let kept = "{\"step\":1,\"loss\":2.0}\n{\"step\":2,\"evaluation\":{}}\n{\"step\":1,\"returns\":1}\n";
+        fs::write(&path, format!("{kept}{{\"step\":3}}\n{{\"step\":2,\"returns\":2}}\n{{\"step\":2,\"lo")).expect("written");
+        Metrics::open(directory.path(), 2, 1).expect("the files can be opened");
+        assert_eq!(fs::read_to_string(&path).expect("read"), kept);
     }
 }

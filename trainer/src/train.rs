@@ -20,7 +20,7 @@ use crate::{
         dataset::ShardDirectory,
         loader::Loader,
         masking::MaskingShares,
-        micro_batch::MicroBatch,
+        micro_batch::{MicroBatch, num_masked},
         samples::{EvaluationSamples, LateMasking, RankSamples, Samples, TrainingOptions, TrainingSamples},
     },
     device,
@@ -28,9 +28,9 @@ use crate::{
     error::{Error, Result},
     evaluate::evaluate,
     init_from::{Beginning, Origin},
-    metrics::{Metrics, StepRecord},
+    metrics::{Metrics, ReturnRecord, StepRecord},
     progress::{Progress, with_thousands},
-    spikes::SpikeDetector,
+    recovery::{Divergence, Recovery},
     throughput::{Rates, Throughput},
     tokenizer,
     trainer::{StepResult, Trainer},
@@ -60,15 +60,42 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
 }
 
 fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGroup>, device: Device) -> Result<Outcome> {
-    let world = group.world();
-    config.check_shared(world.world_size)?;
+    config.check_shared(group.world().world_size)?;
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
     config.check_held_out_rows(directory.num_rows())?;
-    let checkpoint = checkpoint_to_resume(&config.train.output, resume)?;
-    let beginning = beginning(config, checkpoint.as_ref(), &directory)?;
-    let mut state = new_state(config, checkpoint.as_ref(), beginning.as_ref(), &directory)?;
-    let training_samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
-    let held_out = EvaluationSamples::new(Arc::clone(&directory), config.eval.rows, config.data.micro_batch_size, config.attention);
+    let mut checkpoint = checkpoint_to_resume(&config.train.output, resume)?;
+    loop {
+        match train_from(config, checkpoint, &directory, stop, group, device)? {
+            End::Finished(outcome) => return Ok(outcome),
+            End::Diverged { good_step, recovery } => checkpoint = Some(checkpoint_to_return_to(config, good_step, recovery, group)?),
+        }
+    }
+}
+
+/// How the part of a run between two returns ended.
+enum End {
+    Finished(Outcome),
+    /// The run goes on from the checkpoint of `good_step` with `recovery`.
+    Diverged {
+        good_step: u64,
+        recovery: Recovery,
+    },
+}
+
+fn train_from(
+    config: &Config,
+    checkpoint: Option<Checkpoint>,
+    directory: &Arc<ShardDirectory>,
+    stop: &AtomicBool,
+    group: &Rc<ProcessGroup>,
+    device: Device,
+) -> Result<End> {
+    let world = group.world();
+    let beginning = beginning(config, checkpoint.as_ref(), directory)?;
+    let mut state = new_state(config, checkpoint.as_ref(), beginning.as_ref(), directory)?;
+    let options = TrainingOptions { skipped_rows: state.recovery.skipped_rows, ..training_options(config, directory)? };
+    let training_samples = Arc::new(TrainingSamples::new(Arc::clone(directory), options));
+    let held_out = EvaluationSamples::new(Arc::clone(directory), config.eval.rows, config.data.micro_batch_size, config.attention);
     let held_out = Arc::new(held_out);
 
     let mut trainer = match (&checkpoint, &beginning) {
@@ -84,15 +111,11 @@ fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGro
     let mut loader = start_loader(config, &Arc::new(part), trainer.step(), world.world_size);
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
     let mut throughput = Throughput::start(matmul_rate);
-    let mut metrics = world.is_main().then(|| Metrics::open(&config.train.output, trainer.step())).transpose()?;
+    let mut metrics =
+        world.is_main().then(|| Metrics::open(&config.train.output, trainer.step(), state.recovery.num_returns)).transpose()?;
     let mut progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
-    progress.message(&describe(config, &trainer, &directory, matmul_rate, world));
-    if let Some(Origin { directory, notes, .. }) = &state.origin {
-        progress.message(&format!("began from    {}", directory.display()));
-        for note in notes {
-            progress.message(&format!("              {note}"));
-        }
-    }
+    progress.message(&describe(config, &trainer, directory, matmul_rate, world));
+    state.origin.iter().for_each(|origin| progress.message(&describe_origin(origin)));
     if let Some(checkpoint) = &checkpoint {
         progress.message(&format!("resuming from {}", checkpoint.directory.display()));
         if world.is_main() {
@@ -101,21 +124,32 @@ fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGro
         state.last_evaluation.clone_from(&checkpoint.state.last_evaluation);
     }
     let resumed_from = checkpoint.map(|checkpoint| (checkpoint.state.step, checkpoint.directory));
-    let mut writer = world.is_main().then(|| CheckpointWriter::new(destination(config, &directory), resumed_from));
-    let mut spikes = SpikeDetector::default();
+    let mut writer = world.is_main().then(|| CheckpointWriter::new(destination(config, directory), resumed_from));
 
-    while trainer.step() < config.train.steps && !group.any(stop.load(Ordering::Relaxed))? {
+    while trainer.step() < config.train.steps {
         let micro_batches = next_step(config, &mut loader, trainer.step(), world.world_size)?;
-        let result = trainer.train_step(&micro_batches)?;
+        let [stops, masked_tokens] = group.sum([f64::from(stop.load(Ordering::Relaxed)), num_masked(&micro_batches) as f64])?;
+        if stops > 0.0 {
+            break;
+        }
+        let result = match take_step(config, &mut trainer, &micro_batches, masked_tokens as usize, &mut state.recovery, &progress) {
+            Err(Error::Diverged(reason)) => {
+                let (good_step, recovery) = state.recovery.after_return(trainer.step(), config).ok_or(Error::Diverged(reason))?;
+                report_return(&progress, metrics.as_mut(), trainer.step(), &reason, good_step, recovery)?;
+                writer.map_or(Ok(None), CheckpointWriter::finish)?;
+                return Ok(End::Diverged { good_step, recovery });
+            }
+            result => result?,
+        };
         throughput.add(&micro_batches, trainer.model().config());
         (state.step, state.progress) = (trainer.step(), trainer.progress());
-        report_trouble(&progress, &mut spikes, state.step, &result);
-        let is_due = |interval: u64| state.step == config.train.steps || (interval > 0 && state.step.is_multiple_of(interval));
+        let is_regular = |interval: u64| interval > 0 && state.step.is_multiple_of(interval);
+        let is_due = |interval: u64| state.step == config.train.steps || is_regular(interval);
 
         if is_due(config.log.interval_steps) {
             let record = StepRecord {
                 step: state.step,
-                epoch: config.batch_schedule().rows_before(state.step) as f64 / training_samples.rows_per_epoch() as f64,
+                epoch: training_samples.epochs_before(config.batch_schedule().rows_before(state.step)),
                 loss: result.loss,
                 gradient_norm: result.gradient_norm,
                 learning_rate: result.learning_rate,
@@ -139,6 +173,9 @@ fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGro
             progress.message(&format!("step {}: held-out {}", record.step, record.result));
             state.last_evaluation = Some(record);
         }
+        if config.train.max_returns > 0 && is_regular(config.checkpoint.interval_steps) {
+            state.recovery.note_checkpoint(state.step, state.progress.skipped);
+        }
         if let Some(writer) = &mut writer {
             if is_due(config.checkpoint.interval_steps) {
                 throughput.without(|| writer.save(state.clone(), || trainer.tensors_to_save()))?;
@@ -153,7 +190,8 @@ fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGro
     }
     let last_checkpoint = checkpoint::directory(&config.train.output, trainer.step());
     progress.finish();
-    Ok(Outcome { last_checkpoint, steps: trainer.step(), interrupted: trainer.step() < config.train.steps, is_main: world.is_main() })
+    let (steps, interrupted) = (trainer.step(), trainer.step() < config.train.steps);
+    Ok(End::Finished(Outcome { last_checkpoint, steps, interrupted, is_main: world.is_main() }))
 }
 
 /// A loader of everything that one of `num_ranks` ranks has left to train on after `step` steps.
@@ -172,7 +210,8 @@ pub(crate) fn next_step(config: &Config, loader: &mut Loader, step: u64, num_ran
 /// The tokens per second of all ranks together, and the mean of their MFU.
 fn rates_of_all(group: &ProcessGroup, own: Rates) -> Result<Rates> {
     let num_ranks = group.world().world_size as f64;
-    Ok(Rates { tokens_per_second: group.sum(own.tokens_per_second)?, mfu: group.sum(own.mfu)? / num_ranks })
+    let [tokens_per_second, mfu] = group.sum([own.tokens_per_second, own.mfu])?;
+    Ok(Rates { tokens_per_second, mfu: mfu / num_ranks })
 }
 
 pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> Result<TrainingOptions> {
@@ -183,6 +222,7 @@ pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> R
         seed: config.train.seed,
         held_out_rows: config.eval.rows,
         micro_batch_size: config.data.micro_batch_size,
+        skipped_rows: 0,
         masking: MaskingShares { probability, mask_share, random_share },
         length_warmup: config.length_warmup(),
         late_masking: (decay_probability > 0.0).then_some(LateMasking { first_sample, probability: decay_probability }),
@@ -211,6 +251,19 @@ fn checkpoint_to_resume(output: &Path, resume: bool) -> Result<Option<Checkpoint
     if taken { Err(Error::BadSetting { setting: "train.output", found, expected }) } else { Ok(None) }
 }
 
+/// The checkpoint that a run which has diverged returns to, on every rank, with what it goes on with from there. Later ones are removed.
+fn checkpoint_to_return_to(config: &Config, step: u64, recovery: Recovery, group: &ProcessGroup) -> Result<Checkpoint> {
+    let output = &config.train.output;
+    if group.world().is_main() {
+        checkpoint::remove_later(output, step)?;
+    }
+    // Rank 0 may have been writing it until now.
+    group.wait_for_all()?;
+    let mut checkpoint = checkpoint::open(&checkpoint::directory(output, step))?;
+    checkpoint.state.recovery = Recovery { spikes: checkpoint.state.recovery.spikes, ..recovery };
+    Ok(checkpoint)
+}
+
 /// The model that a new run begins from, if it does. A resumed run has its weights in its checkpoint.
 fn beginning(config: &Config, checkpoint: Option<&Checkpoint>, directory: &ShardDirectory) -> Result<Option<Beginning>> {
     let begins = checkpoint.is_none() && !config.train.init_from.as_os_str().is_empty();
@@ -227,7 +280,11 @@ fn new_state(config: &Config, checkpoint: Option<&Checkpoint>, beginning: Option
         (_, Some(beginning)) => beginning.model.clone(),
         _ => config.fresh_model(manifest)?,
     };
-    let state = State { origin: origin.cloned(), ..State::new(config, model, fingerprint(directory)) };
+    let mut recovery = checkpoint.map(|checkpoint| checkpoint.state.recovery).unwrap_or_default();
+    if config.train.max_returns == 0 {
+        recovery.last_good_step = None;
+    }
+    let state = State { origin: origin.cloned(), recovery, ..State::new(config, model, fingerprint(directory)) };
     if let Some(checkpoint) = checkpoint {
         checkpoint.check_resumable(&state)?;
     }
@@ -240,14 +297,40 @@ fn destination(config: &Config, directory: &ShardDirectory) -> Destination {
     Destination { output: train.output.clone(), tokenizer: directory.tokenizer_dir(), retention }
 }
 
-/// Tells of a step that was skipped, and of a loss far above those before it.
-fn report_trouble(progress: &Progress, spikes: &mut SpikeDetector, step: u64, result: &StepResult) {
-    let StepResult { loss, gradient_norm, is_skipped, .. } = result;
-    if *is_skipped {
+/// Takes a step, and tells if it was skipped, or its loss is far above those before it.
+fn take_step(
+    config: &Config,
+    trainer: &mut Trainer,
+    micro_batches: &[MicroBatch],
+    masked_tokens: usize,
+    recovery: &mut Recovery,
+    progress: &Progress,
+) -> Result<StepResult> {
+    let result = trainer.train_step(micro_batches, masked_tokens)?;
+    let (step, StepResult { loss, gradient_norm, is_skipped, .. }) = (trainer.step(), result);
+    if is_skipped {
         progress.message(&format!("step {step}: skipped, for loss {loss} or gradient norm {gradient_norm} is not finite"));
-    } else if let Some(usual) = spikes.is_spike(*loss) {
+    }
+    if let Some(usual) = recovery.observe(step, &result, &config.train)? {
         progress.message(&format!("step {step}: the loss jumped from about {usual:.4} to {loss:.4}"));
     }
+    Ok(result)
+}
+
+/// Tells of a return from step `from_step` to `step`, from which the run goes on with `recovery`.
+fn report_return(
+    progress: &Progress,
+    metrics: Option<&mut Metrics>,
+    from_step: u64,
+    reason: &Divergence,
+    step: u64,
+    recovery: Recovery,
+) -> Result<()> {
+    let Recovery { num_returns: returns, skipped_rows, .. } = recovery;
+    progress.message(&format!("{reason}: return {returns} to step {step}, past the rows since"));
+    progress.finish();
+    let record = ReturnRecord { step, returns, from_step, skipped_rows, reason: reason.to_string() };
+    metrics.map_or(Ok(()), |metrics| metrics.write_return(&record))
 }
 
 fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matmul_rate: f64, world: &World) -> String {
@@ -277,6 +360,11 @@ fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matm
         format!("output        {}", absolute(&config.train.output).display()),
     ]
     .join("\n")
+}
+
+fn describe_origin(Origin { directory, notes, .. }: &Origin) -> String {
+    let notes = notes.iter().map(|note| format!("              {note}"));
+    [format!("began from    {}", directory.display())].into_iter().chain(notes).collect::<Vec<_>>().join("\n")
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -26,6 +26,7 @@ use crate::{
         schedule::Schedule,
     },
     random::{CounterRng, Purpose},
+    recovery::Divergence,
 };
 
 /// A model, its optimizer, and how far they are.
@@ -158,15 +159,14 @@ impl Trainer {
         Progress { num_updates: self.optimizer.num_updates(), skipped: self.skipped, loss_scale: self.loss_scale }
     }
 
-    /// Takes one step on this rank's micro-batches of a global batch. The loss is the mean over all masked tokens of the global batch,
-    /// however they are spread over micro-batches and ranks.
+    /// Takes one step on this rank's micro-batches of a global batch, which has `masked_tokens` of all ranks. The loss is the mean over
+    /// them, however they are spread over micro-batches and ranks.
     ///
     /// # Errors
     /// If this was one skipped step too many in a row.
-    pub fn train_step(&mut self, micro_batches: &[MicroBatch]) -> Result<StepResult> {
+    pub fn train_step(&mut self, micro_batches: &[MicroBatch], masked_tokens: usize) -> Result<StepResult> {
         let group = self.parallel.group();
         let (rank, world_size) = (group.world().rank, group.world().world_size);
-        let masked_tokens = group.sum(micro_batches.iter().map(MicroBatch::num_masked).sum::<usize>() as f64)? as usize;
         let loss_scale = self.loss_scale.map_or(1.0, |scale| scale.factor());
         let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
         self.parameters.zero_gradients()?;
@@ -225,7 +225,7 @@ impl Trainer {
         if self.skipped.in_a_row < self.max_skipped_steps {
             return Ok(());
         }
-        Err(Error::NotFinite { step: self.step, skipped: self.skipped.in_a_row, loss, gradient_norm })
+        Err(Error::Diverged(Divergence::NotFinite { step: self.step, skipped: self.skipped.in_a_row, loss, gradient_norm }))
     }
 
     /// Copies in host memory of the parameters, the optimizer's moments and the average, each in the order of [`parameter_specs`].

@@ -19,7 +19,7 @@ pub enum AttentionScope {
 /// Rows joined end to end. Flat positions count from 0 over all tokens of the micro-batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MicroBatch {
-    /// Number of the micro-batch's first row in the stream of samples.
+    /// Number of the micro-batch's first row among the samples.
     pub first_sample: u64,
     /// `[tokens]`: after masking.
     pub input_ids: Vec<i32>,
@@ -49,6 +49,11 @@ pub struct Piece {
 pub(crate) struct BatchRules {
     pub(crate) masking: Masking,
     pub(crate) scope: AttentionScope,
+}
+
+/// Masked tokens of all these micro-batches.
+pub fn num_masked(micro_batches: &[MicroBatch]) -> usize {
+    micro_batches.iter().map(MicroBatch::num_masked).sum()
 }
 
 impl MicroBatch {

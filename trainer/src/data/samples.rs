@@ -34,6 +34,8 @@ pub struct TrainingOptions {
     pub seed: u64,
     pub held_out_rows: u64,
     pub micro_batch_size: u64,
+    /// The first sample is this row of the stream, a multiple of `micro_batch_size`.
+    pub skipped_rows: u64,
     pub masking: MaskingShares,
     /// From this sample on, another share of the maskable positions is chosen.
     pub late_masking: Option<LateMasking>,
@@ -94,6 +96,11 @@ impl TrainingSamples {
         self.order.rows_per_epoch()
     }
 
+    /// Passes over the training rows before this sample, those passed over included.
+    pub fn epochs_before(&self, sample: u64) -> f64 {
+        (sample + self.options.skipped_rows) as f64 / self.rows_per_epoch() as f64
+    }
+
     fn rules_of(&self, sample: u64) -> &BatchRules {
         self.late_rules.as_ref().filter(|(first_sample, _)| sample >= *first_sample).map_or(&self.rules, |(_, rules)| rules)
     }
@@ -118,8 +125,8 @@ impl Samples for TrainingSamples {
         let first_sample = number * self.options.micro_batch_size;
         let mut batch =
             MicroBatch::starting_at(first_sample, self.options.micro_batch_size as usize * self.directory.manifest().max_seq_len);
-        for position in first_sample..first_sample + self.options.micro_batch_size {
-            let (epoch, offset) = self.order.epoch_of(position);
+        for sample in first_sample..first_sample + self.options.micro_batch_size {
+            let (epoch, offset) = self.order.epoch_of(sample + self.options.skipped_rows);
             let plan = self.epoch(epoch);
             let (window, place) = plan.locate(offset);
             let window = self.window(&plan, window);
@@ -131,8 +138,8 @@ impl Samples for TrainingSamples {
                 &window,
                 &self.directory,
                 (slot as usize, row as usize),
-                self.rules_of(position),
-                self.max_segment(position),
+                self.rules_of(sample),
+                self.max_segment(sample),
                 rng,
             )?;
         }
@@ -141,7 +148,7 @@ impl Samples for TrainingSamples {
 
     /// A micro-batch in the n-th part of its window decodes the n-th part of the next one, so no window starts cold.
     fn read_ahead(&self, number: u64) -> Result<()> {
-        let (epoch, offset) = self.order.epoch_of(number * self.options.micro_batch_size);
+        let (epoch, offset) = self.order.epoch_of(number * self.options.micro_batch_size + self.options.skipped_rows);
         let plan = self.epoch(epoch);
         let (window, place) = plan.locate(offset);
         let num_rows = self.window(&plan, window).rows.len() as u64;

@@ -25,6 +25,7 @@ pub fn check_start(group: &ProcessGroup, state: &State, masters: &Tensor) -> Res
     flatten("", &serde_json::to_value(&state.config).at_path("settings")?, &mut facts);
     flatten("shards", &serde_json::to_value(&state.data).at_path(&state.config.data.shards)?, &mut facts);
     facts.push(("step to go on from".to_owned(), state.step.to_string()));
+    flatten("recovery", &serde_json::to_value(state.recovery).at_path("recovery")?, &mut facts);
     facts.push(("parameters".to_owned(), hash_of(masters)?));
     compare(group, &facts)
 }

@@ -68,16 +68,17 @@ impl ProcessGroup {
         self.peers.as_ref().map_or(Ok(()), |peers| peers.sum(tensor))
     }
 
-    /// The sum of a number over the ranks.
-    pub fn sum(&self, number: f64) -> Result<f64> {
-        let sum = Tensor::f_from_slice(&[number])?;
-        self.all_reduce(&sum)?;
-        Ok(sum.f_double_value(&[0])?)
+    /// The sums of numbers over the ranks, in one exchange.
+    pub fn sum<const N: usize>(&self, mut numbers: [f64; N]) -> Result<[f64; N]> {
+        let sums = Tensor::f_from_slice(&numbers)?;
+        self.all_reduce(&sums)?;
+        sums.f_copy_data(&mut numbers, N)?;
+        Ok(numbers)
     }
 
-    /// Whether it holds on any rank.
-    pub fn any(&self, holds: bool) -> Result<bool> {
-        Ok(self.sum(f64::from(holds))? > 0.0)
+    /// Returns when every rank has come here.
+    pub fn wait_for_all(&self) -> Result<()> {
+        self.sum([0.0]).map(drop)
     }
 
     /// The bytes of every rank, in the order of ranks.

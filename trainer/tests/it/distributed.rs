@@ -130,7 +130,7 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("a running process");
 }
 
-fn check_same_course(expected: &[Value], found: &[Value], tolerance: f64) {
+pub(crate) fn check_same_course(expected: &[Value], found: &[Value], tolerance: f64) {
     assert_eq!(expected.len(), found.len());
     for (expected, found) in expected.iter().zip(found) {
         for exact in ["step", "masked_tokens", "learning_rate"] {
@@ -153,6 +153,7 @@ fn the_ranks_of_a_step_take_its_samples_between_them() {
         seed: 3,
         held_out_rows: 7,
         micro_batch_size: 2,
+        skipped_rows: 0,
         masking: MaskingShares { probability: 0.15, mask_share: 0.8, random_share: 0.1 },
         late_masking: None,
         length_warmup: None,

@@ -6,6 +6,7 @@ mod distributed;
 mod pretrained;
 mod recomputation;
 mod resumption;
+mod returns;
 mod robustness;
 mod samples;
 mod settings;

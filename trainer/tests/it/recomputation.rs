@@ -1,4 +1,4 @@
-//! Activation checkpointing: the same numbers in less memory.
+//! Memory: activation checkpointing gives the same numbers in less of it, and accumulation takes none.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use trainer::{checkpoint::TensorsToSave, data::dataset::ShardDirectory, trainer:
 
 use crate::{
     shards::numbered_shards,
-    training::{micro_batches, tiny_config, torch_generator},
+    training::{micro_batches, take_step, tiny_config, torch_generator},
 };
 
 /// Losses and gradient norms of three steps with dropout, and the tensors after them: weights, moments, and what the generator would draw next.
@@ -25,7 +25,7 @@ fn train(shards: &Path, overrides: &[&str]) -> (Vec<[u64; 2]>, Vec<Tensor>) {
     let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
     let mut trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
     let mut step = |step| {
-        let result = trainer.train_step(&micro_batches(&config, &directory, step)).expect("a step");
+        let result = take_step(&mut trainer, &micro_batches(&config, &directory, step)).expect("a step");
         [result.loss, result.gradient_norm].map(f64::to_bits)
     };
     let numbers = (0..3).map(&mut step).collect();
@@ -47,10 +47,9 @@ fn layers_computed_twice_give_the_same_bits_with_dropout() {
 }
 
 /// The largest resident memory, in KiB, of `drbert bench step` with many narrow layers.
-fn peak_memory_kib(shards: &Path, activation_checkpointing: bool) -> u64 {
+fn peak_memory_kib(shards: &Path, overrides: &[&str]) -> u64 {
     let settings = [
         &format!("data.shards={:?}", shards.display().to_string()),
-        &format!("train.activation_checkpointing={activation_checkpointing}"),
         "train.output=unused",
         "train.steps=1",
         "train.device=cpu",
@@ -60,14 +59,12 @@ fn peak_memory_kib(shards: &Path, activation_checkpointing: bool) -> u64 {
         "model.num_attention_heads=2",
         "model.intermediate_size=256",
         "model.attention_probs_dropout_prob=0.0",
-        "data.micro_batch_size=128",
-        "data.global_batch_size=128",
         "data.prefetch_batches=1",
         "eval.rows=0",
     ];
     let mut child = Command::new(env!("CARGO_BIN_EXE_drbert"))
         .args(["bench", "step"])
-        .args(settings.iter().flat_map(|setting| ["--set", setting]))
+        .args(settings.iter().chain(overrides).flat_map(|setting| ["--set", setting]))
         .stdout(Stdio::null())
         .spawn()
         .expect("the program starts");
@@ -85,9 +82,23 @@ fn peak_memory_kib(shards: &Path, activation_checkpointing: bool) -> u64 {
 #[test]
 fn layers_computed_twice_need_less_memory() {
     let directory = numbered_shards(&[130], 8);
-    let [kept, recomputed] = [false, true].map(|activation_checkpointing| peak_memory_kib(directory.path(), activation_checkpointing));
+    let whole = ["data.micro_batch_size=128", "data.global_batch_size=128"];
+    let [kept, recomputed] = ["false", "true"].map(|answer| {
+        let setting = format!("train.activation_checkpointing={answer}");
+        peak_memory_kib(directory.path(), &[&whole[..], &[&setting]].concat())
+    });
     assert!(
         recomputed > 0 && kept > recomputed + 32 * 1024,
         "{kept} KiB with everything kept, {recomputed} KiB with layers computed twice"
     );
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_micro_batches_in_a_step() {
+    let directory = numbered_shards(&[130], 8);
+    let [few, many] = [2, 32].map(|count| {
+        let rows = format!("data.global_batch_size={}", 16 * count);
+        peak_memory_kib(directory.path(), &["data.micro_batch_size=16", &rows])
+    });
+    assert!(few > 0 && many < few + 16 * 1024, "{few} KiB with 2 micro-batches, {many} KiB with 32");
 }

@@ -14,7 +14,7 @@ use trainer::{
 
 use crate::{
     shards::{PAD, numbered_shards},
-    training::{micro_batches, tiny_config, torch_generator},
+    training::{micro_batches, take_step, tiny_config, torch_generator},
 };
 
 /// A position that no row of the tests reaches.
@@ -41,7 +41,8 @@ impl Bench {
     }
 
     fn step(&mut self) -> Result<StepResult, Error> {
-        self.trainer.train_step(&self.batches())
+        let batches = self.batches();
+        take_step(&mut self.trainer, &batches)
     }
 
     /// The same at the same step, with an embedding of [`UNUSED_POSITION`] that is no number.
@@ -89,7 +90,7 @@ fn a_step_that_is_not_finite_changes_nothing_and_the_next_one_goes_on() {
         let before = bench.trainer.tensors_to_save().expect("tensors");
         let mut poisoned = bench.batches();
         poisoned[1].positions[3] = UNUSED_POSITION - (i32::from(PAD) + 1);
-        let result = bench.trainer.train_step(&poisoned).expect("a skipped step");
+        let result = take_step(&mut bench.trainer, &poisoned).expect("a skipped step");
         assert!(result.is_skipped && result.loss.is_nan());
         assert!(is_same(&before, &bench.trainer.tensors_to_save().expect("tensors")), "{kind}");
         let progress = bench.trainer.progress();

@@ -20,6 +20,7 @@ fn options() -> TrainingOptions {
         seed: 7,
         held_out_rows: 13,
         micro_batch_size: 5,
+        skipped_rows: 0,
         masking: MaskingShares::of_bert(0.15),
         late_masking: None,
         length_warmup: None,
@@ -34,6 +35,23 @@ fn open(path: &Path) -> Arc<ShardDirectory> {
 
 fn load(samples: &Arc<TrainingSamples>, numbers: std::ops::Range<u64>, threads: usize, prefetch: usize) -> Vec<MicroBatch> {
     Loader::start(samples, numbers, threads, prefetch).collect::<Result<_, _>>().expect("sound shards")
+}
+
+#[test]
+fn rows_that_are_passed_over_shift_the_stream_and_not_what_is_done_with_a_sample() {
+    let directory = numbered_shards(&[150, 33, 217], 4);
+    let late_masking = Some(LateMasking { first_sample: 400, probability: 0.9 });
+    let shifted = TrainingOptions { skipped_rows: 15, late_masking, ..options() };
+    let [plain, shifted] = [options(), shifted].map(|options| Arc::new(TrainingSamples::new(open(directory.path()), options)));
+    assert!((shifted.epochs_before(372) - 1.0).abs() < 1e-12);
+    for (expected, found) in load(&plain, 3..103, 2, 4).into_iter().zip(load(&shifted, 0..100, 2, 4)) {
+        if found.first_sample < 400 {
+            assert_eq!(MicroBatch { first_sample: found.first_sample, ..expected }, found);
+        } else {
+            assert_eq!(rows_of(&expected), rows_of(&found));
+            assert!(found.num_masked() > 2 * expected.num_masked());
+        }
+    }
 }
 
 #[test]

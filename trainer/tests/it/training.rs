@@ -12,14 +12,15 @@ use trainer::{
     data::{
         dataset::ShardDirectory,
         masking::MaskingShares,
-        micro_batch::{AttentionScope, MicroBatch},
+        micro_batch::{AttentionScope, MicroBatch, num_masked},
         samples::{Samples, TrainingOptions, TrainingSamples},
     },
+    error::Error,
     model::{
         masked_lm::{MaskedLm, Mode},
         parameters::{ParameterMismatch, from_hugging_face, initial_parameters, parameter_specs, to_hugging_face},
     },
-    trainer::Trainer,
+    trainer::{StepResult, Trainer},
 };
 
 use crate::shards::{Row, numbered_row, numbered_shards, write_shards};
@@ -32,6 +33,10 @@ pub(crate) fn torch_generator() -> MutexGuard<'static, ()> {
 
 /// A tiny model without dropout on these shards.
 pub(crate) fn tiny_config(shards: &Path, output: &Path, overrides: &[&str]) -> Config {
+    Config::load(None, &tiny_settings(shards, output, overrides)).expect("sound settings")
+}
+
+pub(crate) fn tiny_settings(shards: &Path, output: &Path, overrides: &[&str]) -> Vec<String> {
     let paths = [format!("data.shards={:?}", shards.display().to_string()), format!("train.output={:?}", output.display().to_string())];
     let shape = [
         "model.hidden_size=32",
@@ -49,8 +54,7 @@ pub(crate) fn tiny_config(shards: &Path, output: &Path, overrides: &[&str]) -> C
         "eval.rows=0",
         "log.interval_steps=1",
     ];
-    let settings: Vec<String> = paths.into_iter().chain(shape.into_iter().chain(overrides.iter().copied()).map(str::to_owned)).collect();
-    Config::load(None, &settings).expect("sound settings")
+    paths.into_iter().chain(shape.into_iter().chain(overrides.iter().copied()).map(str::to_owned)).collect()
 }
 
 pub(crate) fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, step: u64) -> Vec<MicroBatch> {
@@ -60,6 +64,7 @@ pub(crate) fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, st
             seed: config.train.seed,
             held_out_rows: config.eval.rows,
             micro_batch_size: config.data.micro_batch_size,
+            skipped_rows: 0,
             masking: MaskingShares::of_bert(config.masking.probability),
             late_masking: None,
             length_warmup: None,
@@ -72,12 +77,17 @@ pub(crate) fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, st
         .collect()
 }
 
+/// A step of one rank.
+pub(crate) fn take_step(trainer: &mut Trainer, micro_batches: &[MicroBatch]) -> Result<StepResult, Error> {
+    trainer.train_step(micro_batches, num_masked(micro_batches))
+}
+
 fn losses(shards: &Path, steps: u64, overrides: &[&str]) -> Vec<f64> {
     let config = tiny_config(shards, shards, &[overrides, &[&format!("train.steps={steps}")]].concat());
     let directory = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
     let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
     let mut trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
-    (0..steps).map(|step| trainer.train_step(&micro_batches(&config, &directory, step)).expect("a step").loss).collect()
+    (0..steps).map(|step| take_step(&mut trainer, &micro_batches(&config, &directory, step)).expect("a step").loss).collect()
 }
 
 #[test]
@@ -134,7 +144,7 @@ fn decay_leaves_biases_and_layer_norms_alone() {
     let before = initial_parameters(&model, config.train.seed).expect("parameters");
     // Without masked tokens every gradient is zero and only decay acts.
     let batch = MicroBatch { masked_positions: Vec::new(), labels: Vec::new(), ..micro_batches(&config, &shards, 0).remove(0) };
-    trainer.train_step(&[batch]).expect("a step");
+    take_step(&mut trainer, &[batch]).expect("a step");
     let after = trainer.tensors_to_save().expect("tensors").parameters;
     for ((spec, before), after) in parameter_specs(&model).iter().zip(&before).zip(&after) {
         let expected = if spec.role.decays() { before * (1.0 - 0.1 * 0.5) } else { before.shallow_clone() };
