@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Does with other people's programs what `drbert bench` measures, on the same shards; prints tokens a second.
 
-    train_peers.py step       SHARDS   Hugging Face Trainer: 4 × 256, 8 rows a step, fp32, no dropout
+    train_peers.py step       SHARDS   Hugging Face Trainer: 4 × 256, 8 rows a step, fp32, no dropout, on the CPU
+    train_peers.py step-cuda  SHARDS   the same on a CUDA device: 12 × 768, ROWS (64) rows a step, bf16, SDPA, torch.compile
     train_peers.py dataloader SHARDS   datasets, torch's DataLoader and transformers' collator for masking, 2 workers
     train_peers.py streaming  SHARDS   MosaicML Streaming in the place of datasets
 """
@@ -26,6 +27,7 @@ logging.set_verbosity_error()
 logging.disable_progress_bar()
 
 ROWS, WARMUP_STEPS, STEPS = 8, 3, 12
+CUDA_ROWS, CUDA_STEPS = int(os.environ.get("ROWS", 64)), 30
 LOADER_ROWS, LOADER_SECONDS = 20_000, 8
 
 
@@ -39,30 +41,47 @@ def collator(shards: Path) -> DataCollatorForLanguageModeling:
 
 
 class Clock(TrainerCallback):
-    """Counts the tokens and the time of the steps after the warm-up."""
+    """Measures the time of the steps after the warm-up."""
+
+    def __init__(self, steps: int):
+        self.steps = steps
 
     def on_step_end(self, arguments, state, control, **_):
+        if state.global_step in (WARMUP_STEPS, WARMUP_STEPS + self.steps) and torch.cuda.is_available():
+            torch.cuda.synchronize()
         if state.global_step == WARMUP_STEPS:
             self.begun = time.perf_counter()
-        elif state.global_step == WARMUP_STEPS + STEPS:
+        elif state.global_step == WARMUP_STEPS + self.steps:
             self.seconds = time.perf_counter() - self.begun
 
 
 def step(shards: Path, work: Path) -> float:
-    rows = rows_of(shards, ROWS * (WARMUP_STEPS + STEPS))
+    return trainer_step(shards, work, (4, 256, 4), ROWS, STEPS, use_cpu=True, dataloader_num_workers=0)
+
+
+def step_cuda(shards: Path, work: Path) -> float:
+    return trainer_step(shards, work, (12, 768, 12), CUDA_ROWS, CUDA_STEPS, bf16=True, torch_compile=True, dataloader_num_workers=4)
+
+
+def trainer_step(shards: Path, work: Path, shape: tuple[int, int, int], batch: int, steps: int, **how) -> float:
+    layers, hidden, heads = shape
+    rows = rows_of(shards, batch * (WARMUP_STEPS + steps))
+    if len(rows) < batch * (WARMUP_STEPS + steps):
+        rows = list(itertools.islice(itertools.cycle(rows), batch * (WARMUP_STEPS + steps)))
     manifest = json.loads((shards / "manifest.json").read_text())
     config = RobertaConfig(
-        vocab_size=manifest["tokenizer"]["vocab_size"], hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024,
+        vocab_size=manifest["tokenizer"]["vocab_size"], hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * hidden,
         max_position_embeddings=514, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, type_vocab_size=1, pad_token_id=manifest["special_tokens"]["pad"],
     )
-    clock = Clock()
+    clock = Clock(steps)
     arguments = TrainingArguments(
-        output_dir=str(work), per_device_train_batch_size=ROWS, max_steps=WARMUP_STEPS + STEPS, report_to="none", save_strategy="no", use_cpu=True, logging_strategy="no",
-        disable_tqdm=True, dataloader_num_workers=0, train_sampling_strategy="sequential",
+        output_dir=str(work), per_device_train_batch_size=batch, max_steps=WARMUP_STEPS + steps, report_to="none", save_strategy="no", logging_strategy="no",
+        disable_tqdm=True, train_sampling_strategy="sequential", **how,
     )
-    trainer = Trainer(RobertaForMaskedLM(config), arguments, train_dataset=[{"input_ids": row} for row in rows], data_collator=collator(shards), callbacks=[clock])
+    model = RobertaForMaskedLM._from_config(config, attn_implementation="sdpa")
+    trainer = Trainer(model, arguments, train_dataset=[{"input_ids": row} for row in rows], data_collator=collator(shards), callbacks=[clock])
     trainer.train()
-    return sum(map(len, rows[ROWS * WARMUP_STEPS :])) / clock.seconds
+    return sum(map(len, rows[batch * WARMUP_STEPS :])) / clock.seconds
 
 
 def tokens_per_second(batches) -> float:
@@ -101,7 +120,7 @@ def streaming(shards: Path, work: Path) -> float:
 
 
 def main() -> None:
-    programs = {"step": step, "dataloader": dataloader, "streaming": streaming}
+    programs = {"step": step, "step-cuda": step_cuda, "dataloader": dataloader, "streaming": streaming}
     if len(sys.argv) != 3 or sys.argv[1] not in programs:
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory(prefix="train-peers-") as work:

@@ -40,6 +40,10 @@ pub enum Error {
          which were skipped; resume from an earlier checkpoint with a lower optimizer.peak_learning_rate, or raise train.max_skipped_steps"
     )]
     NotFinite { step: u64, skipped: u64, loss: f64, gradient_norm: f64 },
+    #[error(
+        "the fast kernels do not agree with the plain ones: loss and gradient norm of a micro-batch are {} and {}, and {} and {}", fast[0], fast[1], plain[0], plain[1]
+    )]
+    KernelsDiffer { fast: [f64; 2], plain: [f64; 2] },
     #[error("the thread that writes checkpoints panicked: this is a bug, please report it")]
     WriterPanicked,
     #[error(

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tch::Device;
@@ -15,7 +15,7 @@ use tch::Device;
 use crate::{
     checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, Retention, State},
     checkpoint_writer::{CheckpointWriter, Destination},
-    config::{Config, MaskingConfig},
+    config::{Config, KernelChoice, MaskingConfig},
     data::{
         dataset::ShardDirectory,
         loader::Loader,
@@ -82,10 +82,11 @@ fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGro
     trainer.share_with(group, config)?;
     let part = RankSamples::new(Arc::clone(&training_samples), world.rank, world.world_size);
     let mut loader = start_loader(config, &Arc::new(part), trainer.step(), world.world_size);
+    let progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
+    if let Some(warning) = choose_kernels(config, &mut trainer, &*training_samples, group)? {
+        progress.message(&warning);
+    }
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
-    let mut throughput = Throughput::start(matmul_rate);
-    let mut metrics = world.is_main().then(|| Metrics::open(&config.train.output, trainer.step())).transpose()?;
-    let mut progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
     progress.message(&describe(config, &trainer, &directory, matmul_rate, world));
     if let Some(Origin { directory, notes, .. }) = &state.origin {
         progress.message(&format!("began from    {}", directory.display()));
@@ -102,57 +103,55 @@ fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGro
     }
     let resumed_from = checkpoint.map(|checkpoint| (checkpoint.state.step, checkpoint.directory));
     let mut writer = world.is_main().then(|| CheckpointWriter::new(destination(config, &directory), resumed_from));
-    let mut spikes = SpikeDetector::default();
+    let mut reports = Reports {
+        metrics: world.is_main().then(|| Metrics::open(&config.train.output, trainer.step())).transpose()?,
+        progress,
+        spikes: SpikeDetector::default(),
+        throughput: Throughput::start(matmul_rate),
+        rows_per_epoch: training_samples.rows_per_epoch(),
+    };
 
     while trainer.step() < config.train.steps && !group.any(stop.load(Ordering::Relaxed))? {
-        let micro_batches = next_step(config, &mut loader, trainer.step(), world.world_size)?;
-        let result = trainer.train_step(&micro_batches)?;
-        throughput.add(&micro_batches, trainer.model().config());
-        (state.step, state.progress) = (trainer.step(), trainer.progress());
-        report_trouble(&progress, &mut spikes, state.step, &result);
-        let is_due = |interval: u64| state.step == config.train.steps || (interval > 0 && state.step.is_multiple_of(interval));
+        let (micro_batches, data_wait) = next_step(config, &mut loader, &trainer, world.world_size)?;
+        let before = trainer.train_step(&micro_batches)?;
+        reports.throughput.queue(&micro_batches, trainer.model().config(), data_wait);
+        let step = trainer.step();
+        let is_due = |interval: u64| step == config.train.steps || (interval > 0 && step.is_multiple_of(interval));
+        let verifies = config.distributed.verify_interval_steps > 0 && step.is_multiple_of(config.distributed.verify_interval_steps);
+        // What looks at the model after a step comes after the step's result.
+        let looks = verifies || is_due(config.eval.interval_steps) || is_due(config.checkpoint.interval_steps);
+        let results = [before, if looks { trainer.finish_step()? } else { None }];
+        for result in results.into_iter().flatten() {
+            reports.add(config, group, &result, &mut state, writer.as_mut())?;
+        }
 
-        if is_due(config.log.interval_steps) {
-            let record = StepRecord {
-                step: state.step,
-                epoch: config.batch_schedule().rows_before(state.step) as f64 / training_samples.rows_per_epoch() as f64,
-                loss: result.loss,
-                gradient_norm: result.gradient_norm,
-                learning_rate: result.learning_rate,
-                masked_tokens: result.masked_tokens as u64,
-                skipped_steps: state.progress.skipped.total,
-                checkpoint_wait_seconds: writer.as_mut().map_or(0.0, |writer| writer.take_waited().as_secs_f64()),
-                rates: rates_of_all(group, throughput.take())?,
-            };
-            metrics.as_mut().map_or(Ok(()), |metrics| metrics.write_step(&record))?;
-            progress.show(&record);
+        if verifies {
+            reports.throughput.without(|| agreement::check_parameters(group, step, trainer.masters()))?;
         }
-        progress.advance(state.step);
-        let verify_every = config.distributed.verify_interval_steps;
-        if verify_every > 0 && state.step.is_multiple_of(verify_every) {
-            throughput.without(|| agreement::check_parameters(group, state.step, trainer.masters()))?;
-        }
-        if let Some(metrics) = metrics.as_mut().filter(|_| config.eval.rows > 0 && is_due(config.eval.interval_steps)) {
-            let result = throughput.without(|| evaluate(trainer.model(), &held_out, device))?;
-            let record = EvaluationRecord { step: state.step, result };
+        if let Some(metrics) = reports.metrics.as_mut().filter(|_| config.eval.rows > 0 && is_due(config.eval.interval_steps)) {
+            let result = reports.throughput.without(|| evaluate(trainer.model(), &held_out, device))?;
+            let record = EvaluationRecord { step, result };
             metrics.write_evaluation(&record)?;
-            progress.message(&format!("step {}: held-out {}", record.step, record.result));
+            reports.progress.message(&format!("step {}: held-out {}", record.step, record.result));
             state.last_evaluation = Some(record);
         }
         if let Some(writer) = &mut writer {
             if is_due(config.checkpoint.interval_steps) {
-                throughput.without(|| writer.save(state.clone(), || trainer.tensors_to_save()))?;
+                reports.throughput.without(|| writer.save(state.clone(), || trainer.tensors_to_save()))?;
             }
             writer.check()?;
         }
     }
 
+    if let Some(result) = trainer.finish_step()? {
+        reports.add(config, group, &result, &mut state, writer.as_mut())?;
+    }
     if let Some(mut writer) = writer {
         writer.save(state.clone(), || trainer.tensors_to_save())?;
         writer.finish()?;
     }
     let last_checkpoint = checkpoint::directory(&config.train.output, trainer.step());
-    progress.finish();
+    reports.progress.finish();
     Ok(Outcome { last_checkpoint, steps: trainer.step(), interrupted: trainer.step() < config.train.steps, is_main: world.is_main() })
 }
 
@@ -163,16 +162,43 @@ pub(crate) fn start_loader<S: Samples + 'static>(config: &Config, samples: &Arc<
     Loader::start(samples, numbers, config.data.loader_threads, config.data.prefetch_batches)
 }
 
-/// The micro-batches of step `step` of one of `num_ranks` ranks, which are the next ones of its loader.
-pub(crate) fn next_step(config: &Config, loader: &mut Loader, step: u64, num_ranks: usize) -> Result<Vec<MicroBatch>> {
-    let count = config.batch_schedule().rows_of(step) / config.data.micro_batch_size / num_ranks as u64;
-    loader.take(count as usize).collect()
+/// The micro-batches of the next step of one of `num_ranks` ranks, which are the next ones of its loader, and how long the device waited for them:
+/// as long as the host did, if the device had nothing left to do by then.
+pub(crate) fn next_step(config: &Config, loader: &mut Loader, trainer: &Trainer, num_ranks: usize) -> Result<(Vec<MicroBatch>, Duration)> {
+    let count = config.batch_schedule().rows_of(trainer.step()) / config.data.micro_batch_size / num_ranks as u64;
+    let begun = Instant::now();
+    let micro_batches = loader.take(count as usize).collect::<Result<_>>()?;
+    let waited = begun.elapsed();
+    Ok((micro_batches, if trainer.is_idle()? { waited } else { Duration::ZERO }))
 }
 
-/// The tokens per second of all ranks together, and the mean of their MFU.
+/// Lets the model run on the fast kernels of its device, if every rank finds them right on one micro-batch. Returns what to tell a person.
+pub(crate) fn choose_kernels(
+    config: &Config,
+    trainer: &mut Trainer,
+    samples: &dyn Samples,
+    group: &ProcessGroup,
+) -> Result<Option<String>> {
+    if config.train.kernels == KernelChoice::Plain || !trainer.has_fast_kernels() {
+        return Ok(None);
+    }
+    let failure = trainer.try_fast_kernels(&samples.micro_batch(config.micro_batches_before(trainer.step()))?).err();
+    if !group.any(failure.is_some())? {
+        return Ok(None);
+    }
+    trainer.use_plain_kernels();
+    let why = failure.map_or_else(|| "they failed on another rank".to_owned(), |error| error.to_string());
+    Ok(Some(format!("warning: training with the plain, slower kernels, for {why}")))
+}
+
+/// The tokens per second of all ranks together, and the means of the rest.
 fn rates_of_all(group: &ProcessGroup, own: Rates) -> Result<Rates> {
     let num_ranks = group.world().world_size as f64;
-    Ok(Rates { tokens_per_second: group.sum(own.tokens_per_second)?, mfu: group.sum(own.mfu)? / num_ranks })
+    Ok(Rates {
+        tokens_per_second: group.sum(own.tokens_per_second)?,
+        mfu: group.sum(own.mfu)? / num_ranks,
+        data_wait: group.sum(own.data_wait)? / num_ranks,
+    })
 }
 
 pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> Result<TrainingOptions> {
@@ -240,13 +266,58 @@ fn destination(config: &Config, directory: &ShardDirectory) -> Destination {
     Destination { output: train.output.clone(), tokenizer: directory.tokenizer_dir(), retention }
 }
 
-/// Tells of a step that was skipped, and of a loss far above those before it.
-fn report_trouble(progress: &Progress, spikes: &mut SpikeDetector, step: u64, result: &StepResult) {
-    let StepResult { loss, gradient_norm, is_skipped, .. } = result;
-    if *is_skipped {
-        progress.message(&format!("step {step}: skipped, for loss {loss} or gradient norm {gradient_norm} is not finite"));
-    } else if let Some(usual) = spikes.is_spike(*loss) {
-        progress.message(&format!("step {step}: the loss jumped from about {usual:.4} to {loss:.4}"));
+/// What is told of steps whose results are known.
+struct Reports {
+    /// On the rank that writes.
+    metrics: Option<Metrics>,
+    progress: Progress,
+    spikes: SpikeDetector,
+    throughput: Throughput,
+    rows_per_epoch: u64,
+}
+
+impl Reports {
+    /// Brings `state` up to this step, and reports it if it is time.
+    fn add(
+        &mut self,
+        config: &Config,
+        group: &ProcessGroup,
+        result: &StepResult,
+        state: &mut State,
+        writer: Option<&mut CheckpointWriter>,
+    ) -> Result<()> {
+        (state.step, state.progress) = (result.step, result.progress);
+        self.throughput.finish(result.finished_at);
+        self.report_trouble(result);
+        self.progress.advance(result.step);
+        let interval = config.log.interval_steps;
+        if result.step != config.train.steps && (interval == 0 || !result.step.is_multiple_of(interval)) {
+            return Ok(());
+        }
+        let record = StepRecord {
+            step: result.step,
+            epoch: config.batch_schedule().rows_before(result.step) as f64 / self.rows_per_epoch as f64,
+            loss: result.loss,
+            gradient_norm: result.gradient_norm,
+            learning_rate: result.learning_rate,
+            masked_tokens: result.masked_tokens as u64,
+            skipped_steps: result.progress.skipped.total,
+            checkpoint_wait_seconds: writer.map_or(0.0, |writer| writer.take_waited().as_secs_f64()),
+            rates: rates_of_all(group, self.throughput.take())?,
+        };
+        self.metrics.as_mut().map_or(Ok(()), |metrics| metrics.write_step(&record))?;
+        self.progress.show(&record);
+        Ok(())
+    }
+
+    /// Tells of a step that was skipped, and of a loss far above those before it.
+    fn report_trouble(&mut self, result: &StepResult) {
+        let StepResult { step, loss, gradient_norm, is_skipped, .. } = result;
+        if *is_skipped {
+            self.progress.message(&format!("step {step}: skipped, for loss {loss} or gradient norm {gradient_norm} is not finite"));
+        } else if let Some(usual) = self.spikes.is_spike(*loss) {
+            self.progress.message(&format!("step {step}: the loss jumped from about {usual:.4} to {loss:.4}"));
+        }
     }
 }
 
@@ -273,7 +344,11 @@ fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matm
             config.data.micro_batch_size,
             with_thousands((tokens_per_row * config.data.global_batch_size as f64).round() as u64)
         ),
-        format!("model         {} parameters", with_thousands(trainer.num_parameters() as u64)),
+        format!(
+            "model         {} parameters, {} kernels",
+            with_thousands(trainer.num_parameters() as u64),
+            if trainer.uses_fast_kernels() { "fast" } else { "plain" }
+        ),
         format!("output        {}", absolute(&config.train.output).display()),
     ]
     .join("\n")

@@ -14,7 +14,7 @@ use trainer::{checkpoint::TensorsToSave, data::dataset::ShardDirectory, trainer:
 
 use crate::{
     shards::numbered_shards,
-    training::{micro_batches, tiny_config, torch_generator},
+    training::{micro_batches, take_step, tiny_config, torch_generator},
 };
 
 /// Losses and gradient norms of three steps with dropout, and the tensors after them: weights, moments, and what the generator would draw next.
@@ -25,7 +25,7 @@ fn train(shards: &Path, overrides: &[&str]) -> (Vec<[u64; 2]>, Vec<Tensor>) {
     let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
     let mut trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
     let mut step = |step| {
-        let result = trainer.train_step(&micro_batches(&config, &directory, step)).expect("a step");
+        let result = take_step(&mut trainer, &micro_batches(&config, &directory, step)).expect("a step");
         [result.loss, result.gradient_norm].map(f64::to_bits)
     };
     let numbers = (0..3).map(&mut step).collect();
