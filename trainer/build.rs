@@ -23,7 +23,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::canonicalize(&libtorch).map_err(|error| format!("LIBTORCH={}: {error}; scripts/setup.sh installs it", libtorch.display()))?;
 
     let mut build = cc::Build::new();
-    build.cpp(true).std("c++17").files(["csrc/shim.cpp", "csrc/distributed.cpp", "csrc/recompute.cpp"]);
+    build.cpp(true).std("c++17").files([
+        "csrc/shim.cpp",
+        "csrc/distributed.cpp",
+        "csrc/recompute.cpp",
+        "csrc/stream.cpp",
+        "csrc/attention.cpp",
+    ]);
     build.includes(["include", "include/torch/csrc/api/include"].map(|folder| libtorch.join(folder)));
     build.flag_if_supported("-Wno-unused-parameter");
     // A backend whose headers are missing is left out, and says so when it is asked for.

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Checks drbert on a CUDA device against the CPU, then times its step. Prints a short table last.
+# Checks drbert on a CUDA device against the CPU and its fast kernels against the plain ones, then times its step beside Hugging Face Trainer's.
+# Prints a short table last.
 #
 #   scripts/bench/gpu.sh SHARDS WORK [DEVICE]
 #
 # SHARDS is a shard directory, WORK a folder for what the runs leave. DRBERT names the program (default target/release/drbert); on a
-# machine other than the one that built it, set LD_LIBRARY_PATH to that machine's torch/lib. DEVICE is cuda unless told otherwise.
+# machine other than the one that built it, set LD_LIBRARY_PATH to that machine's torch/lib. DEVICE is cuda unless told otherwise. PYTHON (python3) has
+# torch, transformers, accelerate and pyarrow, or Hugging Face Trainer is left out. CURVE_STEPS (200) is the length of the compared runs, ROWS (64) the rows of a timed step.
 set -euo pipefail
-[ $# -ge 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 shards=$1 work=$2 device=${3:-cuda}
-drbert=${DRBERT:-$(dirname "${BASH_SOURCE[0]}")/../../target/release/drbert}
+scripts=$(dirname "${BASH_SOURCE[0]}")
+drbert=${DRBERT:-$scripts/../../target/release/drbert}
 mkdir -p "$work"
 
 settings() { # settings FILE LAYERS HIDDEN HEADS ROWS: a configuration without dropout
@@ -50,7 +53,21 @@ train run-whole "$device" fp32 --set train.deterministic=true
 train run-parts "$device" fp32 --set train.deterministic=true --set checkpoint.interval_steps=10
 rm -r "$work/run-parts/checkpoints/step-00000020"
 train run-parts "$device" fp32 --set train.deterministic=true --resume
-for precision in fp32 bf16; do
-    "$drbert" bench step --config "$work/base.toml" --set train.device="$device" --set train.precision=$precision --json >"$work/step-$precision.json"
+for kernels in auto plain; do
+    train "run-curve-$kernels" "$device" bf16 --set train.kernels=$kernels --set train.steps="${CURVE_STEPS:-200}"
 done
-python3 "$(dirname "${BASH_SOURCE[0]}")/gpu_table.py" "$work"
+step() { # step NAME SETTING...
+    local name=$1
+    shift
+    "$drbert" bench step --config "$work/base.toml" --set train.device="$device" "${@/#/--set=}" --json >"$work/step-$name.json"
+}
+rm -f "$work"/step-*
+step fp32 train.precision=fp32
+step bf16-plain train.precision=bf16 train.kernels=plain
+step bf16 train.precision=bf16
+step bf16-deterministic train.precision=bf16 train.deterministic=true
+if [ "$device" != cpu ]; then # Hugging Face Trainer has a step of its own on the CPU: scripts/bench/cpu.sh
+    ROWS=${ROWS:-64} "${PYTHON:-python3}" "$scripts/train_peers.py" step-cuda "$shards" >"$work/step-peer.txt" 2>"$work/step-peer.log" ||
+        echo "Hugging Face Trainer failed: $work/step-peer.log" >&2
+fi
+"${PYTHON:-python3}" "$scripts/gpu_table.py" "$work"

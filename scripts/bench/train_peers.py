@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Does with other people's programs what `drbert` does, on the same shards.
 
-    train_peers.py step       SHARDS   Hugging Face Trainer: 4 × 256, 8 rows a step, fp32, no dropout
+    train_peers.py step       SHARDS   Hugging Face Trainer: 4 × 256, 8 rows a step, fp32, no dropout, on the CPU
+    train_peers.py step-cuda  SHARDS   the same on a CUDA device: 12 × 768, ROWS (64) rows a step, bf16, SDPA, torch.compile
     train_peers.py dataloader SHARDS   datasets, torch's DataLoader and transformers' collator for masking, 2 workers
     train_peers.py streaming  SHARDS   MosaicML Streaming in the place of datasets
     train_peers.py train      SHARDS MODEL SHAPE RATE ROWS SECONDS HELD_OUT
 
-The first three print tokens a second. `train` trains a RoBERTa of SHAPE (JSON, as in its config.json) with the rest of DrBERT's recipe (trainer/configs/drbert-7gb.toml) for
+The first four print tokens a second. `train` trains a RoBERTa of SHAPE (JSON, as in its config.json) with the rest of DrBERT's recipe (trainer/configs/drbert-7gb.toml) for
 so many seconds of processor time, ROWS rows a step, never on the rows that `drbert evaluate --rows HELD_OUT` takes, saves it in MODEL, and prints what was done as JSON.
 """
 
@@ -31,6 +32,8 @@ logging.disable_progress_bar()
 
 ROWS, WARMUP_STEPS, STEPS = 8, 3, 12
 SMALL = {"num_hidden_layers": 4, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024, "max_position_embeddings": 514}
+BASE = {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 514}
+CUDA_ROWS, CUDA_STEPS = int(os.environ.get("ROWS", 64)), 30
 RECIPE_WARMUP = 10_000 / 80_000
 LOADER_ROWS, LOADER_SECONDS = 20_000, 8
 
@@ -51,6 +54,8 @@ class Clock(TrainerCallback):
         self.after = after
 
     def now(self):
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         return numpy.array([time.perf_counter(), time.process_time()])
 
     def on_train_begin(self, arguments, state, control, **_):
@@ -59,7 +64,8 @@ class Clock(TrainerCallback):
     def on_step_end(self, arguments, state, control, **_):
         if state.global_step == self.after:
             self.begun = self.now()
-        self.seconds, self.cpu_seconds = self.now() - self.begun
+        elif state.global_step == state.max_steps:
+            self.seconds, self.cpu_seconds = self.now() - self.begun
 
 
 def trained(shards: Path, work: Path, rows: list[list[int]], clock: Clock, shape: dict, dropout: float, **arguments) -> Trainer:
@@ -70,17 +76,27 @@ def trained(shards: Path, work: Path, rows: list[list[int]], clock: Clock, shape
         attention_probs_dropout_prob=dropout, **shape,
     )
     arguments = TrainingArguments(
-        output_dir=str(work), report_to="none", save_strategy="no", use_cpu=True, logging_strategy="no", disable_tqdm=True, dataloader_num_workers=0, **arguments
+        output_dir=str(work), report_to="none", save_strategy="no", logging_strategy="no", disable_tqdm=True, **arguments
     )
-    trainer = Trainer(RobertaForMaskedLM(config), arguments, train_dataset=[{"input_ids": row} for row in rows], data_collator=collator(shards), callbacks=[clock])
+    model = RobertaForMaskedLM._from_config(config, attn_implementation="sdpa")
+    trainer = Trainer(model, arguments, train_dataset=[{"input_ids": row} for row in rows], data_collator=collator(shards), callbacks=[clock])
     trainer.train()
     return trainer
 
 
 def step(shards: Path, work: Path) -> float:
-    rows, clock = rows_of(shards, ROWS * (WARMUP_STEPS + STEPS)), Clock(after=WARMUP_STEPS)
-    trained(shards, work, rows, clock, SMALL, dropout=0.0, per_device_train_batch_size=ROWS, max_steps=WARMUP_STEPS + STEPS, train_sampling_strategy="sequential")
-    return sum(map(len, rows[ROWS * WARMUP_STEPS :])) / clock.seconds
+    return tokens_per_second_of_steps(shards, work, SMALL, ROWS, STEPS, use_cpu=True)
+
+
+def step_cuda(shards: Path, work: Path) -> float:
+    return tokens_per_second_of_steps(shards, work, BASE, CUDA_ROWS, CUDA_STEPS, bf16=True, torch_compile=True, dataloader_num_workers=4)
+
+
+def tokens_per_second_of_steps(shards: Path, work: Path, shape: dict, batch: int, steps: int, **how) -> float:
+    steps += WARMUP_STEPS
+    rows, clock = list(itertools.islice(itertools.cycle(rows_of(shards, batch * steps)), batch * steps)), Clock(after=WARMUP_STEPS)
+    trained(shards, work, rows, clock, shape, dropout=0.0, per_device_train_batch_size=batch, max_steps=steps, train_sampling_strategy="sequential", **how)
+    return sum(map(len, rows[batch * WARMUP_STEPS :])) / clock.seconds
 
 
 def train(shards: Path, model: Path, shape: dict, rate: float, batch: int, seconds: float, held_out: int) -> dict:
@@ -88,7 +104,7 @@ def train(shards: Path, model: Path, shape: dict, rate: float, batch: int, secon
     kept = [row for number, row in enumerate(rows) if (number + 1) * held_out // len(rows) == number * held_out // len(rows)]
     recipe = {
         "dropout": 0.1, "per_device_train_batch_size": batch, "learning_rate": rate, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8, "weight_decay": 0.0,
-        "max_grad_norm": 1.0, "lr_scheduler_type": "linear",
+        "max_grad_norm": 1.0, "lr_scheduler_type": "linear", "use_cpu": True,
     }
     clock = Clock(after=WARMUP_STEPS)
     trained(shards, model, kept, clock, shape, max_steps=WARMUP_STEPS + STEPS, **recipe)
@@ -136,7 +152,7 @@ def streaming(shards: Path, work: Path) -> float:
 
 
 def main() -> None:
-    programs = {"step": step, "dataloader": dataloader, "streaming": streaming}
+    programs = {"step": step, "step-cuda": step_cuda, "dataloader": dataloader, "streaming": streaming}
     match sys.argv[1:]:
         case [program, shards] if program in programs:
             with tempfile.TemporaryDirectory(prefix="train-peers-") as work:

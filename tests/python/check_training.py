@@ -433,7 +433,7 @@ def check_reports(work):
     records = step_records(work / "run")
     same = [(scalar.step, round(scalar.value, 5)) for scalar in scalars] == [(record["step"], round(record["loss"], 5)) for record in records]
     check("TensorBoard reads the losses of metrics.jsonl", same)
-    expected = {"train/loss", "train/learning_rate", "train/gradient_norm", "train/tokens_per_second", "train/mfu", "train/epoch", "train/skipped_steps", "train/checkpoint_wait_seconds", "eval/loss", "eval/perplexity", "eval/accuracy"}
+    expected = {"train/loss", "train/learning_rate", "train/gradient_norm", "train/tokens_per_second", "train/mfu", "train/data_wait", "train/epoch", "train/skipped_steps", "train/checkpoint_wait_seconds", "eval/loss", "eval/perplexity", "eval/accuracy"}
     check("TensorBoard reads every scalar", set(events.Tags()["scalars"]) == expected)
 
 

@@ -16,14 +16,14 @@ const char* drbert_set_gradient(at::Tensor* parameter, const at::Tensor* gradien
     return guarded([&] { parameter->mutable_grad() = *gradient; });
 }
 
-// One AdamW step in place; `step` is a float tensor of one element that counts from 1 on.
+// One AdamW step in place; `step` is a float tensor of one element that counts from 1 on. Does nothing if `is_skipped`, another such, is 1.
 const char* drbert_fused_adamw(
     at::Tensor* parameters, const at::Tensor* gradients, at::Tensor* exp_avg, at::Tensor* exp_avg_sq, const at::Tensor* step,
-    double learning_rate, double beta1, double beta2, double weight_decay, double epsilon) {
+    const at::Tensor* is_skipped, double learning_rate, double beta1, double beta2, double weight_decay, double epsilon) {
     return guarded([&] {
         at::_fused_adamw_(
-            {*parameters}, {*gradients}, {*exp_avg}, {*exp_avg_sq}, {}, {*step},
-            learning_rate, beta1, beta2, weight_decay, epsilon, /*amsgrad=*/false, /*maximize=*/false);
+            {*parameters}, {*gradients}, {*exp_avg}, {*exp_avg_sq}, {}, {*step}, learning_rate, beta1, beta2, weight_decay, epsilon,
+            /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/std::nullopt, /*found_inf=*/*is_skipped);
     });
 }
 

@@ -8,15 +8,19 @@ use crate::{
     config::Config,
     data::{dataset::ShardDirectory, loader::Loader, micro_batch::num_masked, samples::TrainingSamples},
     device,
-    error::Result,
+    distributed::process_group::ProcessGroup,
+    error::{Error, Result},
+    ffi::stream,
     throughput::Throughput,
-    train::{next_step, start_loader, training_options},
+    train::{choose_kernels, next_step, start_loader, training_options},
     trainer::Trainer,
 };
 
 const DECODING_SECONDS: f64 = 1.0;
 const LOADER_SECONDS: f64 = 3.0;
 const WARMUP_STEPS: usize = 3;
+/// More of them, to look at instead of to measure.
+const WATCHED_STEPS: usize = 1;
 
 /// How fast micro-batches come, with `threads` threads and nobody else at work.
 #[derive(Clone, Debug, Serialize)]
@@ -44,6 +48,14 @@ pub struct StepBench {
     pub tokens_per_second: f64,
     pub mfu: f64,
     pub matmul_tflops: f64,
+    /// Share of the time in which the device had nothing to do because no micro-batch was ready.
+    pub data_wait: f64,
+    /// `fast` or `plain`.
+    pub kernels: String,
+    /// Why they are plain, where fast ones were to be had.
+    pub warning: Option<String>,
+    /// On CUDA, what libtorch says if giving the device a step makes the host wait for it.
+    pub host_wait: Option<String>,
 }
 
 /// Measures the loader from a step on for 1, 2, … `data.loader_threads` threads (doubling), for a few seconds each.
@@ -98,18 +110,21 @@ pub fn step(config: &Config) -> Result<StepBench> {
     let samples = Arc::new(TrainingSamples::new(Arc::clone(&directory), training_options(config, &directory)?));
     let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
     let mut with_warmup = config.clone();
-    with_warmup.train.steps += WARMUP_STEPS as u64;
+    with_warmup.train.steps += (WARMUP_STEPS + WATCHED_STEPS) as u64;
     let mut loader = start_loader(&with_warmup, &samples, 0, 1);
+    let warning = choose_kernels(config, &mut trainer, &*samples, &ProcessGroup::alone())?;
     let mut run = |num_steps: usize, throughput: &mut Throughput| -> Result<()> {
         for _ in 0..num_steps {
-            let micro_batches = next_step(config, &mut loader, trainer.step(), 1)?;
-            trainer.train_step(&micro_batches, num_masked(&micro_batches))?;
-            throughput.add(&micro_batches, trainer.model().config());
+            let (micro_batches, data_wait) = next_step(config, &mut loader, &trainer, 1)?;
+            let before = trainer.train_step(&micro_batches, num_masked(&micro_batches))?;
+            throughput.queue(&micro_batches, trainer.model().config(), data_wait);
+            before.iter().for_each(|result| throughput.finish(result.finished_at));
         }
-        device::synchronize(device);
+        trainer.finish_step()?.iter().for_each(|result| throughput.finish(result.finished_at));
         Ok(())
     };
     run(WARMUP_STEPS, &mut Throughput::start(matmul_rate))?;
+    let host_wait = if device.is_cuda() { host_wait(|| run(WATCHED_STEPS, &mut Throughput::start(matmul_rate)))? } else { None };
     let mut throughput = Throughput::start(matmul_rate);
     let begun = Instant::now();
     run(config.train.steps as usize, &mut throughput)?;
@@ -123,5 +138,20 @@ pub fn step(config: &Config) -> Result<StepBench> {
         tokens_per_second: rates.tokens_per_second,
         mfu: rates.mfu,
         matmul_tflops: matmul_rate / 1e12,
+        data_wait: rates.data_wait,
+        kernels: if trainer.uses_fast_kernels() { "fast" } else { "plain" }.to_owned(),
+        warning,
+        host_wait,
     })
+}
+
+/// What libtorch says when the step makes the host wait for the device, other than for its result.
+fn host_wait(step: impl FnOnce() -> Result<()>) -> Result<Option<String>> {
+    stream::forbid_waiting(true)?;
+    let stepped = step();
+    stream::forbid_waiting(false)?;
+    match stepped {
+        Err(Error::Torch { message }) if message.contains("synchronizing") => Ok(Some(message)),
+        stepped => stepped.map(|()| None),
+    }
 }

@@ -290,13 +290,15 @@ fn bench(command: &BenchCommand) -> anyhow::Result<()> {
                 return print_json(&result);
             }
             print(&format!(
-                "{} {}: {:.0} tokens/s, {:.1} ms a step, MFU {:.1}% of {:.2} TFLOP/s",
+                "{} {}, {} kernels: {:.0} tokens/s, {:.1} ms a step, MFU {:.1}% of {:.2} TFLOP/s, waited for data {:.1}%",
                 result.device,
                 result.precision,
+                result.kernels,
                 result.tokens_per_second,
                 result.step_ms,
                 100.0 * result.mfu,
-                result.matmul_tflops
+                result.matmul_tflops,
+                100.0 * result.data_wait
             ))
         }
     }

@@ -153,6 +153,7 @@ pub struct TrainConfig {
     pub precision: Precision,
     pub output: PathBuf,
     pub deterministic: bool,
+    pub kernels: KernelChoice,
     pub threads: usize,
     /// A Hugging Face model directory to begin from; empty for random weights.
     pub init_from: PathBuf,
@@ -160,6 +161,17 @@ pub struct TrainConfig {
     pub max_returns: u64,
     pub max_spike_steps: u64,
     pub activation_checkpointing: bool,
+}
+
+/// On what the model runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelChoice {
+    /// The fastest kernels of the device, once they have been checked against the plain ones.
+    #[default]
+    Auto,
+    /// Those that run anywhere.
+    Plain,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -333,6 +345,7 @@ impl Default for TrainConfig {
             precision: Precision::Fp32,
             output: PathBuf::new(),
             deterministic: false,
+            kernels: KernelChoice::Auto,
             threads: 0,
             init_from: PathBuf::new(),
             max_skipped_steps: 20,

@@ -37,6 +37,10 @@ pub enum Error {
     LoaderPanicked { batch: u64 },
     #[error("{0}; resume from an earlier checkpoint with a lower optimizer.peak_learning_rate, or raise {limit}", limit = .0.limit())]
     Diverged(Divergence),
+    #[error(
+        "the fast kernels do not agree with the plain ones: loss and gradient norm of a micro-batch are {} and {}, and {} and {}", fast[0], fast[1], plain[0], plain[1]
+    )]
+    KernelsDiffer { fast: [f64; 2], plain: [f64; 2] },
     #[error("the thread that writes checkpoints panicked: this is a bug, please report it")]
     WriterPanicked,
     #[error(

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "calls into C++ cannot be checked by the compiler; this module keeps them in one place")]
 
 pub(crate) mod recompute;
+pub(crate) mod stream;
 
 use std::{
     ffi::{CStr, CString, c_char, c_double, c_int, c_void},
@@ -41,11 +42,19 @@ unsafe extern "C" {
         exp_avg: *mut CppTensor,
         exp_avg_sq: *mut CppTensor,
         step: *const CppTensor,
+        is_skipped: *const CppTensor,
         learning_rate: c_double,
         beta1: c_double,
         beta2: c_double,
         weight_decay: c_double,
         epsilon: c_double,
+    ) -> *const c_char;
+    fn drbert_attention(
+        qkv: *const CppTensor,
+        boundaries: *const CppTensor,
+        longest: i64,
+        dropout: c_double,
+        attended: *mut *mut CppTensor,
     ) -> *const c_char;
     fn drbert_use_deterministic_algorithms() -> *const c_char;
     fn drbert_group_check(with_cuda: bool) -> *const c_char;
@@ -97,13 +106,15 @@ pub(crate) struct AdamWStep {
     pub(crate) weight_decay: f64,
 }
 
-/// Runs libtorch's fused `AdamW` on one tensor in place. `step` is a float tensor with the number of this step, from 1 on.
+/// Runs libtorch's fused `AdamW` on one tensor in place. `step` is a float tensor with the number of this step, from 1 on, and `is_skipped` one
+/// with 1 if nothing is to happen, and 0 if it is.
 pub(crate) fn fused_adamw(
     parameters: &mut Tensor,
     gradients: &Tensor,
     exp_avg: &mut Tensor,
     exp_avg_sq: &mut Tensor,
     step: &Tensor,
+    is_skipped: &Tensor,
     numbers: AdamWStep,
 ) -> Result<()> {
     // SAFETY: all pointers come from live tch tensors, borrowed for the whole call; C++ checks shapes, kinds and devices.
@@ -114,6 +125,7 @@ pub(crate) fn fused_adamw(
             exp_avg.as_mut_ptr().cast(),
             exp_avg_sq.as_mut_ptr().cast(),
             step.as_ptr().cast(),
+            is_skipped.as_ptr().cast(),
             numbers.learning_rate,
             numbers.beta1,
             numbers.beta2,
@@ -121,6 +133,15 @@ pub(crate) fn fused_adamw(
             numbers.epsilon,
         )
     })
+}
+
+/// `FlashAttention` within segments that lie end to end: [tokens, 3, heads, head size] → [tokens, heads, head size], on CUDA in bf16 or fp16.
+/// `boundaries`, int32 [segments + 1] on the same device, says where each segment begins and where the last ends; `longest` is the length of the longest.
+pub(crate) fn attention(qkv: &Tensor, boundaries: &Tensor, longest: i64, dropout: f64) -> Result<Tensor> {
+    let mut attended = ptr::null_mut();
+    // SAFETY: the tensors and the place for the result live until the call returns.
+    check(unsafe { drbert_attention(qkv.as_ptr().cast(), boundaries.as_ptr().cast(), longest, dropout, &raw mut attended) })?;
+    Ok(taken(attended))
 }
 
 /// Restricts libtorch to kernels that give the same bits every time. Must come before the first CUDA operation.
@@ -232,6 +253,12 @@ impl Drop for Reducer {
             log::debug!("deleting the reducer: {error}");
         }
     }
+}
+
+/// Owns a tensor that C++ has made.
+fn taken(made: *mut CppTensor) -> Tensor {
+    // SAFETY: where the shim has no message, the place for a result holds a tensor on the heap that nobody else owns.
+    unsafe { Tensor::from_ptr(made.cast()) }
 }
 
 /// The text up to its first zero byte, if it has one.

@@ -5,6 +5,7 @@ pub mod device;
 pub mod error;
 mod ffi;
 mod random;
+mod read_back;
 
 pub mod data;
 mod tokenizer;

@@ -95,6 +95,7 @@ impl Metrics {
                 ("train/gradient_norm", record.gradient_norm),
                 ("train/tokens_per_second", record.rates.tokens_per_second),
                 ("train/mfu", record.rates.mfu),
+                ("train/data_wait", record.rates.data_wait),
                 ("train/epoch", record.epoch),
                 ("train/skipped_steps", record.skipped_steps as f64),
                 ("train/checkpoint_wait_seconds", record.checkpoint_wait_seconds),

@@ -45,7 +45,12 @@ impl Progress {
     /// Shows the figures of a logged step.
     pub(crate) fn show(&mut self, record: &StepRecord) {
         let StepRecord { step, loss, rates, .. } = record;
-        let figures = format!("loss {loss:.4}, {} tokens/s, MFU {:.1}%", with_thousands(rates.tokens_per_second as u64), 100.0 * rates.mfu);
+        let figures = format!(
+            "loss {loss:.4}, {} tokens/s, MFU {:.1}%, waited for data {:.1}%",
+            with_thousands(rates.tokens_per_second as u64),
+            100.0 * rates.mfu,
+            100.0 * rates.data_wait
+        );
         if self.is_shown && self.bar.is_hidden() && (self.last_line.elapsed() >= LINE_EVERY || Some(*step) == self.bar.length()) {
             self.last_line = Instant::now();
             print_error_line(&format!(

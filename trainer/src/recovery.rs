@@ -37,6 +37,13 @@ pub enum Divergence {
 }
 
 impl Divergence {
+    /// The step that was one too many.
+    pub(crate) fn step(&self) -> u64 {
+        match self {
+            Self::NotFinite { step, .. } | Self::LastingSpike { step, .. } => *step,
+        }
+    }
+
     /// The setting that says how much of this is too much.
     pub(crate) fn limit(&self) -> &'static str {
         match self {
@@ -47,13 +54,13 @@ impl Divergence {
 }
 
 impl Recovery {
-    /// Takes note of the step that was the `step`-th. Returns the mean loss before it if this one is far above.
+    /// Takes note of a step. Returns the mean loss before it if this one's is far above.
     ///
     /// # Errors
     /// If the loss has been so for too long, in a run with `train.max_returns`.
-    pub fn observe(&mut self, step: u64, result: &StepResult, limits: &TrainConfig) -> Result<Option<f64>> {
-        let loss = result.loss;
-        if result.is_skipped {
+    pub fn observe(&mut self, result: &StepResult, limits: &TrainConfig) -> Result<Option<f64>> {
+        let &StepResult { step, loss, is_skipped, .. } = result;
+        if is_skipped {
             return Ok(None);
         }
         let jumped_from = self.spikes.is_spike(loss);
@@ -84,10 +91,22 @@ impl Recovery {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Instant;
 
-    fn step_with(loss: f64) -> StepResult {
-        StepResult { loss, gradient_norm: 1.0, learning_rate: 1.0, masked_tokens: 1, is_skipped: !loss.is_finite() }
+    use super::*;
+    use crate::trainer::Progress;
+
+    fn step_with(step: u64, loss: f64) -> StepResult {
+        StepResult {
+            step,
+            loss,
+            gradient_norm: 1.0,
+            learning_rate: 1.0,
+            masked_tokens: 1,
+            is_skipped: !loss.is_finite(),
+            progress: Progress::default(),
+            finished_at: Instant::now(),
+        }
     }
 
     #[test]
@@ -96,23 +115,23 @@ mod tests {
         (config.train.max_returns, config.train.max_spike_steps) = (2, 10);
         let mut recovery = Recovery::default();
         for step in 1..=60 {
-            assert_eq!(recovery.observe(step, &step_with(2.0), &config.train).expect("calm"), None);
+            assert_eq!(recovery.observe(&step_with(step, 2.0), &config.train).expect("calm"), None);
             recovery.note_checkpoint(step, SkippedSteps::default());
         }
         for step in 61..70 {
             // A skipped step neither ends a spike nor counts.
             for loss in [4.0, f64::NAN] {
-                recovery.observe(step, &step_with(loss), &config.train).expect("it may subside");
+                recovery.observe(&step_with(step, loss), &config.train).expect("it may subside");
             }
             recovery.note_checkpoint(step, SkippedSteps::default());
         }
-        let error = { recovery }.observe(70, &step_with(4.0), &config.train).expect_err("ten in a row").to_string();
+        let error = { recovery }.observe(&step_with(70, 4.0), &config.train).expect_err("ten in a row").to_string();
         assert!(error.starts_with("step 70: the loss (4.0000) has stayed far above the 2.0000 before for 10 steps; "), "{error}");
         assert!(error.ends_with("raise train.max_spike_steps"), "{error}");
         config.train.max_returns = 0;
-        recovery.observe(70, &step_with(4.0), &config.train).expect("nobody asked");
+        recovery.observe(&step_with(70, 4.0), &config.train).expect("nobody asked");
         assert_eq!(recovery.last_good_step, Some(60));
-        recovery.observe(71, &step_with(2.0), &config.train).expect("calm");
+        recovery.observe(&step_with(71, 2.0), &config.train).expect("calm");
         recovery.note_checkpoint(71, SkippedSteps { total: 3, in_a_row: 1 });
         assert_eq!(recovery.last_good_step, Some(60));
         recovery.note_checkpoint(72, SkippedSteps { total: 3, in_a_row: 0 });

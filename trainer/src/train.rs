@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tch::Device;
@@ -15,7 +15,7 @@ use tch::Device;
 use crate::{
     checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, Retention, State},
     checkpoint_writer::{CheckpointWriter, Destination},
-    config::{Config, MaskingConfig},
+    config::{Config, KernelChoice, MaskingConfig},
     data::{
         dataset::ShardDirectory,
         loader::Loader,
@@ -90,108 +90,178 @@ fn train_from(
     group: &Rc<ProcessGroup>,
     device: Device,
 ) -> Result<End> {
-    let world = group.world();
-    let beginning = beginning(config, checkpoint.as_ref(), directory)?;
-    let mut state = new_state(config, checkpoint.as_ref(), beginning.as_ref(), directory)?;
-    let options = TrainingOptions { skipped_rows: state.recovery.skipped_rows, ..training_options(config, directory)? };
-    let training_samples = Arc::new(TrainingSamples::new(Arc::clone(directory), options));
-    let held_out = EvaluationSamples::new(Arc::clone(directory), config.eval.rows, config.data.micro_batch_size, config.attention);
-    let held_out = Arc::new(held_out);
-
-    let mut trainer = match (&checkpoint, &beginning) {
-        (Some(checkpoint), _) => Trainer::resume(config, checkpoint, device)?,
-        (None, Some(beginning)) => Trainer::with_parameters(config, &state.model, &beginning.parameters, device)?,
-        (None, None) => Trainer::new(config, &state.model, device)?,
-    };
-    drop(beginning);
-    state.step = trainer.step();
-    agreement::check_start(group, &state, trainer.masters())?;
-    trainer.share_with(group, config)?;
-    let part = RankSamples::new(Arc::clone(&training_samples), world.rank, world.world_size);
-    let mut loader = start_loader(config, &Arc::new(part), trainer.step(), world.world_size);
-    let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
-    let mut throughput = Throughput::start(matmul_rate);
-    let mut metrics =
-        world.is_main().then(|| Metrics::open(&config.train.output, trainer.step(), state.recovery.num_returns)).transpose()?;
-    let mut progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
-    progress.message(&describe(config, &trainer, directory, matmul_rate, world));
-    state.origin.iter().for_each(|origin| progress.message(&describe_origin(origin)));
-    if let Some(checkpoint) = &checkpoint {
-        progress.message(&format!("resuming from {}", checkpoint.directory.display()));
-        if world.is_main() {
-            checkpoint::set_aside_later(&config.train.output, checkpoint.state.step)?;
-        }
-        state.last_evaluation.clone_from(&checkpoint.state.last_evaluation);
+    let mut run = Run::set_up(config, checkpoint, directory, group, device)?;
+    match run.take_steps(stop) {
+        Err(Error::Diverged(reason)) => run.return_to_good_step(reason),
+        result => result.and_then(|()| run.finish()),
     }
-    let resumed_from = checkpoint.map(|checkpoint| (checkpoint.state.step, checkpoint.directory));
-    let mut writer = world.is_main().then(|| CheckpointWriter::new(destination(config, directory), resumed_from));
+}
 
-    while trainer.step() < config.train.steps {
-        let micro_batches = next_step(config, &mut loader, trainer.step(), world.world_size)?;
-        let [stops, masked_tokens] = group.sum([f64::from(stop.load(Ordering::Relaxed)), num_masked(&micro_batches) as f64])?;
-        if stops > 0.0 {
-            break;
-        }
-        let result = match take_step(config, &mut trainer, &micro_batches, masked_tokens as usize, &mut state.recovery, &progress) {
-            Err(Error::Diverged(reason)) => {
-                let (good_step, recovery) = state.recovery.after_return(trainer.step(), config).ok_or(Error::Diverged(reason))?;
-                report_return(&progress, metrics.as_mut(), trainer.step(), &reason, good_step, recovery)?;
-                writer.map_or(Ok(None), CheckpointWriter::finish)?;
-                return Ok(End::Diverged { good_step, recovery });
-            }
-            result => result?,
+/// A run, or the part of one between two returns.
+struct Run<'a> {
+    config: &'a Config,
+    group: &'a ProcessGroup,
+    /// As of the last step whose result is known.
+    state: State,
+    trainer: Trainer,
+    samples: Arc<TrainingSamples>,
+    loader: Loader,
+    held_out: Arc<EvaluationSamples>,
+    throughput: Throughput,
+    progress: Progress,
+    /// On the rank that writes, as is the next.
+    metrics: Option<Metrics>,
+    writer: Option<CheckpointWriter>,
+}
+
+impl<'a> Run<'a> {
+    fn set_up(
+        config: &'a Config,
+        checkpoint: Option<Checkpoint>,
+        directory: &Arc<ShardDirectory>,
+        group: &'a Rc<ProcessGroup>,
+        device: Device,
+    ) -> Result<Self> {
+        let world = group.world();
+        let beginning = beginning(config, checkpoint.as_ref(), directory)?;
+        let mut state = new_state(config, checkpoint.as_ref(), beginning.as_ref(), directory)?;
+        let options = TrainingOptions { skipped_rows: state.recovery.skipped_rows, ..training_options(config, directory)? };
+        let samples = Arc::new(TrainingSamples::new(Arc::clone(directory), options));
+        let held_out = EvaluationSamples::new(Arc::clone(directory), config.eval.rows, config.data.micro_batch_size, config.attention);
+
+        let mut trainer = match (&checkpoint, &beginning) {
+            (Some(checkpoint), _) => Trainer::resume(config, checkpoint, device)?,
+            (None, Some(beginning)) => Trainer::with_parameters(config, &state.model, &beginning.parameters, device)?,
+            (None, None) => Trainer::new(config, &state.model, device)?,
         };
-        throughput.add(&micro_batches, trainer.model().config());
-        (state.step, state.progress) = (trainer.step(), trainer.progress());
-        let is_regular = |interval: u64| interval > 0 && state.step.is_multiple_of(interval);
-        let is_due = |interval: u64| state.step == config.train.steps || is_regular(interval);
-
-        if is_due(config.log.interval_steps) {
-            let record = StepRecord {
-                step: state.step,
-                epoch: training_samples.epochs_before(config.batch_schedule().rows_before(state.step)),
-                loss: result.loss,
-                gradient_norm: result.gradient_norm,
-                learning_rate: result.learning_rate,
-                masked_tokens: result.masked_tokens as u64,
-                skipped_steps: state.progress.skipped.total,
-                checkpoint_wait_seconds: writer.as_mut().map_or(0.0, |writer| writer.take_waited().as_secs_f64()),
-                rates: rates_of_all(group, throughput.take())?,
-            };
-            metrics.as_mut().map_or(Ok(()), |metrics| metrics.write_step(&record))?;
-            progress.show(&record);
+        drop(beginning);
+        state.step = trainer.step();
+        agreement::check_start(group, &state, trainer.masters())?;
+        trainer.share_with(group, config)?;
+        let part = RankSamples::new(Arc::clone(&samples), world.rank, world.world_size);
+        let loader = start_loader(config, &Arc::new(part), trainer.step(), world.world_size);
+        let progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
+        if let Some(warning) = choose_kernels(config, &mut trainer, &*samples, group)? {
+            progress.message(&warning);
         }
-        progress.advance(state.step);
-        let verify_every = config.distributed.verify_interval_steps;
-        if verify_every > 0 && state.step.is_multiple_of(verify_every) {
-            throughput.without(|| agreement::check_parameters(group, state.step, trainer.masters()))?;
-        }
-        if let Some(metrics) = metrics.as_mut().filter(|_| config.eval.rows > 0 && is_due(config.eval.interval_steps)) {
-            let result = throughput.without(|| evaluate(trainer.model(), &held_out, device))?;
-            let record = EvaluationRecord { step: state.step, result };
-            metrics.write_evaluation(&record)?;
-            progress.message(&format!("step {}: held-out {}", record.step, record.result));
-            state.last_evaluation = Some(record);
-        }
-        if config.train.max_returns > 0 && is_regular(config.checkpoint.interval_steps) {
-            state.recovery.note_checkpoint(state.step, state.progress.skipped);
-        }
-        if let Some(writer) = &mut writer {
-            if is_due(config.checkpoint.interval_steps) {
-                throughput.without(|| writer.save(state.clone(), || trainer.tensors_to_save()))?;
+        let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
+        let num_returns = state.recovery.num_returns;
+        let metrics = world.is_main().then(|| Metrics::open(&config.train.output, trainer.step(), num_returns)).transpose()?;
+        progress.message(&describe(config, &trainer, directory, matmul_rate, world));
+        state.origin.iter().for_each(|origin| progress.message(&describe_origin(origin)));
+        if let Some(checkpoint) = &checkpoint {
+            progress.message(&format!("resuming from {}", checkpoint.directory.display()));
+            if world.is_main() {
+                checkpoint::set_aside_later(&config.train.output, checkpoint.state.step)?;
             }
-            writer.check()?;
+            state.last_evaluation.clone_from(&checkpoint.state.last_evaluation);
         }
+        let resumed_from = checkpoint.map(|checkpoint| (checkpoint.state.step, checkpoint.directory));
+        let writer = world.is_main().then(|| CheckpointWriter::new(destination(config, directory), resumed_from));
+        let (held_out, throughput) = (Arc::new(held_out), Throughput::start(matmul_rate));
+        Ok(Self { config, group, state, trainer, samples, loader, held_out, throughput, progress, metrics, writer })
     }
 
-    if let Some(mut writer) = writer {
-        writer.save(state.clone(), || trainer.tensors_to_save())?;
-        writer.finish()?;
+    /// Takes steps until the last one, or until `stop` on any rank.
+    fn take_steps(&mut self, stop: &AtomicBool) -> Result<()> {
+        let Config { train, checkpoint, eval, distributed, .. } = self.config;
+        while self.trainer.step() < train.steps {
+            let (micro_batches, data_wait) = next_step(self.config, &mut self.loader, &self.trainer, self.group.world().world_size)?;
+            let [stops, masked_tokens] = self.group.sum([f64::from(stop.load(Ordering::Relaxed)), num_masked(&micro_batches) as f64])?;
+            if stops > 0.0 {
+                break;
+            }
+            let before = self.trainer.train_step(&micro_batches, masked_tokens as usize)?;
+            self.throughput.queue(&micro_batches, self.trainer.model().config(), data_wait);
+            self.report(before)?;
+
+            let step = self.trainer.step();
+            let is_regular = |interval: u64| interval > 0 && step.is_multiple_of(interval);
+            let is_due = |interval: u64| step == train.steps || is_regular(interval);
+            let is_verified = is_regular(distributed.verify_interval_steps);
+            if is_verified || is_due(eval.interval_steps) || is_due(checkpoint.interval_steps) {
+                // What looks at the model after a step comes after the step's result.
+                let result = self.trainer.finish_step()?;
+                self.report(result)?;
+            }
+            if is_verified {
+                self.throughput.without(|| agreement::check_parameters(self.group, step, self.trainer.masters()))?;
+            }
+            if let Some(metrics) = self.metrics.as_mut().filter(|_| eval.rows > 0 && is_due(eval.interval_steps)) {
+                let result = self.throughput.without(|| evaluate(self.trainer.model(), &self.held_out, self.trainer.device()))?;
+                let record = EvaluationRecord { step, result };
+                metrics.write_evaluation(&record)?;
+                self.progress.message(&format!("step {step}: held-out {}", record.result));
+                self.state.last_evaluation = Some(record);
+            }
+            if train.max_returns > 0 && is_regular(checkpoint.interval_steps) {
+                self.state.recovery.note_checkpoint(step, self.state.progress.skipped);
+            }
+            if let Some(writer) = &mut self.writer {
+                if is_due(checkpoint.interval_steps) {
+                    self.throughput.without(|| writer.save(self.state.clone(), || self.trainer.tensors_to_save()))?;
+                }
+                writer.check()?;
+            }
+        }
+        let result = self.trainer.finish_step()?;
+        self.report(result)
     }
-    let last_checkpoint = checkpoint::directory(&config.train.output, trainer.step());
-    progress.finish();
-    let (steps, interrupted) = (trainer.step(), trainer.step() < config.train.steps);
-    Ok(End::Finished(Outcome { last_checkpoint, steps, interrupted, is_main: world.is_main() }))
+
+    /// Brings the state up to a step, once its result is known, and tells of it: if it was skipped or its loss jumped at once, else if it is time.
+    fn report(&mut self, result: Option<StepResult>) -> Result<()> {
+        let Some(result) = result else { return Ok(()) };
+        let StepResult { step, loss, gradient_norm, learning_rate, masked_tokens, is_skipped, progress, finished_at } = result;
+        (self.state.step, self.state.progress) = (step, progress);
+        self.throughput.finish(finished_at);
+        self.progress.advance(step);
+        if is_skipped {
+            self.progress.message(&format!("step {step}: skipped, for loss {loss} or gradient norm {gradient_norm} is not finite"));
+        }
+        if let Some(usual) = self.state.recovery.observe(&result, &self.config.train)? {
+            self.progress.message(&format!("step {step}: the loss jumped from about {usual:.4} to {loss:.4}"));
+        }
+        let interval = self.config.log.interval_steps;
+        if step == self.config.train.steps || interval > 0 && step.is_multiple_of(interval) {
+            let record = StepRecord {
+                step,
+                epoch: self.samples.epochs_before(self.config.batch_schedule().rows_before(step)),
+                loss,
+                gradient_norm,
+                learning_rate,
+                masked_tokens: masked_tokens as u64,
+                skipped_steps: progress.skipped.total,
+                checkpoint_wait_seconds: self.writer.as_mut().map_or(0.0, |writer| writer.take_waited().as_secs_f64()),
+                rates: rates_of_all(self.group, self.throughput.take())?,
+            };
+            self.metrics.as_mut().map_or(Ok(()), |metrics| metrics.write_step(&record))?;
+            self.progress.show(&record);
+        }
+        Ok(())
+    }
+
+    /// Ends this part of the run, which has diverged, if it may go on from an earlier step.
+    fn return_to_good_step(mut self, reason: Divergence) -> Result<End> {
+        let (good_step, recovery) = self.state.recovery.after_return(reason.step(), self.config).ok_or(Error::Diverged(reason))?;
+        let Recovery { num_returns: returns, skipped_rows, .. } = recovery;
+        self.progress.message(&format!("{reason}: return {returns} to step {good_step}, past the rows since"));
+        self.progress.finish();
+        let record = ReturnRecord { step: good_step, returns, from_step: reason.step(), skipped_rows, reason: reason.to_string() };
+        self.metrics.as_mut().map_or(Ok(()), |metrics| metrics.write_return(&record))?;
+        self.writer.map_or(Ok(None), CheckpointWriter::finish)?;
+        Ok(End::Diverged { good_step, recovery })
+    }
+
+    fn finish(self) -> Result<End> {
+        if let Some(mut writer) = self.writer {
+            writer.save(self.state, || self.trainer.tensors_to_save())?;
+            writer.finish()?;
+        }
+        self.progress.finish();
+        let (steps, is_main) = (self.trainer.step(), self.group.world().is_main());
+        let last_checkpoint = checkpoint::directory(&self.config.train.output, steps);
+        Ok(End::Finished(Outcome { last_checkpoint, steps, interrupted: steps < self.config.train.steps, is_main }))
+    }
 }
 
 /// A loader of everything that one of `num_ranks` ranks has left to train on after `step` steps.
@@ -201,17 +271,41 @@ pub(crate) fn start_loader<S: Samples + 'static>(config: &Config, samples: &Arc<
     Loader::start(samples, numbers, config.data.loader_threads, config.data.prefetch_batches)
 }
 
-/// The micro-batches of step `step` of one of `num_ranks` ranks, which are the next ones of its loader.
-pub(crate) fn next_step(config: &Config, loader: &mut Loader, step: u64, num_ranks: usize) -> Result<Vec<MicroBatch>> {
-    let count = config.batch_schedule().rows_of(step) / config.data.micro_batch_size / num_ranks as u64;
-    loader.take(count as usize).collect()
+/// The micro-batches of the next step of one of `num_ranks` ranks, which are the next ones of its loader, and how long the device waited for them:
+/// as long as the host did, if the device had nothing left to do by then.
+pub(crate) fn next_step(config: &Config, loader: &mut Loader, trainer: &Trainer, num_ranks: usize) -> Result<(Vec<MicroBatch>, Duration)> {
+    let count = config.batch_schedule().rows_of(trainer.step()) / config.data.micro_batch_size / num_ranks as u64;
+    let begun = Instant::now();
+    let micro_batches = loader.take(count as usize).collect::<Result<_>>()?;
+    let waited = begun.elapsed();
+    Ok((micro_batches, if trainer.is_idle()? { waited } else { Duration::ZERO }))
 }
 
-/// The tokens per second of all ranks together, and the mean of their MFU.
+/// Lets the model run on the fast kernels of its device, if every rank finds them right on one micro-batch. Returns what to tell a person.
+pub(crate) fn choose_kernels(
+    config: &Config,
+    trainer: &mut Trainer,
+    samples: &dyn Samples,
+    group: &ProcessGroup,
+) -> Result<Option<String>> {
+    if config.train.kernels == KernelChoice::Plain || !trainer.has_fast_kernels() {
+        return Ok(None);
+    }
+    let failure = trainer.try_fast_kernels(&samples.micro_batch(config.micro_batches_before(trainer.step()))?).err();
+    let [failures] = group.sum([f64::from(failure.is_some())])?;
+    if failures == 0.0 {
+        return Ok(None);
+    }
+    trainer.use_plain_kernels();
+    let why = failure.map_or_else(|| "they failed on another rank".to_owned(), |error| error.to_string());
+    Ok(Some(format!("warning: training with the plain, slower kernels, for {why}")))
+}
+
+/// The tokens per second of all ranks together, and the means of the rest.
 fn rates_of_all(group: &ProcessGroup, own: Rates) -> Result<Rates> {
     let num_ranks = group.world().world_size as f64;
-    let [tokens_per_second, mfu] = group.sum([own.tokens_per_second, own.mfu])?;
-    Ok(Rates { tokens_per_second, mfu: mfu / num_ranks })
+    let [tokens_per_second, mfu, data_wait] = group.sum([own.tokens_per_second, own.mfu, own.data_wait])?;
+    Ok(Rates { tokens_per_second, mfu: mfu / num_ranks, data_wait: data_wait / num_ranks })
 }
 
 pub(crate) fn training_options(config: &Config, directory: &ShardDirectory) -> Result<TrainingOptions> {
@@ -297,42 +391,6 @@ fn destination(config: &Config, directory: &ShardDirectory) -> Destination {
     Destination { output: train.output.clone(), tokenizer: directory.tokenizer_dir(), retention }
 }
 
-/// Takes a step, and tells if it was skipped, or its loss is far above those before it.
-fn take_step(
-    config: &Config,
-    trainer: &mut Trainer,
-    micro_batches: &[MicroBatch],
-    masked_tokens: usize,
-    recovery: &mut Recovery,
-    progress: &Progress,
-) -> Result<StepResult> {
-    let result = trainer.train_step(micro_batches, masked_tokens)?;
-    let (step, StepResult { loss, gradient_norm, is_skipped, .. }) = (trainer.step(), result);
-    if is_skipped {
-        progress.message(&format!("step {step}: skipped, for loss {loss} or gradient norm {gradient_norm} is not finite"));
-    }
-    if let Some(usual) = recovery.observe(step, &result, &config.train)? {
-        progress.message(&format!("step {step}: the loss jumped from about {usual:.4} to {loss:.4}"));
-    }
-    Ok(result)
-}
-
-/// Tells of a return from step `from_step` to `step`, from which the run goes on with `recovery`.
-fn report_return(
-    progress: &Progress,
-    metrics: Option<&mut Metrics>,
-    from_step: u64,
-    reason: &Divergence,
-    step: u64,
-    recovery: Recovery,
-) -> Result<()> {
-    let Recovery { num_returns: returns, skipped_rows, .. } = recovery;
-    progress.message(&format!("{reason}: return {returns} to step {step}, past the rows since"));
-    progress.finish();
-    let record = ReturnRecord { step, returns, from_step, skipped_rows, reason: reason.to_string() };
-    metrics.map_or(Ok(()), |metrics| metrics.write_return(&record))
-}
-
 fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matmul_rate: f64, world: &World) -> String {
     let tokens_per_row = directory.num_tokens() as f64 / directory.num_rows() as f64;
     [
@@ -356,7 +414,11 @@ fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matm
             config.data.micro_batch_size,
             with_thousands((tokens_per_row * config.data.global_batch_size as f64).round() as u64)
         ),
-        format!("model         {} parameters", with_thousands(trainer.num_parameters() as u64)),
+        format!(
+            "model         {} parameters, {} kernels",
+            with_thousands(trainer.num_parameters() as u64),
+            if trainer.uses_fast_kernels() { "fast" } else { "plain" }
+        ),
         format!("output        {}", absolute(&config.train.output).display()),
     ]
     .join("\n")

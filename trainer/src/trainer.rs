@@ -1,6 +1,6 @@
 //! One training step: forward and backward over the micro-batches of a global batch, clip, update.
 
-use std::rc::Rc;
+use std::{rc::Rc, time::Instant};
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
@@ -14,20 +14,25 @@ use crate::{
     error::{Error, Result},
     evaluate::summed_cross_entropy,
     model::{
+        attention::{AttentionKernel, Segments},
         config::EncoderConfig,
         masked_lm::{MaskedLm, Mode},
         parameters::{initial_parameters, parameter_specs},
     },
     optim::{
         ema::WeightAverage,
-        flat::{FlatLayout, FlatParameters},
-        loss_scale::LossScale,
+        flat::{FlatLayout, FlatParameters, ParameterShape},
+        loss_scale::{LossScale, LossScaler},
         optimizer::Optimizer,
         schedule::Schedule,
     },
     random::{CounterRng, Purpose},
+    read_back::ReadBack,
     recovery::Divergence,
 };
+
+/// By how much losses and gradient norms of the fast and of the plain kernels may differ, as a share: in bf16 they agree to about 0.001.
+const KERNEL_TOLERANCE: f64 = 0.02;
 
 /// A model, its optimizer, and how far they are.
 #[derive(Debug)]
@@ -43,9 +48,22 @@ pub struct Trainer {
     parallel: DataParallel,
     max_skipped_steps: u64,
     step: u64,
-    skipped: SkippedSteps,
     /// In fp16.
-    loss_scale: Option<LossScale>,
+    loss_scaler: Option<LossScaler>,
+    /// As of the last step whose result is known.
+    progress: Progress,
+    /// The last step, while its result is not known.
+    queued: Option<QueuedStep>,
+}
+
+/// A step that the device was given, and what the host knows of it already.
+#[derive(Debug)]
+struct QueuedStep {
+    step: u64,
+    learning_rate: f64,
+    masked_tokens: usize,
+    /// Loss, gradient norm, 1 if skipped, updates so far, and the state of the loss scaler, if there is one.
+    numbers: ReadBack,
 }
 
 /// Steps whose loss or gradient was not finite, and which therefore changed nothing.
@@ -59,6 +77,8 @@ pub struct SkippedSteps {
 /// What one step gave.
 #[derive(Clone, Copy, Debug)]
 pub struct StepResult {
+    /// Steps taken, with this one.
+    pub step: u64,
     /// Mean cross-entropy over all masked tokens of the global batch.
     pub loss: f64,
     /// Before clipping.
@@ -67,6 +87,9 @@ pub struct StepResult {
     pub masked_tokens: usize,
     /// The loss or a gradient was not finite, and the step changed nothing.
     pub is_skipped: bool,
+    pub progress: Progress,
+    /// When the device was done with it, as far as the host can know.
+    pub finished_at: Instant,
 }
 
 /// How far a trainer is, besides its step and its tensors.
@@ -92,8 +115,9 @@ impl Trainer {
         let layout = trainer.parameters.layout();
         let Progress { num_updates, skipped, loss_scale } = checkpoint.state.progress;
         trainer.optimizer.restore(layout, num_updates, &exp_avg, &exp_avg_sq)?;
-        trainer.skipped = skipped;
-        trainer.loss_scale = trainer.loss_scale.map(|fresh| loss_scale.unwrap_or(fresh));
+        let loss_scale = trainer.progress.loss_scale.map(|fresh| loss_scale.unwrap_or(fresh));
+        trainer.loss_scaler = loss_scale.map(|scale| LossScaler::new(scale, device)).transpose()?;
+        trainer.progress = Progress { num_updates, skipped, loss_scale };
         if let (Some(average), Some(saved)) = (&mut trainer.average, checkpoint.average()?) {
             average.restore(layout, &saved)?;
         }
@@ -103,9 +127,13 @@ impl Trainer {
     /// Starts a model from these parameters, in the order of [`parameter_specs`].
     pub fn with_parameters(config: &Config, model: &EncoderConfig, values: &[Tensor], device: Device) -> Result<Self> {
         let specs = parameter_specs(model);
-        let shapes: Vec<(&[i64], bool)> = specs.iter().map(|spec| (spec.shape.as_slice(), spec.role.decays())).collect();
+        let shapes: Vec<ParameterShape> = specs
+            .iter()
+            .map(|spec| ParameterShape { shape: &spec.shape, rows_in_memory: spec.rows_in_memory, decays: spec.role.decays() })
+            .collect();
         let layout = FlatLayout::new(&shapes);
         let parameters = FlatParameters::new(layout, values, device, config.train.precision.kind())?;
+        let loss_scale = (config.train.precision == Precision::Fp16).then(LossScale::default);
         let parallel = DataParallel::new(Rc::new(ProcessGroup::alone()), &parameters, config.distributed.gradient_compression)?;
         Ok(Self {
             device,
@@ -122,8 +150,9 @@ impl Trainer {
             parallel,
             max_skipped_steps: config.train.max_skipped_steps,
             step: 0,
-            skipped: SkippedSteps::default(),
-            loss_scale: (config.train.precision == Precision::Fp16).then(LossScale::default),
+            loss_scaler: loss_scale.map(|scale| LossScaler::new(scale, device)).transpose()?,
+            progress: Progress { loss_scale, ..Progress::default() },
+            queued: None,
         })
     }
 
@@ -150,24 +179,66 @@ impl Trainer {
         self.parameters.masters()
     }
 
-    /// Steps taken.
+    /// Steps begun.
     pub fn step(&self) -> u64 {
         self.step
     }
 
-    pub fn progress(&self) -> Progress {
-        Progress { num_updates: self.optimizer.num_updates(), skipped: self.skipped, loss_scale: self.loss_scale }
+    /// Whether the device has done everything that it was given.
+    pub fn is_idle(&self) -> Result<bool> {
+        self.queued.as_ref().map_or(Ok(true), |step| step.numbers.has_come())
     }
 
-    /// Takes one step on this rank's micro-batches of a global batch, which has `masked_tokens` of all ranks. The loss is the mean over
-    /// them, however they are spread over micro-batches and ranks.
+    /// Whether the model can run on faster kernels than those that run anywhere.
+    pub fn has_fast_kernels(&self) -> bool {
+        self.device.is_cuda() && self.parameters.is_mixed()
+    }
+
+    pub fn uses_fast_kernels(&self) -> bool {
+        self.model.attention_kernel() == AttentionKernel::VariableLength
+    }
+
+    pub fn use_plain_kernels(&mut self) {
+        self.model.set_attention_kernel(AttentionKernel::Grouped);
+    }
+
+    /// Goes over to the fast kernels if they give the loss and the gradient norm of the plain ones on this micro-batch. Comes before the first step.
     ///
     /// # Errors
-    /// If this was one skipped step too many in a row.
-    pub fn train_step(&mut self, micro_batches: &[MicroBatch], masked_tokens: usize) -> Result<StepResult> {
+    /// If they do not, or fail; the plain kernels stay then.
+    pub fn try_fast_kernels(&mut self, micro_batch: &MicroBatch) -> Result<()> {
+        let plain = self.probe(micro_batch)?;
+        self.model.set_attention_kernel(AttentionKernel::VariableLength);
+        let checked = self.probe(micro_batch).and_then(|fast| {
+            let is_close = |(fast, plain): (f64, f64)| (fast - plain).abs() <= KERNEL_TOLERANCE * plain.abs();
+            if fast.into_iter().zip(plain).all(is_close) { Ok(()) } else { Err(Error::KernelsDiffer { fast, plain }) }
+        });
+        if checked.is_err() {
+            self.use_plain_kernels();
+        }
+        self.parameters.zero_gradients()?;
+        checked
+    }
+
+    /// The loss and the gradient norm of a micro-batch alone, without dropout.
+    fn probe(&mut self, micro_batch: &MicroBatch) -> Result<[f64; 2]> {
+        self.parameters.zero_gradients()?;
+        let loss = self.add_gradients(micro_batch, micro_batch.num_masked(), 1, Mode::Evaluate)?;
+        self.unscale_gradients()?;
+        let gradient_norm = self.parameters.clip_gradients(0.0)?;
+        Ok([loss, gradient_norm].map(|number| number.double_value(&[])))
+    }
+
+    /// Gives the device one step to do, on this rank's micro-batches of a global batch, and returns the result of the step before, if that is
+    /// not known yet: while the host waits for that one, the device has this one to work on.
+    ///
+    /// The loss is the mean over all `masked_tokens` of the global batch, however they are spread over micro-batches and ranks.
+    ///
+    /// # Errors
+    /// If the step before was one skipped step too many in a row.
+    pub fn train_step(&mut self, micro_batches: &[MicroBatch], masked_tokens: usize) -> Result<Option<StepResult>> {
         let group = self.parallel.group();
         let (rank, world_size) = (group.world().rank, group.world().world_size);
-        let loss_scale = self.loss_scale.map_or(1.0, |scale| scale.factor());
         let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
         self.parameters.zero_gradients()?;
         for (index, micro_batch) in micro_batches.iter().enumerate() {
@@ -177,55 +248,87 @@ impl Trainer {
             if index + 1 == micro_batches.len() {
                 self.parallel.prepare_last_pass()?;
             }
-            let batch = Batch::to_device(micro_batch, self.device)?;
-            let hidden = self.model.hidden(&batch.input_ids, &batch.positions, &batch.segment_lengths, Mode::Train)?;
-            let logits = self.model.logits(&hidden, &batch.masked_positions)?.f_to_kind(Kind::Float)?;
-            let share_of_loss = summed_cross_entropy(&logits, &batch.labels)?.f_div_scalar(masked_tokens.max(1) as f64)?;
-            // The ranks' gradients are averaged, but their shares of the loss add up.
-            share_of_loss.f_mul_scalar(loss_scale * world_size as f64)?.f_backward()?;
-            self.parameters.accumulate_gradients()?;
-            loss.f_add_(&share_of_loss.f_detach()?).map(drop)?;
+            loss.f_add_(&self.add_gradients(micro_batch, masked_tokens, world_size, Mode::Train)?).map(drop)?;
         }
         self.parallel.average_gradients(self.parameters.gradients())?;
         self.parallel.group().all_reduce(&loss)?;
-        if self.loss_scale.is_some() {
-            self.parameters.unscale_gradients(loss_scale)?;
-        }
+        self.unscale_gradients()?;
         let gradient_norm = self.parameters.clip_gradients(self.max_gradient_norm)?;
-        // The one thing that a step reads back from the device.
-        let [loss, gradient_norm] = [0, 1].map({
-            let both = Tensor::f_stack(&[loss, gradient_norm], 0)?.f_to_device(Device::Cpu)?;
-            move |index| both.double_value(&[index])
-        });
         let learning_rate = self.schedule.learning_rate(self.step);
-        let is_skipped = !(loss.is_finite() && gradient_norm.is_finite());
-        if !is_skipped {
-            self.update(learning_rate)?;
-        }
+        let numbers = self.update(&Tensor::f_stack(&[loss, gradient_norm], 0)?, learning_rate)?;
         self.step += 1;
-        self.count_skipped(is_skipped, loss, gradient_norm)?;
-        Ok(StepResult { loss, gradient_norm, learning_rate, masked_tokens, is_skipped })
+        let before = self.finish_step()?;
+        self.queued = Some(QueuedStep { step: self.step, learning_rate, masked_tokens, numbers });
+        Ok(before)
     }
 
-    fn update(&mut self, learning_rate: f64) -> Result<()> {
-        self.optimizer.step(&self.parameters, learning_rate)?;
+    /// Waits for the last step. Returns its result, unless that was returned before.
+    ///
+    /// # Errors
+    /// If it was one skipped step too many in a row.
+    pub fn finish_step(&mut self) -> Result<Option<StepResult>> {
+        self.queued.take().map(|step| self.result_of(step)).transpose()
+    }
+
+    /// Adds the gradients of a micro-batch to the step's. Returns its share of the step's loss, on the device.
+    fn add_gradients(&mut self, micro_batch: &MicroBatch, masked_tokens: usize, world_size: usize, mode: Mode) -> Result<Tensor> {
+        let batch = Batch::to_device(micro_batch, self.device)?;
+        let segments = Segments { lengths: &batch.segment_lengths, boundaries: &batch.segment_boundaries };
+        let logits = self.model.logits(&batch.input_ids, &batch.positions, segments, &batch.masked_positions, mode)?;
+        let loss = summed_cross_entropy(&logits.f_to_kind(Kind::Float)?, &batch.labels)?.f_div_scalar(masked_tokens.max(1) as f64)?;
+        // The ranks' gradients are averaged, but their shares of the loss add up.
+        let share_of_ranks = loss.f_mul_scalar(world_size as f64)?;
+        match &self.loss_scaler {
+            Some(scaler) => share_of_ranks.f_mul(&scaler.factor().f_squeeze()?)?.f_backward()?,
+            None => share_of_ranks.f_backward()?,
+        }
+        self.parameters.accumulate_gradients()?;
+        Ok(loss.f_detach()?)
+    }
+
+    fn unscale_gradients(&mut self) -> Result<()> {
+        self.loss_scaler.as_ref().map_or(Ok(()), |scaler| self.parameters.unscale_gradients(scaler.factor()))
+    }
+
+    /// Changes the parameters, unless the loss or the gradient norm, fp32 `[2]`, is not finite, which only the device knows here.
+    fn update(&mut self, loss_and_norm: &Tensor, learning_rate: f64) -> Result<ReadBack> {
+        let counts = loss_and_norm.f_isfinite()?.f_all()?.f_to_kind(Kind::Float)?.f_view([1])?;
+        let is_skipped = counts.f_neg()?.f_add_scalar(1.0)?;
+        self.optimizer.step(&self.parameters, learning_rate, &is_skipped)?;
         if let Some(average) = &mut self.average {
-            average.update(self.parameters.masters())?;
+            average.update(self.parameters.masters(), &counts)?;
         }
-        self.parameters.publish()
+        self.parameters.publish()?;
+        let mut numbers = vec![loss_and_norm, &is_skipped, self.optimizer.num_updates()];
+        if let Some(scaler) = &mut self.loss_scaler {
+            scaler.update(&is_skipped)?;
+            numbers.extend(scaler.state());
+        }
+        let numbers: Vec<Tensor> = numbers.into_iter().map(|number| number.f_to_kind(Kind::Double)).collect::<Result<_, _>>()?;
+        ReadBack::start(&Tensor::f_cat(&numbers, 0)?)
     }
 
-    fn count_skipped(&mut self, is_skipped: bool, loss: f64, gradient_norm: f64) -> Result<()> {
-        if let Some(scale) = &mut self.loss_scale {
-            scale.update(!is_skipped);
+    fn result_of(&mut self, queued: QueuedStep) -> Result<StepResult> {
+        let QueuedStep { step, learning_rate, masked_tokens, numbers } = queued;
+        let (numbers, finished_at) = numbers.wait()?;
+        let [loss, gradient_norm, is_skipped, num_updates] = [0, 1, 2, 3].map(|index| numbers[index]);
+        let is_skipped = is_skipped != 0.0;
+        let SkippedSteps { total, in_a_row } = self.progress.skipped;
+        self.progress = Progress {
+            num_updates: num_updates as u64,
+            skipped: SkippedSteps { total: total + u64::from(is_skipped), in_a_row: if is_skipped { in_a_row + 1 } else { 0 } },
+            loss_scale: self.loss_scaler.as_ref().map(|_| LossScale::from_state(numbers[4], numbers[5])),
+        };
+        let skipped = self.progress.skipped.in_a_row;
+        if skipped >= self.max_skipped_steps {
+            return Err(Error::Diverged(Divergence::NotFinite { step, skipped, loss, gradient_norm }));
         }
-        let SkippedSteps { total, in_a_row } = self.skipped;
-        self.skipped =
-            if is_skipped { SkippedSteps { total: total + 1, in_a_row: in_a_row + 1 } } else { SkippedSteps { total, in_a_row: 0 } };
-        if self.skipped.in_a_row < self.max_skipped_steps {
-            return Ok(());
-        }
-        Err(Error::Diverged(Divergence::NotFinite { step: self.step, skipped: self.skipped.in_a_row, loss, gradient_norm }))
+        Ok(StepResult { step, loss, gradient_norm, learning_rate, masked_tokens, is_skipped, progress: self.progress, finished_at })
+    }
+
+    /// How far the trainer is after the last step whose result is known.
+    pub fn progress(&self) -> Progress {
+        self.progress
     }
 
     /// Copies in host memory of the parameters, the optimizer's moments and the average, each in the order of [`parameter_specs`].

@@ -1,9 +1,9 @@
 //! A micro-batch as tensors on the device that trains.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::micro_batch::MicroBatch;
-use crate::error::Result;
+use crate::{error::Result, ffi::stream};
 
 /// The tensors of a [`MicroBatch`]; the segment lengths stay on the host, where attention is laid out.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct Batch {
     /// int32 `[tokens]`.
     pub positions: Tensor,
     pub segment_lengths: Vec<i64>,
+    /// int32 `[segments + 1]`: where each segment begins, and where the last ends.
+    pub segment_boundaries: Tensor,
     /// int32 `[masked]`.
     pub masked_positions: Tensor,
     /// int64 `[masked]`.
@@ -20,13 +22,57 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// In one copy, which on CUDA goes beside what the device computes.
     pub fn to_device(micro_batch: &MicroBatch, device: Device) -> Result<Self> {
+        let MicroBatch { input_ids, positions, segment_lengths, masked_positions, labels, .. } = micro_batch;
+        let boundaries: Vec<i32> = std::iter::once(0)
+            .chain(segment_lengths.iter().scan(0, |end, &length| {
+                *end += length as i32;
+                Some(*end)
+            }))
+            .collect();
+        let labels: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
+        let parts = [input_ids, positions, &boundaries, masked_positions, &labels];
+        let lengths = parts.map(|part| part.len() as i64);
+        let on_host = Tensor::f_from_slice(&parts.map(Vec::as_slice).concat())?;
+        let all = match device {
+            Device::Cuda(index) => stream::upload(&on_host, index)?,
+            Device::Cpu | Device::Mps | Device::Vulkan => on_host,
+        };
+        let mut parts = all.f_split_with_sizes(lengths.as_slice(), 0)?.into_iter();
+        let mut next = || parts.next().expect("as many parts as lengths");
         Ok(Self {
-            input_ids: Tensor::f_from_slice(&micro_batch.input_ids)?.f_to_device(device)?,
-            positions: Tensor::f_from_slice(&micro_batch.positions)?.f_to_device(device)?,
-            segment_lengths: micro_batch.segment_lengths.clone(),
-            masked_positions: Tensor::f_from_slice(&micro_batch.masked_positions)?.f_to_device(device)?,
-            labels: Tensor::f_from_slice(&micro_batch.labels)?.f_to_device(device)?,
+            input_ids: next(),
+            positions: next(),
+            segment_lengths: segment_lengths.clone(),
+            segment_boundaries: next(),
+            masked_positions: next(),
+            labels: next().f_to_kind(Kind::Int64)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_copy_holds_every_part_and_where_segments_begin() {
+        let micro_batch = MicroBatch {
+            input_ids: vec![7, 8, 9, 10, 11, 12],
+            positions: vec![0, 1, 2, 0, 1, 0],
+            segment_lengths: vec![3, 2, 1],
+            masked_positions: vec![1, 4],
+            labels: vec![70_000, 3],
+            ..MicroBatch::default()
+        };
+        let batch = Batch::to_device(&micro_batch, Device::Cpu).expect("a batch");
+        let numbers = |tensor: &Tensor| Vec::<i32>::try_from(tensor).expect("int32");
+        assert_eq!(numbers(&batch.input_ids), micro_batch.input_ids);
+        assert_eq!(numbers(&batch.positions), micro_batch.positions);
+        assert_eq!(numbers(&batch.segment_boundaries), [0, 3, 5, 6]);
+        assert_eq!(numbers(&batch.masked_positions), micro_batch.masked_positions);
+        assert_eq!(Vec::<i64>::try_from(&batch.labels).expect("int64"), micro_batch.labels);
+        assert_eq!(batch.segment_lengths, micro_batch.segment_lengths);
     }
 }

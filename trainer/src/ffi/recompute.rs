@@ -10,7 +10,7 @@ use std::{
 
 use tch::Tensor;
 
-use super::{CppTensor, check};
+use super::{CppTensor, check, taken};
 use crate::error::{Error, Result};
 
 type Forward = extern "C" fn(*mut c_void, *const CppTensor, *mut *mut CppTensor) -> *const c_char;
@@ -38,8 +38,7 @@ where
     // SAFETY: `input` and the place for the result live until the call returns. C++ owns the closure from here on, and gives it to these
     // two functions, which are made for its type.
     check(unsafe { drbert_recomputed(input.as_ptr().cast(), closure.cast(), forward::<Piece>, drop_closure::<Piece>, &raw mut output) })?;
-    // SAFETY: without a message, the result is a tensor on the heap that nobody else owns.
-    Ok(unsafe { Tensor::from_ptr(output.cast()) })
+    Ok(taken(output))
 }
 
 /// Returns null or, as C++ does, a message that stays valid until the next call on the same thread.

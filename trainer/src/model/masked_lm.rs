@@ -3,12 +3,16 @@
 //! The model is that of RoBERTa (Liu et al., 2019) with BERT's post-norm blocks (Devlin et al., 2018). BERT is the same computation: its
 //! positions start at row 0 of their table, and of its two token types a lone text has the first.
 //!
-//! Shape suffixes: t tokens of the micro-batch, m masked positions, v vocabulary, d hidden size, f intermediate size,
-//! g segments of one length, s that length, h heads, k head size.
+//! Shape suffixes: t tokens of the micro-batch, m masked positions, r the rows of a layer's output (t, in the last layer m), v vocabulary
+//! (in training with the rows that fill it up), d hidden size, f intermediate size, g segments of one length, s that length, h heads, k head size.
 
 use tch::Tensor;
 
-use super::{config::EncoderConfig, parameters::parameter_specs};
+use super::{
+    attention::{Attention, AttentionKernel, Segments},
+    config::EncoderConfig,
+    parameters::parameter_specs,
+};
 use crate::{error::Result, ffi::recompute::recomputed};
 
 /// The model's parameters and what is done with them.
@@ -22,8 +26,11 @@ pub struct MaskedLm {
     layers: Vec<Layer>,
     head_dense: Linear,
     head_norm: LayerNorm,
-    head_bias_v: Tensor,
+    head_bias: Tensor,
+    /// The bias of rows that fill up the vocabulary: minus infinity, so that they get no probability and no gradient.
+    fill_bias: Tensor,
     recomputes_layers: bool,
+    attention_kernel: AttentionKernel,
 }
 
 #[derive(Debug)]
@@ -43,15 +50,9 @@ pub enum Mode {
     Evaluate,
 }
 
-/// Segments of one length that follow each other: attention treats them in one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SegmentGroup {
-    count: i64,
-    length: i64,
-}
-
 impl MaskedLm {
-    /// Takes the parameters in the order of [`parameter_specs`]; they stay shared with the caller.
+    /// Takes the parameters in the order of [`parameter_specs`]; they stay shared with the caller. The word embeddings may have more rows than
+    /// the vocabulary, which are never predicted.
     ///
     /// # Panics
     /// If their number or a shape is not that of [`parameter_specs`].
@@ -59,7 +60,7 @@ impl MaskedLm {
         let specs = parameter_specs(&config);
         assert_eq!(specs.len(), parameters.len(), "number of parameters");
         let mut rest = specs.iter().zip(parameters).map(|(spec, parameter)| {
-            assert_eq!(parameter.size(), spec.shape, "shape of {}", spec.name);
+            assert!(spec.has_shape_of(parameter), "shape of {}", spec.name);
             parameter.shallow_clone()
         });
         let mut next = || rest.next().expect("the count was checked");
@@ -78,7 +79,9 @@ impl MaskedLm {
             .collect();
         let head_dense = Linear { weight: next(), bias: next() };
         let head_norm = LayerNorm { weight: next(), bias: next(), eps };
-        let head_bias_v = next();
+        let head_bias = next();
+        let num_fill_rows = word_embeddings_vd.size()[0] - config.vocab_size;
+        let fill_bias = Tensor::full([num_fill_rows], f64::NEG_INFINITY, (head_bias.kind(), head_bias.device()));
         Self {
             config,
             word_embeddings_vd,
@@ -88,8 +91,10 @@ impl MaskedLm {
             layers,
             head_dense,
             head_norm,
-            head_bias_v,
+            head_bias,
+            fill_bias,
             recomputes_layers: false,
+            attention_kernel: AttentionKernel::Grouped,
         }
     }
 
@@ -103,31 +108,43 @@ impl MaskedLm {
         &self.config
     }
 
-    /// The last hidden state [t, d] of tokens laid end to end, whose segments have these lengths. Positions count from 0 in each segment.
-    pub fn hidden(&self, input_ids_t: &Tensor, positions_t: &Tensor, segment_lengths: &[i64], mode: Mode) -> Result<Tensor> {
+    /// Chooses what attention runs on from now on; at first it is what runs anywhere.
+    pub fn set_attention_kernel(&mut self, kernel: AttentionKernel) {
+        self.attention_kernel = kernel;
+    }
+
+    pub fn attention_kernel(&self) -> AttentionKernel {
+        self.attention_kernel
+    }
+
+    /// Logits [m, v] at the chosen positions of tokens laid end to end. Positions count from 0 in each segment.
+    ///
+    /// The other tokens are read by the last layer's attention, and nothing after it is computed for them.
+    pub fn logits(&self, input_ids_t: &Tensor, positions_t: &Tensor, segments: Segments, chosen_m: &Tensor, mode: Mode) -> Result<Tensor> {
+        let mut hidden_td = self.embed(input_ids_t, positions_t, mode)?;
+        let attention = Attention::new(self.attention_kernel, segments);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let rows = (index + 1 == self.layers.len()).then_some(chosen_m);
+            hidden_td = if self.recomputes_layers && mode == Mode::Train {
+                let (layer, config, attention) = (layer.shallow_clone(), self.config.clone(), attention.shallow_clone());
+                let rows = rows.map(Tensor::shallow_clone);
+                recomputed(&hidden_td, move |hidden_td| layer.forward(&config, hidden_td, &attention, rows.as_ref(), mode))?
+            } else {
+                layer.forward(&self.config, &hidden_td, &attention, rows, mode)?
+            };
+        }
+        let hidden_md = self.head_norm.forward(&self.head_dense.forward(&hidden_td)?.f_gelu("none")?)?;
+        let bias_v = Tensor::f_cat(&[&self.head_bias, &self.fill_bias], 0)?;
+        Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&bias_v))?)
+    }
+
+    fn embed(&self, input_ids_t: &Tensor, positions_t: &Tensor, mode: Mode) -> Result<Tensor> {
         let words_td = Tensor::f_embedding(&self.word_embeddings_vd, input_ids_t, -1, false, false)?;
         let position_ids_t = positions_t.f_add_scalar(self.config.first_position_id())?;
         let positions_td = Tensor::f_embedding(&self.position_embeddings, &position_ids_t, -1, false, false)?;
         let token_type_d = self.token_type_embeddings.f_select(0, 0)?;
         let embeddings_td = words_td.f_add(&token_type_d)?.f_add(&positions_td)?;
-        let mut hidden_td = hidden_dropout(&self.config, self.embedding_norm.forward(&embeddings_td)?, mode)?;
-        let groups = group_equal_lengths(segment_lengths);
-        for layer in &self.layers {
-            hidden_td = if self.recomputes_layers && mode == Mode::Train {
-                let (layer, config, groups) = (layer.shallow_clone(), self.config.clone(), groups.clone());
-                recomputed(&hidden_td, move |hidden_td| layer.forward(&config, hidden_td, &groups, mode))?
-            } else {
-                layer.forward(&self.config, &hidden_td, &groups, mode)?
-            };
-        }
-        Ok(hidden_td)
-    }
-
-    /// Logits [m, v] at the chosen positions of a hidden state.
-    pub fn logits(&self, hidden_td: &Tensor, positions_m: &Tensor) -> Result<Tensor> {
-        let hidden_md = hidden_td.f_index_select(0, positions_m)?;
-        let hidden_md = self.head_norm.forward(&self.head_dense.forward(&hidden_md)?.f_gelu("none")?)?;
-        Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&self.head_bias_v))?)
+        hidden_dropout(&self.config, self.embedding_norm.forward(&embeddings_td)?, mode)
     }
 }
 
@@ -144,30 +161,27 @@ impl Layer {
         }
     }
 
-    fn forward(&self, config: &EncoderConfig, hidden_td: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
-        let attended_td = attention(config, &self.qkv.forward(hidden_td)?, groups, mode)?;
-        let attended_td = hidden_dropout(config, self.attention_output.forward(&attended_td)?, mode)?;
-        let attended_td = self.attention_norm.forward(&attended_td.f_add(hidden_td)?)?;
-        let intermediate_tf = self.intermediate.forward(&attended_td)?.f_gelu("none")?;
-        let output_td = hidden_dropout(config, self.output.forward(&intermediate_tf)?, mode)?;
-        self.output_norm.forward(&output_td.f_add(&attended_td)?)
+    /// The output [r, d] for these rows of the input, or for all.
+    fn forward(
+        &self,
+        config: &EncoderConfig,
+        hidden_td: &Tensor,
+        attention: &Attention,
+        rows: Option<&Tensor>,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        let dropout = if mode == Mode::Train { config.attention_probs_dropout_prob } else { 0.0 };
+        let attended_td = attention.forward(config, &self.qkv.forward(hidden_td)?, dropout)?;
+        let [attended_rd, hidden_rd] = match rows {
+            Some(rows) => [attended_td.f_index_select(0, rows)?, hidden_td.f_index_select(0, rows)?],
+            None => [attended_td, hidden_td.shallow_clone()],
+        };
+        let attended_rd = hidden_dropout(config, self.attention_output.forward(&attended_rd)?, mode)?;
+        let attended_rd = self.attention_norm.forward(&attended_rd.f_add(&hidden_rd)?)?;
+        let intermediate_rf = self.intermediate.forward(&attended_rd)?.f_gelu("none")?;
+        let output_rd = hidden_dropout(config, self.output.forward(&intermediate_rf)?, mode)?;
+        self.output_norm.forward(&output_rd.f_add(&attended_rd)?)
     }
-}
-
-/// Each segment attends to itself alone. Splitting, not slicing, keeps the backward pass linear in the number of tokens.
-fn attention(config: &EncoderConfig, qkv_t3d: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
-    let (heads, head_size) = (config.num_attention_heads, config.head_size());
-    let dropout = if mode == Mode::Train { config.attention_probs_dropout_prob } else { 0.0 };
-    let lengths: Vec<i64> = groups.iter().map(|group| group.count * group.length).collect();
-    let mut attended = Vec::with_capacity(groups.len());
-    for (qkv, group) in qkv_t3d.f_split_with_sizes(&lengths, 0)?.iter().zip(groups) {
-        let qkv_3ghsk = qkv.f_view([group.count, group.length, 3, heads, head_size])?.f_permute([2, 0, 3, 1, 4])?;
-        let [query_ghsk, key_ghsk, value_ghsk] = [0, 1, 2].map(|part| qkv_3ghsk.f_select(0, part));
-        let attended_ghsk =
-            Tensor::f_scaled_dot_product_attention::<&Tensor>(&query_ghsk?, &key_ghsk?, &value_ghsk?, None, dropout, false, None, false)?;
-        attended.push(attended_ghsk.f_transpose(1, 2)?.f_reshape([group.count * group.length, config.hidden_size])?);
-    }
-    Ok(Tensor::f_cat(&attended, 0)?)
 }
 
 fn hidden_dropout(config: &EncoderConfig, input: Tensor, mode: Mode) -> Result<Tensor> {
@@ -206,8 +220,4 @@ impl LayerNorm {
     fn forward(&self, input: &Tensor) -> Result<Tensor> {
         Ok(input.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)?)
     }
-}
-
-fn group_equal_lengths(segment_lengths: &[i64]) -> Vec<SegmentGroup> {
-    segment_lengths.chunk_by(|left, right| left == right).map(|run| SegmentGroup { count: run.len() as i64, length: run[0] }).collect()
 }

@@ -1,5 +1,6 @@
 //! RoBERTa and BERT for masked language modelling: their configuration, parameters and their names in files, and forward pass.
 
+pub mod attention;
 pub mod config;
 pub mod masked_lm;
 pub mod parameters;

@@ -15,7 +15,17 @@ use crate::error::Result;
 pub struct ParameterSpec {
     pub name: String,
     pub shape: Vec<i64>,
+    /// Rows in the memory of a training run, where the vocabulary is filled up with rows of zeros: tensor cores like multiples of 64.
+    pub rows_in_memory: i64,
     pub role: Role,
+}
+
+impl ParameterSpec {
+    /// Whether a tensor is such a parameter, filled up or not.
+    pub(crate) fn has_shape_of(&self, tensor: &Tensor) -> bool {
+        let found = tensor.size();
+        found.len() == self.shape.len() && found[1..] == self.shape[1..] && [self.shape[0], self.rows_in_memory].contains(&found[0])
+    }
 }
 
 /// What a parameter is, which decides how it starts and whether it decays.
@@ -36,6 +46,9 @@ impl Role {
         matches!(self, Self::Weight | Self::PaddedEmbedding)
     }
 }
+
+/// What the vocabulary is filled up to a multiple of.
+const VOCABULARY_MULTIPLE: u64 = 64;
 
 const QKV: &str = "self.qkv.";
 const QKV_PARTS: [&str; 3] = ["self.query.", "self.key.", "self.value."];
@@ -93,6 +106,7 @@ pub fn parameter_specs(config: &EncoderConfig) -> Vec<ParameterSpec> {
     let positions = if config.first_position_id() > 0 { Role::PaddedEmbedding } else { Role::Weight };
     let mut specs = Specs(Vec::new());
     specs.add(&names.word_embeddings(), &[config.vocab_size, hidden], Role::PaddedEmbedding);
+    specs.0[0].rows_in_memory = (config.vocab_size as u64).next_multiple_of(VOCABULARY_MULTIPLE) as i64;
     specs.add(&format!("{embeddings}.position_embeddings.weight"), &[config.max_position_embeddings, hidden], positions);
     specs.add(&format!("{embeddings}.token_type_embeddings.weight"), &[config.type_vocab_size, hidden], Role::Weight);
     specs.add_layer_norm(&format!("{embeddings}.LayerNorm"), hidden);
@@ -115,7 +129,7 @@ struct Specs(Vec<ParameterSpec>);
 
 impl Specs {
     fn add(&mut self, name: &str, shape: &[i64], role: Role) {
-        self.0.push(ParameterSpec { name: name.to_owned(), shape: shape.to_vec(), role });
+        self.0.push(ParameterSpec { name: name.to_owned(), shape: shape.to_vec(), rows_in_memory: shape[0], role });
     }
 
     fn add_linear(&mut self, name: &str, inputs: i64, outputs: i64) {

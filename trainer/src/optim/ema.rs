@@ -24,8 +24,9 @@ impl WeightAverage {
         layout.fill(&self.average, average)
     }
 
-    pub fn update(&mut self, masters: &Tensor) -> Result<()> {
-        self.average.f_lerp_(masters, 1.0 - self.decay).map(drop)?;
+    /// After a step that counts fully (`counts`, on the same device, is 1), or not at all (0).
+    pub fn update(&mut self, masters: &Tensor, counts: &Tensor) -> Result<()> {
+        self.average.f_lerp_tensor_(masters, &counts.f_mul_scalar(1.0 - self.decay)?).map(drop)?;
         Ok(())
     }
 
@@ -45,9 +46,10 @@ mod tests {
         let mut expected = [4.0_f64, -2.0];
         for step in 1..=5 {
             masters += 1.0;
-            average.update(&masters).expect("an update");
+            average.update(&masters, &Tensor::from(1.0_f32)).expect("an update");
             expected = [0, 1].map(|index| 0.75 * expected[index] + 0.25 * ([4.0, -2.0][index] + f64::from(step)));
         }
+        average.update(&(&masters + 1.0), &Tensor::from(0.0_f32)).expect("no update");
         let difference = (average.average() - Tensor::from_slice(&expected)).abs().max().double_value(&[]);
         assert!(difference < 1e-6, "{difference}");
     }

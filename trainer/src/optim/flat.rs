@@ -25,24 +25,32 @@ pub struct FlatLayout {
 struct Place {
     offset: i64,
     shape: Vec<i64>,
+    /// With the rows of zeros that follow.
+    shape_in_memory: Vec<i64>,
 }
 
-impl Place {
-    fn num_elements(&self) -> i64 {
-        self.shape.iter().product()
-    }
+/// A parameter to be laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct ParameterShape<'a> {
+    pub shape: &'a [i64],
+    /// At least those of `shape`. What is more stays zero, and belongs to the parameter in the eyes of the model alone.
+    pub rows_in_memory: i64,
+    pub decays: bool,
 }
 
 impl FlatLayout {
-    /// Lays out parameters of these shapes; the flag says whether one decays.
-    pub fn new(parameters: &[(&[i64], bool)]) -> Self {
-        let mut places: Vec<Place> = parameters.iter().map(|(shape, _)| Place { offset: 0, shape: shape.to_vec() }).collect();
+    pub fn new(parameters: &[ParameterShape]) -> Self {
+        let place = |parameter: &ParameterShape| {
+            let shape_in_memory = [&[parameter.rows_in_memory], &parameter.shape[1..]].concat();
+            Place { offset: 0, shape: parameter.shape.to_vec(), shape_in_memory }
+        };
+        let mut places: Vec<Place> = parameters.iter().map(place).collect();
         let mut len = 0;
         let mut decaying_len = 0;
         for decaying in [true, false] {
-            for (place, _) in places.iter_mut().zip(parameters).filter(|(_, (_, decays))| *decays == decaying) {
+            for (place, _) in places.iter_mut().zip(parameters).filter(|(_, parameter)| parameter.decays == decaying) {
                 place.offset = len;
-                len = round_up(len + place.num_elements(), ALIGNMENT);
+                len = round_up(len + num_elements(&place.shape_in_memory), ALIGNMENT);
             }
             if decaying {
                 decaying_len = len;
@@ -52,7 +60,7 @@ impl FlatLayout {
     }
 
     pub fn num_parameters(&self) -> i64 {
-        self.places.iter().map(Place::num_elements).sum()
+        self.places.iter().map(|place| num_elements(&place.shape)).sum()
     }
 
     /// A zeroed buffer.
@@ -62,8 +70,12 @@ impl FlatLayout {
 
     /// The parameters in a buffer, in their order and shapes, sharing its memory.
     pub fn views(&self, buffer: &Tensor) -> Result<Vec<Tensor>> {
-        let view = |place: &Place| Ok(buffer.f_narrow(0, place.offset, place.num_elements())?.f_view(place.shape.as_slice())?);
-        self.places.iter().map(view).collect()
+        self.places.iter().map(|place| view(buffer, place.offset, &place.shape)).collect()
+    }
+
+    /// The same with the rows of zeros, as the model has them.
+    fn views_in_memory(&self, buffer: &Tensor) -> Result<Vec<Tensor>> {
+        self.places.iter().map(|place| view(buffer, place.offset, &place.shape_in_memory)).collect()
     }
 
     /// Copies `values`, which are in the order of [`Self::views`], into a buffer.
@@ -87,6 +99,14 @@ impl FlatLayout {
 
 fn round_up(length: i64, multiple: i64) -> i64 {
     (length + multiple - 1) / multiple * multiple
+}
+
+fn num_elements(shape: &[i64]) -> i64 {
+    shape.iter().product()
+}
+
+fn view(buffer: &Tensor, offset: i64, shape: &[i64]) -> Result<Tensor> {
+    Ok(buffer.f_narrow(0, offset, num_elements(shape))?.f_view(shape)?)
 }
 
 /// The parameters of a model in training.
@@ -114,8 +134,8 @@ impl FlatParameters {
         // In fp32 these share the memory of what they are converted from.
         let weights = masters.f_to_kind(kind)?;
         let weight_gradients = gradients.f_to_kind(kind)?;
-        let mut parameters = layout.views(&weights)?;
-        for (parameter, gradient) in parameters.iter_mut().zip(layout.views(&weight_gradients)?) {
+        let mut parameters = layout.views_in_memory(&weights)?;
+        for (parameter, gradient) in parameters.iter_mut().zip(layout.views_in_memory(&weight_gradients)?) {
             *parameter = parameter.f_detach()?.f_set_requires_grad(true)?;
             ffi::set_gradient(parameter, &gradient)?;
         }
@@ -161,8 +181,8 @@ impl FlatParameters {
     }
 
     /// Divides the gradients by the factor that the loss was multiplied by.
-    pub fn unscale_gradients(&mut self, factor: f64) -> Result<()> {
-        self.gradients.f_mul_scalar_(1.0 / factor).map(drop)?;
+    pub fn unscale_gradients(&mut self, factor: &Tensor) -> Result<()> {
+        self.gradients.f_div_(factor).map(drop)?;
         Ok(())
     }
 
@@ -191,7 +211,8 @@ mod tests {
 
     fn parameters(values: &[Tensor], kind: Kind) -> FlatParameters {
         let shapes: Vec<Vec<i64>> = values.iter().map(Tensor::size).collect();
-        let described: Vec<(&[i64], bool)> = shapes.iter().map(|shape| (shape.as_slice(), shape.len() > 1)).collect();
+        let described: Vec<ParameterShape> =
+            shapes.iter().map(|shape| ParameterShape { shape, rows_in_memory: shape[0], decays: shape.len() > 1 }).collect();
         FlatParameters::new(FlatLayout::new(&described), values, Device::Cpu, kind).expect("flat parameters")
     }
 

@@ -43,7 +43,8 @@ pub struct Optimizer {
     options: OptimizerOptions,
     exp_avg: Tensor,
     exp_avg_sq: Tensor,
-    num_updates: u64,
+    /// fp32 `[1]`: updates made, steps without those skipped. Only the device knows which were.
+    num_updates: Tensor,
 }
 
 impl Optimizer {
@@ -51,14 +52,15 @@ impl Optimizer {
         let device = parameters.masters().device();
         let layout = parameters.layout();
         let [exp_avg, exp_avg_sq] = [layout.allocate(Kind::Float, device)?, layout.allocate(Kind::Float, device)?];
-        Ok(Self { options, exp_avg, exp_avg_sq, num_updates: 0 })
+        let num_updates = Tensor::f_zeros([1], (Kind::Float, device))?;
+        Ok(Self { options, exp_avg, exp_avg_sq, num_updates })
     }
 
     /// Takes up after `num_updates` updates, with the moments that they left.
     pub fn restore(&mut self, layout: &FlatLayout, num_updates: u64, exp_avg: &[Tensor], exp_avg_sq: &[Tensor]) -> Result<()> {
         layout.fill(&self.exp_avg, exp_avg)?;
         layout.fill(&self.exp_avg_sq, exp_avg_sq)?;
-        self.num_updates = num_updates;
+        self.num_updates.f_fill_(num_updates as f64).map(drop)?;
         Ok(())
     }
 
@@ -70,23 +72,29 @@ impl Optimizer {
         &self.exp_avg_sq
     }
 
-    /// Updates made: steps without those skipped.
-    pub fn num_updates(&self) -> u64 {
-        self.num_updates
+    /// Updates made, fp32 `[1]` on the device: steps without those skipped.
+    pub fn num_updates(&self) -> &Tensor {
+        &self.num_updates
     }
 
-    /// Changes the masters by the gradients.
-    pub fn step(&mut self, parameters: &FlatParameters, learning_rate: f64) -> Result<()> {
-        self.num_updates += 1;
+    /// Changes the masters by the gradients, unless `is_skipped`, fp32 `[1]` on the device, is 1 instead of 0: then nothing changes, whatever
+    /// the gradients hold, which may be lost.
+    pub fn step(&mut self, parameters: &FlatParameters, learning_rate: f64, is_skipped: &Tensor) -> Result<()> {
+        let number = self.num_updates.f_add_scalar(1.0)?;
         match self.options.kind {
-            OptimizerKind::AdamW => self.adamw(parameters, learning_rate),
-            OptimizerKind::StableAdamW => self.update_tensors(parameters, |tensor| self.stable_adamw(tensor, learning_rate)),
-            OptimizerKind::Lamb => self.update_tensors(parameters, |tensor| self.lamb(tensor, learning_rate)),
+            OptimizerKind::AdamW => self.adamw(parameters, learning_rate, &number, is_skipped)?,
+            OptimizerKind::StableAdamW => {
+                self.update_tensors(parameters, learning_rate, &number, is_skipped, |tensor, update| self.stable_adamw(tensor, update))?;
+            }
+            OptimizerKind::Lamb => {
+                self.update_tensors(parameters, learning_rate, &number, is_skipped, |tensor, update| self.lamb(tensor, update))?;
+            }
         }
+        self.num_updates = number.f_sub(is_skipped)?;
+        Ok(())
     }
 
-    fn adamw(&self, parameters: &FlatParameters, learning_rate: f64) -> Result<()> {
-        let step = Tensor::f_full([1], self.num_updates as f64, (Kind::Float, parameters.masters().device()))?;
+    fn adamw(&self, parameters: &FlatParameters, learning_rate: f64, number: &Tensor, is_skipped: &Tensor) -> Result<()> {
         let layout = parameters.layout();
         let buffers = [parameters.masters(), parameters.gradients(), &self.exp_avg, &self.exp_avg_sq];
         let [masters, gradients, exp_avg, exp_avg_sq] = buffers.map(|buffer| layout.ranges(buffer));
@@ -94,58 +102,73 @@ impl Optimizer {
         for ((((mut masters, gradients), mut exp_avg), mut exp_avg_sq), weight_decay) in ranges.zip([self.options.weight_decay, 0.0]) {
             let OptimizerOptions { beta1, beta2, epsilon, .. } = self.options;
             let numbers = AdamWStep { learning_rate, beta1, beta2, epsilon, weight_decay };
-            ffi::fused_adamw(&mut masters, &gradients, &mut exp_avg, &mut exp_avg_sq, &step, numbers)?;
+            ffi::fused_adamw(&mut masters, &gradients, &mut exp_avg, &mut exp_avg_sq, number, is_skipped, numbers)?;
         }
         Ok(())
     }
 
-    /// Updates both moments, then each tensor by `rule`.
-    fn update_tensors(&self, parameters: &FlatParameters, rule: impl Fn(TensorInUpdate) -> Result<()>) -> Result<()> {
+    /// Updates both moments, then each tensor by `rule`. What a skipped step is multiplied by is 0, after its gradients became 0 too.
+    fn update_tensors(
+        &self,
+        parameters: &FlatParameters,
+        learning_rate: f64,
+        number: &Tensor,
+        is_skipped: &Tensor,
+        rule: impl Fn(TensorInUpdate, &Update) -> Result<()>,
+    ) -> Result<()> {
         let OptimizerOptions { beta1, beta2, .. } = self.options;
-        let gradients = parameters.gradients();
-        self.exp_avg.shallow_clone().f_lerp_(gradients, 1.0 - beta1).map(drop)?;
-        self.exp_avg_sq.shallow_clone().f_lerp_(&gradients.f_square()?, 1.0 - beta2).map(drop)?;
+        let mut gradients = parameters.gradients().shallow_clone();
+        gradients.f_masked_fill_(&is_skipped.f_to_kind(Kind::Bool)?, 0.0).map(drop)?;
+        let counts = is_skipped.f_neg()?.f_add_scalar(1.0)?.f_squeeze()?;
+        let weight = |beta: f64| counts.f_mul_scalar(1.0 - beta);
+        self.exp_avg.shallow_clone().f_lerp_tensor_(&gradients, &weight(beta1)?).map(drop)?;
+        self.exp_avg_sq.shallow_clone().f_lerp_tensor_(&gradients.f_square()?, &weight(beta2)?).map(drop)?;
+        let number = number.f_squeeze()?.f_to_kind(Kind::Double)?;
+        let correction = |beta: f64| -> Result<Tensor> { Ok(Tensor::f_pow_scalar(beta, &number)?.f_neg()?.f_add_scalar(1.0)?) };
+        let corrections = [correction(beta1)?, correction(beta2)?];
+        let update = Update { learning_rate: counts.f_mul_scalar(learning_rate)?, corrections };
         let layout = parameters.layout();
-        let buffers = [parameters.masters(), gradients, &self.exp_avg, &self.exp_avg_sq];
+        let buffers = [parameters.masters(), &gradients, &self.exp_avg, &self.exp_avg_sq];
         let [masters, gradients, exp_avg, exp_avg_sq] = buffers.map(|buffer| layout.views(buffer));
         let tensors = masters?.into_iter().zip(gradients?).zip(exp_avg?).zip(exp_avg_sq?);
         for ((((master, gradient), exp_avg), exp_avg_sq), decays) in tensors.zip(layout.decays()) {
-            rule(TensorInUpdate { master, gradient, exp_avg, exp_avg_sq, decays })?;
+            rule(TensorInUpdate { master, gradient, exp_avg, exp_avg_sq, decays }, &update)?;
         }
         Ok(())
     }
 
-    /// Both moments without their bias towards zero.
-    fn unbiased(&self, tensor: &TensorInUpdate) -> Result<(Tensor, Tensor)> {
-        let correction = |beta: f64| 1.0 - beta.powi(self.num_updates as i32);
-        let OptimizerOptions { beta1, beta2, .. } = self.options;
-        Ok((tensor.exp_avg.f_div_scalar(correction(beta1))?, tensor.exp_avg_sq.f_div_scalar(correction(beta2))?))
-    }
-
-    fn stable_adamw(&self, mut tensor: TensorInUpdate, learning_rate: f64) -> Result<()> {
-        let (exp_avg, exp_avg_sq) = self.unbiased(&tensor)?;
+    fn stable_adamw(&self, mut tensor: TensorInUpdate, update: &Update) -> Result<()> {
+        let [exp_avg, exp_avg_sq] = tensor.unbiased(update)?;
         let epsilon = self.options.epsilon;
         let ratio = tensor.gradient.f_square()?.f_div(&exp_avg_sq.f_clamp_min(epsilon * epsilon)?)?.f_mean(Kind::Float)?.f_sqrt()?;
-        let rate = ratio.f_clamp_min(1.0)?.f_reciprocal()?.f_mul_scalar(learning_rate)?;
+        let rate = ratio.f_clamp_min(1.0)?.f_reciprocal()?.f_mul(&update.learning_rate)?;
         let direction = exp_avg.f_div(&exp_avg_sq.f_sqrt()?.f_add_scalar(epsilon)?)?;
         let kept = rate.f_mul_scalar(-tensor.weight_decay(&self.options))?.f_add_scalar(1.0)?;
         tensor.master.f_mul_(&kept)?.f_sub_(&direction.f_mul(&rate)?).map(drop)?;
         Ok(())
     }
 
-    fn lamb(&self, mut tensor: TensorInUpdate, learning_rate: f64) -> Result<()> {
-        let (exp_avg, exp_avg_sq) = self.unbiased(&tensor)?;
-        let mut update = exp_avg.f_div(&exp_avg_sq.f_sqrt()?.f_add_scalar(self.options.epsilon)?)?;
+    fn lamb(&self, mut tensor: TensorInUpdate, update: &Update) -> Result<()> {
+        let [exp_avg, exp_avg_sq] = tensor.unbiased(update)?;
+        let mut change = exp_avg.f_div(&exp_avg_sq.f_sqrt()?.f_add_scalar(self.options.epsilon)?)?;
         if tensor.decays {
-            update.f_add_(&tensor.master.f_mul_scalar(self.options.weight_decay)?).map(drop)?;
-            let [weight_norm, update_norm] = [tensor.master.f_norm()?, update.f_norm()?];
-            let is_defined = weight_norm.f_gt(0.0)?.f_logical_and(&update_norm.f_gt(0.0)?)?;
-            let trust = weight_norm.f_div(&update_norm)?.f_where_self(&is_defined, &weight_norm.f_ones_like()?)?;
-            update.f_mul_(&trust).map(drop)?;
+            change.f_add_(&tensor.master.f_mul_scalar(self.options.weight_decay)?).map(drop)?;
+            let [weight_norm, change_norm] = [tensor.master.f_norm()?, change.f_norm()?];
+            let is_defined = weight_norm.f_gt(0.0)?.f_logical_and(&change_norm.f_gt(0.0)?)?;
+            let trust = weight_norm.f_div(&change_norm)?.f_where_self(&is_defined, &weight_norm.f_ones_like()?)?;
+            change.f_mul_(&trust).map(drop)?;
         }
-        tensor.master.f_sub_(&update.f_mul_scalar(learning_rate)?).map(drop)?;
+        tensor.master.f_sub_(&change.f_mul(&update.learning_rate)?).map(drop)?;
         Ok(())
     }
+}
+
+/// What all tensors have in common in one step, on the device.
+struct Update {
+    /// 0 in a step that is skipped.
+    learning_rate: Tensor,
+    /// Of either moment: its share of what it would be without its bias towards zero.
+    corrections: [Tensor; 2],
 }
 
 /// One parameter, its gradient and its moments: views of flat buffers.
@@ -158,6 +181,12 @@ struct TensorInUpdate {
 }
 
 impl TensorInUpdate {
+    /// Both moments without their bias towards zero.
+    fn unbiased(&self, update: &Update) -> Result<[Tensor; 2]> {
+        let [first, second] = &update.corrections;
+        Ok([self.exp_avg.f_div(first)?, self.exp_avg_sq.f_div(second)?])
+    }
+
     fn weight_decay(&self, options: &OptimizerOptions) -> f64 {
         if self.decays { options.weight_decay } else { 0.0 }
     }
@@ -168,6 +197,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::optim::flat::ParameterShape;
 
     const LEARNING_RATE: f64 = 0.05;
 
@@ -209,6 +239,11 @@ mod tests {
         let options = OptimizerOptions { kind, beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weight_decay: 0.1 };
         let sizes = [12, 6, 5, 70];
         let shapes: [(&[i64], bool); 4] = [(&[3, 4], true), (&[2, 3], true), (&[5], false), (&[70], false)];
+        // The last tensor is followed by rows of zeros.
+        let places: Vec<ParameterShape> = shapes
+            .iter()
+            .map(|&(shape, decays)| ParameterShape { shape, rows_in_memory: if shape[0] == 70 { 128 } else { shape[0] }, decays })
+            .collect();
         let wave = |tensor: usize, index: usize, step: usize| ((tensor * 31 + index * 7 + step * 13) as f64).sin();
         let start = |tensor: usize| -> Vec<f64> {
             (0..sizes[tensor]).map(|index| if tensor == 1 { 0.0 } else { 2.0 * wave(tensor, index, 0) }).collect()
@@ -219,7 +254,7 @@ mod tests {
         };
         let as_tensor = |values: &[f64], tensor: usize| Tensor::from_slice(values).to_kind(Kind::Float).reshape(shapes[tensor].0);
         let values: Vec<Tensor> = (0..4).map(|tensor| as_tensor(&start(tensor), tensor)).collect();
-        let flat = FlatParameters::new(FlatLayout::new(&shapes), &values, Device::Cpu, Kind::Float).expect("flat parameters");
+        let flat = FlatParameters::new(FlatLayout::new(&places), &values, Device::Cpu, Kind::Float).expect("flat parameters");
         let mut optimizer = Optimizer::new(options, &flat).expect("an optimizer");
         let mut references: Vec<Reference> = (0..4)
             .map(|tensor| {
@@ -230,7 +265,7 @@ mod tests {
         for step in 1..=10 {
             let gradients: Vec<Tensor> = (0..4).map(|tensor| as_tensor(&gradient(tensor, step), tensor)).collect();
             flat.layout().fill(flat.gradients(), &gradients).expect("gradients");
-            optimizer.step(&flat, LEARNING_RATE).expect("a step");
+            optimizer.step(&flat, LEARNING_RATE, &Tensor::from_slice(&[0.0_f32])).expect("a step");
             for (tensor, reference) in references.iter_mut().enumerate() {
                 reference.step(&gradient(tensor, step), step as i32);
                 let found = flat.layout().views(flat.masters()).expect("views").swap_remove(tensor).reshape([-1]);

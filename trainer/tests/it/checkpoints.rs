@@ -71,7 +71,7 @@ pub(crate) fn report_of(output: &Path) -> Vec<Value> {
     let without_clock = |line: &str| {
         let mut record: Value = serde_json::from_str(line).expect("a JSON object");
         let fields = record.as_object_mut().expect("a JSON object");
-        fields.retain(|name, _| !["tokens_per_second", "mfu", "checkpoint_wait_seconds"].contains(&name.as_str()));
+        fields.retain(|name, _| !["tokens_per_second", "mfu", "data_wait", "checkpoint_wait_seconds"].contains(&name.as_str()));
         record
     };
     text.lines().map(without_clock).collect()

@@ -7,7 +7,10 @@ use tempfile::TempDir;
 use trainer::{
     checkpoint::{self, DataFingerprint, Retention, State, TensorsToSave},
     config::Config,
-    data::{dataset::ShardDirectory, micro_batch::MicroBatch},
+    data::{
+        dataset::ShardDirectory,
+        micro_batch::{MicroBatch, num_masked},
+    },
     error::Error,
     trainer::{StepResult, Trainer},
 };
@@ -82,7 +85,7 @@ fn a_step_that_is_not_finite_changes_nothing_and_the_next_one_goes_on() {
     let _generator = torch_generator();
     let directory = numbered_shards(&[40], 8);
     let output = tempfile::tempdir().expect("a temporary folder");
-    for kind in ["optimizer.kind=adamw", "optimizer.kind=stable-adamw"] {
+    for kind in ["optimizer.kind=adamw", "optimizer.kind=stable-adamw", "optimizer.kind=lamb"] {
         let mut bench = Bench::new(directory.path(), &[kind, "optimizer.ema_decay=0.5"]).with_a_poisoned_position(&output);
         for _ in 0..3 {
             assert!(!bench.step().expect("a step").is_skipped);
@@ -102,6 +105,57 @@ fn a_step_that_is_not_finite_changes_nothing_and_the_next_one_goes_on() {
         assert!(!is_same(&before, &bench.trainer.tensors_to_save().expect("tensors")), "{kind}");
         let progress = bench.trainer.progress();
         assert_eq!((progress.num_updates, progress.skipped.total, progress.skipped.in_a_row), (4, 1, 0));
+    }
+}
+
+#[test]
+fn results_read_a_step_later_are_the_same() {
+    let _generator = torch_generator();
+    let directory = numbered_shards(&[40], 8);
+    let output = tempfile::tempdir().expect("a temporary folder");
+    for overrides in [["optimizer.kind=adamw", "train.precision=fp32"], ["optimizer.kind=lamb", "train.precision=fp16"]] {
+        let start = || Bench::new(directory.path(), &overrides).with_a_poisoned_position(&output);
+        let batches = |bench: &Bench| {
+            let mut batches = bench.batches();
+            if bench.trainer.step() == 2 {
+                batches[0].positions[0] = UNUSED_POSITION - (i32::from(PAD) + 1);
+            }
+            batches
+        };
+        let numbers = |result: StepResult| (result.step, result.loss.to_bits(), result.gradient_norm.to_bits(), result.progress);
+        let (mut at_once, mut later) = (start(), start());
+        let expected: Vec<_> = (0..5)
+            .map(|_| {
+                let batches = batches(&at_once);
+                numbers(take_step(&mut at_once.trainer, &batches).expect("a step"))
+            })
+            .collect();
+        let mut found = Vec::new();
+        for _ in 0..5 {
+            let batches = batches(&later);
+            found.extend(later.trainer.train_step(&batches, num_masked(&batches)).expect("a step").map(numbers));
+        }
+        assert_eq!(found.len(), 4, "the last one is still under way");
+        found.extend(later.trainer.finish_step().expect("a step").map(numbers));
+        assert_eq!(found, expected, "{overrides:?}");
+        assert!(found[1].3.skipped.in_a_row < found[2].3.skipped.in_a_row, "{overrides:?}: the poisoned step was skipped");
+        assert!(later.trainer.finish_step().expect("nothing").is_none());
+        let tensors = |bench: &Bench| bench.trainer.tensors_to_save().expect("tensors");
+        assert!(is_same(&tensors(&later), &tensors(&at_once)), "{overrides:?}");
+    }
+}
+
+#[test]
+fn fast_kernels_that_fail_leave_the_plain_ones_and_no_trace() {
+    let _generator = torch_generator();
+    let directory = numbered_shards(&[40], 8);
+    let [mut tried, mut untried] = [(); 2].map(|()| Bench::new(directory.path(), &["train.precision=bf16"]));
+    let error = tried.trainer.try_fast_kernels(&tried.batches()[0]).expect_err("there are none on a CPU").to_string();
+    assert!(error.starts_with("libtorch: "), "{error}");
+    assert!(!tried.trainer.uses_fast_kernels() && !tried.trainer.has_fast_kernels());
+    for _ in 0..2 {
+        let [tried, untried] = [&mut tried, &mut untried].map(|bench| bench.step().expect("a step").loss.to_bits());
+        assert_eq!(tried, untried);
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 use trainer::{
     config::Config,
     data::{
@@ -17,6 +17,7 @@ use trainer::{
     },
     error::Error,
     model::{
+        attention::Segments,
         masked_lm::{MaskedLm, Mode},
         parameters::{ParameterMismatch, from_hugging_face, initial_parameters, parameter_specs, to_hugging_face},
     },
@@ -77,9 +78,10 @@ pub(crate) fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, st
         .collect()
 }
 
-/// A step of one rank.
+/// A step and its result.
 pub(crate) fn take_step(trainer: &mut Trainer, micro_batches: &[MicroBatch]) -> Result<StepResult, Error> {
-    trainer.train_step(micro_batches, num_masked(micro_batches))
+    assert!(trainer.train_step(micro_batches, num_masked(micro_batches))?.is_none(), "the result of the step before was taken");
+    Ok(trainer.finish_step()?.expect("a step was taken"))
 }
 
 fn losses(shards: &Path, steps: u64, overrides: &[&str]) -> Vec<f64> {
@@ -162,12 +164,23 @@ fn random_model(overrides: &[&str]) -> MaskedLm {
 
 /// The logits [tokens, vocabulary] of segments laid end to end.
 fn logits(model: &MaskedLm, segments: &[Vec<u16>], mode: Mode) -> Tensor {
+    logits_at(model, segments, 0..segments.iter().map(Vec::len).sum(), mode)
+}
+
+/// Those of the chosen positions alone.
+fn logits_at(model: &MaskedLm, segments: &[Vec<u16>], chosen: impl IntoIterator<Item = usize>, mode: Mode) -> Tensor {
     let lengths: Vec<i64> = segments.iter().map(|segment| segment.len() as i64).collect();
     let ids: Vec<i32> = segments.concat().iter().map(|&id| i32::from(id)).collect();
     let positions: Vec<i32> = lengths.iter().flat_map(|&length| 0..length as i32).collect();
-    let all: Vec<i32> = (0..ids.len() as i32).collect();
-    let hidden = model.hidden(&Tensor::from_slice(&ids), &Tensor::from_slice(&positions), &lengths, mode).expect("a forward pass");
-    model.logits(&hidden, &Tensor::from_slice(&all)).expect("logits")
+    let ends = lengths.iter().scan(0, |end, &length| {
+        *end += length as i32;
+        Some(*end)
+    });
+    let boundaries: Vec<i32> = [0].into_iter().chain(ends).collect();
+    let segments = Segments { lengths: &lengths, boundaries: &Tensor::from_slice(&boundaries) };
+    let chosen: Vec<i32> = chosen.into_iter().map(|position| position as i32).collect();
+    let [ids, positions, chosen] = [ids, positions, chosen].map(|numbers| Tensor::from_slice(&numbers));
+    model.logits(&ids, &positions, segments, &chosen, mode).expect("logits")
 }
 
 #[test]
@@ -196,6 +209,74 @@ fn packing_gives_the_logits_of_each_segment_alone() {
     let together = logits(&model, &segments, Mode::Evaluate);
     let alone: Vec<Tensor> = segments.iter().map(|segment| logits(&model, std::slice::from_ref(segment), Mode::Evaluate)).collect();
     assert!((together - Tensor::cat(&alone, 0)).abs().max().double_value(&[]) < 1e-4);
+}
+
+#[test]
+fn predictions_at_chosen_positions_are_those_among_all() {
+    let _generator = torch_generator();
+    let directory = numbered_shards(&[4], 4);
+    let config = tiny_config(directory.path(), directory.path(), &["model.initializer_range=0.3"]);
+    let shards = ShardDirectory::open(directory.path()).expect("a sound directory");
+    let shape = config.model(shards.manifest()).expect("a model for these shards");
+    let segments = [numbered_row(0)[0].clone(), numbered_row(1)[1].clone()];
+    let chosen = [1, segments[0].len() + 1, segments[0].len() + 2];
+    // Logits at the chosen positions, and the gradients of all parameters of a loss that reads these alone.
+    let predict = |among_all: bool| {
+        let parameters: Vec<Tensor> =
+            initial_parameters(&shape, 3).expect("parameters").into_iter().map(|tensor| tensor.set_requires_grad(true)).collect();
+        let model = MaskedLm::new(shape.clone(), &parameters);
+        let logits = if among_all {
+            let rows = Tensor::from_slice(&chosen.map(|position| position as i32));
+            logits(&model, &segments, Mode::Train).index_select(0, &rows)
+        } else {
+            logits_at(&model, &segments, chosen, Mode::Train)
+        };
+        (&logits * logits.sin()).sum(Kind::Float).backward();
+        let gradients: Vec<Tensor> = parameters.iter().map(Tensor::grad).collect();
+        (logits.detach(), gradients)
+    };
+    let ((expected, expected_gradients), (found, gradients)) = (predict(true), predict(false));
+    assert!(found.allclose(&expected, 1e-4, 1e-5, false));
+    for ((spec, expected), found) in parameter_specs(&shape).iter().zip(&expected_gradients).zip(&gradients) {
+        let error = (found - expected).norm().double_value(&[]) / expected.norm().double_value(&[]).max(1e-3);
+        assert!(error < 1e-4, "{}: {error}", spec.name);
+    }
+}
+
+#[test]
+fn rows_that_fill_up_the_vocabulary_stay_zero_and_get_no_probability() {
+    let _generator = torch_generator();
+    let directory = numbered_shards(&[40], 8);
+    let shards = Arc::new(ShardDirectory::open(directory.path()).expect("a sound directory"));
+    for optimizer in ["optimizer.kind=adamw", "optimizer.kind=stable-adamw", "optimizer.kind=lamb"] {
+        let config = tiny_config(
+            directory.path(),
+            directory.path(),
+            &[
+                optimizer,
+                "optimizer.ema_decay=0.5",
+                "optimizer.weight_decay=0.1",
+                "optimizer.peak_learning_rate=0.01",
+                "train.precision=bf16",
+            ],
+        );
+        let shape = config.model(shards.manifest()).expect("a model for these shards");
+        let words = parameter_specs(&shape).swap_remove(0);
+        assert!(words.rows_in_memory > words.shape[0] && words.rows_in_memory % 64 == 0, "{words:?}");
+        let mut trainer = Trainer::new(&config, &shape, Device::Cpu).expect("a trainer");
+        for step in 0..3 {
+            take_step(&mut trainer, &micro_batches(&config, &shards, step)).expect("a step");
+        }
+        // Whatever is not zero in memory is in a checkpoint.
+        let square = |tensor: &Tensor| tensor.to_kind(Kind::Double).square().sum(Kind::Double).double_value(&[]);
+        let saved = trainer.tensors_to_save().expect("tensors").parameters;
+        let (in_memory, in_file) = (square(trainer.masters()), saved.iter().map(square).sum::<f64>());
+        assert!((in_memory - in_file).abs() < 1e-12 * in_file, "{optimizer}: {in_memory} in memory, {in_file} saved");
+        let predicted = logits(trainer.model(), &[numbered_row(1)[0].clone()], Mode::Evaluate).softmax(-1, Kind::Float);
+        assert_eq!(predicted.size()[1], words.rows_in_memory);
+        let filling = predicted.narrow(1, words.shape[0], words.rows_in_memory - words.shape[0]);
+        assert_eq!(filling.abs().max().double_value(&[]), 0.0);
+    }
 }
 
 #[test]

@@ -1,0 +1,75 @@
+//! Copies between host and a CUDA device that nobody waits for.
+
+use std::{
+    ffi::{c_char, c_int},
+    ptr::{self, NonNull},
+};
+
+use tch::Tensor;
+
+use super::{CppTensor, check, taken};
+use crate::error::{Error, Result};
+
+#[repr(C)]
+struct CppEvent {
+    _opaque: [u8; 0],
+}
+
+unsafe extern "C" {
+    fn drbert_upload(host: *const CppTensor, device_index: c_int, uploaded: *mut *mut CppTensor) -> *const c_char;
+    fn drbert_download(tensor: *const CppTensor, downloaded: *mut *mut CppTensor, done: *mut *mut CppEvent) -> *const c_char;
+    fn drbert_event_query(event: *const CppEvent, has_come: *mut bool) -> *const c_char;
+    fn drbert_event_wait(event: *const CppEvent) -> *const c_char;
+    fn drbert_event_delete(event: *mut CppEvent) -> *const c_char;
+    fn drbert_forbid_waiting(forbidden: bool) -> *const c_char;
+}
+
+/// Copies a tensor in host memory to a CUDA device, beside what the device computes. What it is given to compute later finds the copy done.
+pub(crate) fn upload(host: &Tensor, device_index: usize) -> Result<Tensor> {
+    let mut uploaded = ptr::null_mut();
+    // SAFETY: the tensor and the place for the result live until the call returns; C++ keeps a pinned copy until the device has it.
+    check(unsafe { drbert_upload(host.as_ptr().cast(), device_index as c_int, &raw mut uploaded) })?;
+    Ok(taken(uploaded))
+}
+
+/// A place in the order of what a CUDA device was given to do.
+#[derive(Debug)]
+pub(crate) struct Event(NonNull<CppEvent>);
+
+impl Event {
+    pub(crate) fn has_come(&self) -> Result<bool> {
+        let mut has_come = false;
+        // SAFETY: the object lives as long as this handle, and the place for the result until the call returns.
+        check(unsafe { drbert_event_query(self.0.as_ptr(), &raw mut has_come) })?;
+        Ok(has_come)
+    }
+
+    pub(crate) fn wait(&self) -> Result<()> {
+        // SAFETY: the object lives as long as this handle.
+        check(unsafe { drbert_event_wait(self.0.as_ptr()) })
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: the object was made by drbert_download and is deleted here only.
+        if let Err(error) = check(unsafe { drbert_event_delete(self.0.as_ptr()) }) {
+            log::debug!("deleting an event: {error}");
+        }
+    }
+}
+
+/// Begins to copy a CUDA tensor to host memory. The copy is whole when the event has come.
+pub(crate) fn download(tensor: &Tensor) -> Result<(Tensor, Event)> {
+    let (mut downloaded, mut done) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the tensor and the places for the results live until the call returns.
+    check(unsafe { drbert_download(tensor.as_ptr().cast(), &raw mut downloaded, &raw mut done) })?;
+    let done = NonNull::new(done).map(Event).ok_or_else(|| Error::torch("no event was made"))?;
+    Ok((taken(downloaded), done))
+}
+
+/// Makes it an error, or no longer, that an operation of libtorch lets the host wait for a CUDA device. To wait for an [`Event`] is none.
+pub(crate) fn forbid_waiting(forbidden: bool) -> Result<()> {
+    // SAFETY: the function takes a flag and sets another.
+    check(unsafe { drbert_forbid_waiting(forbidden) })
+}
