@@ -217,7 +217,7 @@ fn predictions_at_chosen_positions_are_those_among_all() {
     let directory = numbered_shards(&[4], 4);
     let config = tiny_config(directory.path(), directory.path(), &["model.initializer_range=0.3"]);
     let shards = ShardDirectory::open(directory.path()).expect("a sound directory");
-    let shape = config.model(shards.manifest()).expect("a model for these shards");
+    let shape = config.fresh_model(shards.manifest()).expect("a model for these shards");
     let segments = [numbered_row(0)[0].clone(), numbered_row(1)[1].clone()];
     let chosen = [1, segments[0].len() + 1, segments[0].len() + 2];
     // Logits at the chosen positions, and the gradients of all parameters of a loss that reads these alone.
@@ -260,7 +260,7 @@ fn rows_that_fill_up_the_vocabulary_stay_zero_and_get_no_probability() {
                 "train.precision=bf16",
             ],
         );
-        let shape = config.model(shards.manifest()).expect("a model for these shards");
+        let shape = config.fresh_model(shards.manifest()).expect("a model for these shards");
         let words = parameter_specs(&shape).swap_remove(0);
         assert!(words.rows_in_memory > words.shape[0] && words.rows_in_memory % 64 == 0, "{words:?}");
         let mut trainer = Trainer::new(&config, &shape, Device::Cpu).expect("a trainer");
