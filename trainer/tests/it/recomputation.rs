@@ -97,8 +97,8 @@ fn layers_computed_twice_need_less_memory() {
 fn memory_does_not_grow_with_the_number_of_micro_batches_in_a_step() {
     let directory = numbered_shards(&[130], 8);
     let [few, many] = [2, 32].map(|count| {
-        let rows = format!("data.global_batch_size={}", 16 * count);
-        peak_memory_kib(directory.path(), &["data.micro_batch_size=16", &rows])
+        let rows = format!("data.global_batch_size={}", 8 * count);
+        peak_memory_kib(directory.path(), &["data.micro_batch_size=8", &rows])
     });
     assert!(few > 0 && many < few + 16 * 1024, "{few} KiB with 2 micro-batches, {many} KiB with 32");
 }
