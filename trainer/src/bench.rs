@@ -32,6 +32,8 @@ pub struct LoaderBench {
 pub struct StepBench {
     pub device: String,
     pub precision: String,
+    /// "plain" or "fused".
+    pub kernels: String,
     pub steps: usize,
     pub step_ms: f64,
     pub tokens_per_second: f64,
@@ -92,6 +94,7 @@ pub fn step(config: &Config) -> Result<StepBench> {
     Ok(StepBench {
         device: device::name(device),
         precision: config.train.precision.to_string(),
+        kernels: trainer.model().kernels().to_string(),
         steps: config.train.steps as usize,
         step_ms,
         tokens_per_second: rates.tokens_per_second,

@@ -13,7 +13,10 @@ use crate::{
     data::{micro_batch::AttentionScope, samples::LengthWarmup},
     device::{DeviceChoice, Precision},
     error::{Error, Result},
-    model::config::{EncoderConfig, HiddenActivation, ModelType},
+    model::{
+        config::{EncoderConfig, HiddenActivation, ModelType},
+        operators::KernelChoice,
+    },
     optim::{
         optimizer::{OptimizerKind, OptimizerOptions},
         schedule::{BatchSchedule, DecayShape, Schedule, ScheduleKind},
@@ -158,6 +161,7 @@ pub struct TrainConfig {
     pub init_from: PathBuf,
     pub max_skipped_steps: u64,
     pub activation_checkpointing: bool,
+    pub kernels: KernelChoice,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -335,6 +339,7 @@ impl Default for TrainConfig {
             init_from: PathBuf::new(),
             max_skipped_steps: 20,
             activation_checkpointing: false,
+            kernels: KernelChoice::Auto,
         }
     }
 }

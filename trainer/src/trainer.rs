@@ -12,7 +12,6 @@ use crate::{
     device::Precision,
     distributed::{data_parallel::DataParallel, process_group::ProcessGroup},
     error::{Error, Result},
-    evaluate::summed_cross_entropy,
     model::{
         config::EncoderConfig,
         masked_lm::{MaskedLm, Mode},
@@ -106,12 +105,14 @@ impl Trainer {
         let layout = FlatLayout::new(&shapes);
         let parameters = FlatParameters::new(layout, values, device, config.train.precision.kind())?;
         let parallel = DataParallel::new(Rc::new(ProcessGroup::alone()), &parameters, config.distributed.gradient_compression)?;
+        let mut masked_lm = MaskedLm::new(model.clone(), parameters.parameters()).recomputing_layers(config.train.activation_checkpointing);
+        masked_lm.set_kernels(config.train.kernels.resolve(model, config.train.precision.kind(), device)?);
         Ok(Self {
             device,
             seed: config.train.seed,
             schedule: config.schedule(),
             max_gradient_norm: config.optimizer.max_gradient_norm,
-            model: MaskedLm::new(model.clone(), parameters.parameters()).recomputing_layers(config.train.activation_checkpointing),
+            model: masked_lm,
             optimizer: Optimizer::new(config.optimizer_options(), &parameters)?,
             average: match config.optimizer.ema_decay {
                 0.0 => None,
@@ -179,8 +180,8 @@ impl Trainer {
             }
             let batch = Batch::to_device(micro_batch, self.device)?;
             let hidden = self.model.hidden(&batch.input_ids, &batch.positions, &batch.segment_lengths, Mode::Train)?;
-            let logits = self.model.logits(&hidden, &batch.masked_positions)?.f_to_kind(Kind::Float)?;
-            let share_of_loss = summed_cross_entropy(&logits, &batch.labels)?.f_div_scalar(masked_tokens.max(1) as f64)?;
+            let summed_loss = self.model.summed_cross_entropy(&hidden, &batch.masked_positions, &batch.labels)?;
+            let share_of_loss = summed_loss.f_div_scalar(masked_tokens.max(1) as f64)?;
             // The ranks' gradients are averaged, but their shares of the loss add up.
             share_of_loss.f_mul_scalar(loss_scale * world_size as f64)?.f_backward()?;
             self.parameters.accumulate_gradients()?;

@@ -8,7 +8,11 @@
 
 use tch::Tensor;
 
-use super::{config::EncoderConfig, parameters::parameter_specs};
+use super::{
+    config::EncoderConfig,
+    operators::{Kernels, LayerNorm, Linear, dropped_out, summed_cross_entropy},
+    parameters::parameter_specs,
+};
 use crate::{error::Result, ffi::recompute::recomputed};
 
 /// The model's parameters and what is done with them.
@@ -24,6 +28,7 @@ pub struct MaskedLm {
     head_norm: LayerNorm,
     head_bias_v: Tensor,
     recomputes_layers: bool,
+    kernels: Kernels,
 }
 
 #[derive(Debug)]
@@ -90,6 +95,7 @@ impl MaskedLm {
             head_norm,
             head_bias_v,
             recomputes_layers: false,
+            kernels: Kernels::Plain,
         }
     }
 
@@ -99,25 +105,33 @@ impl MaskedLm {
         Self { recomputes_layers, ..self }
     }
 
+    /// Computes with these operators from now on; a new model has the plain ones.
+    pub fn set_kernels(&mut self, kernels: Kernels) {
+        self.kernels = kernels;
+    }
+
+    pub fn kernels(&self) -> Kernels {
+        self.kernels
+    }
+
     pub fn config(&self) -> &EncoderConfig {
         &self.config
     }
 
     /// The last hidden state [t, d] of tokens laid end to end, whose segments have these lengths. Positions count from 0 in each segment.
     pub fn hidden(&self, input_ids_t: &Tensor, positions_t: &Tensor, segment_lengths: &[i64], mode: Mode) -> Result<Tensor> {
-        let words_td = Tensor::f_embedding(&self.word_embeddings_vd, input_ids_t, -1, false, false)?;
         let position_ids_t = positions_t.f_add_scalar(self.config.first_position_id())?;
-        let positions_td = Tensor::f_embedding(&self.position_embeddings, &position_ids_t, -1, false, false)?;
         let token_type_d = self.token_type_embeddings.f_select(0, 0)?;
-        let embeddings_td = words_td.f_add(&token_type_d)?.f_add(&positions_td)?;
-        let mut hidden_td = hidden_dropout(&self.config, self.embedding_norm.forward(&embeddings_td)?, mode)?;
+        let (words, positions) = ([&self.word_embeddings_vd, input_ids_t], [&self.position_embeddings, &position_ids_t]);
+        let embeddings_td = self.embedding_norm.embed(words, positions, &token_type_d, self.kernels)?;
+        let mut hidden_td = dropped_out(embeddings_td, hidden_dropout(&self.config, mode))?;
         let groups = group_equal_lengths(segment_lengths);
         for layer in &self.layers {
             hidden_td = if self.recomputes_layers && mode == Mode::Train {
-                let (layer, config, groups) = (layer.shallow_clone(), self.config.clone(), groups.clone());
-                recomputed(&hidden_td, move |hidden_td| layer.forward(&config, hidden_td, &groups, mode))?
+                let (layer, config, groups, kernels) = (layer.shallow_clone(), self.config.clone(), groups.clone(), self.kernels);
+                recomputed(&hidden_td, move |hidden_td| layer.forward(&config, hidden_td, &groups, mode, kernels))?
             } else {
-                layer.forward(&self.config, &hidden_td, &groups, mode)?
+                layer.forward(&self.config, &hidden_td, &groups, mode, self.kernels)?
             };
         }
         Ok(hidden_td)
@@ -126,8 +140,13 @@ impl MaskedLm {
     /// Logits [m, v] at the chosen positions of a hidden state.
     pub fn logits(&self, hidden_td: &Tensor, positions_m: &Tensor) -> Result<Tensor> {
         let hidden_md = hidden_td.f_index_select(0, positions_m)?;
-        let hidden_md = self.head_norm.forward(&self.head_dense.forward(&hidden_md)?.f_gelu("none")?)?;
+        let hidden_md = self.head_norm.forward(&self.head_dense.forward_gelu(&hidden_md, self.kernels)?, self.kernels)?;
         Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&self.head_bias_v))?)
+    }
+
+    /// The sum, in fp32, of the cross-entropies of the predictions at the chosen positions, whose labels are int64 [m].
+    pub fn summed_cross_entropy(&self, hidden_td: &Tensor, positions_m: &Tensor, labels_m: &Tensor) -> Result<Tensor> {
+        summed_cross_entropy(&self.logits(hidden_td, positions_m)?, labels_m, self.config.vocab_size, self.kernels)
     }
 }
 
@@ -144,13 +163,12 @@ impl Layer {
         }
     }
 
-    fn forward(&self, config: &EncoderConfig, hidden_td: &Tensor, groups: &[SegmentGroup], mode: Mode) -> Result<Tensor> {
+    fn forward(&self, config: &EncoderConfig, hidden_td: &Tensor, groups: &[SegmentGroup], mode: Mode, kernels: Kernels) -> Result<Tensor> {
+        let dropout = hidden_dropout(config, mode);
         let attended_td = attention(config, &self.qkv.forward(hidden_td)?, groups, mode)?;
-        let attended_td = hidden_dropout(config, self.attention_output.forward(&attended_td)?, mode)?;
-        let attended_td = self.attention_norm.forward(&attended_td.f_add(hidden_td)?)?;
-        let intermediate_tf = self.intermediate.forward(&attended_td)?.f_gelu("none")?;
-        let output_td = hidden_dropout(config, self.output.forward(&intermediate_tf)?, mode)?;
-        self.output_norm.forward(&output_td.f_add(&attended_td)?)
+        let attended_td = self.attention_norm.end_block(&self.attention_output, &attended_td, hidden_td, dropout, kernels)?;
+        let intermediate_tf = self.intermediate.forward_gelu(&attended_td, kernels)?;
+        self.output_norm.end_block(&self.output, &intermediate_tf, &attended_td, dropout, kernels)
     }
 }
 
@@ -170,42 +188,9 @@ fn attention(config: &EncoderConfig, qkv_t3d: &Tensor, groups: &[SegmentGroup], 
     Ok(Tensor::f_cat(&attended, 0)?)
 }
 
-fn hidden_dropout(config: &EncoderConfig, input: Tensor, mode: Mode) -> Result<Tensor> {
-    let probability = config.hidden_dropout_prob;
-    if mode == Mode::Evaluate || probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
-}
-
-#[derive(Debug)]
-struct Linear {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Linear {
-    fn shallow_clone(&self) -> Self {
-        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone() }
-    }
-
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        Ok(input.f_linear(&self.weight, Some(&self.bias))?)
-    }
-}
-
-#[derive(Debug)]
-struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
-    eps: f64,
-}
-
-impl LayerNorm {
-    fn shallow_clone(&self) -> Self {
-        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone(), eps: self.eps }
-    }
-
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        Ok(input.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)?)
-    }
+/// The probability with which a hidden number is dropped.
+fn hidden_dropout(config: &EncoderConfig, mode: Mode) -> f64 {
+    if mode == Mode::Evaluate { 0.0 } else { config.hidden_dropout_prob }
 }
 
 fn group_equal_lengths(segment_lengths: &[i64]) -> Vec<SegmentGroup> {
