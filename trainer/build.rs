@@ -110,14 +110,18 @@ impl Nvcc {
         let mut reason = "no nvcc; scripts/setup.sh run gets it, or set CUDA_HOME".to_owned();
         for root in cuda_roots(libtorch) {
             let program = root.join("bin/nvcc");
-            println!("cargo:rerun-if-changed={}", program.display());
             if !program.exists() {
                 continue;
             }
+            println!("cargo:rerun-if-changed={}", program.display());
             match Self::check(&root, program, &libtorch.join("lib/libc10_cuda.so")) {
                 Ok(nvcc) => return Ok(nvcc),
                 Err(why_not) => reason = why_not,
             }
+        }
+        // Where the wheel would put it.
+        if let Some(wheels) = libtorch.parent().map(|packages| packages.join("nvidia")).filter(|folder| folder.exists()) {
+            println!("cargo:rerun-if-changed={}", wheels.display());
         }
         Err(reason)
     }

@@ -25,14 +25,15 @@ def main(work):
     checks = [
         ("fp32 losses against the CPU", worst(losses(work, "run-fp32"), reference), 1e-3),
         ("bf16 losses against fp32 on the CPU", worst(losses(work, "run-bf16"), reference), 2e-2),
+        ("our kernels' bf16 losses against the plain operators'", worst(losses(work, "run-fused"), losses(work, "run-plain")), 2e-2),
         ("resumed against uninterrupted losses", worst(losses(work, "run-parts"), losses(work, "run-whole")), 0.0),
     ]
     for name, difference, bound in checks:
         print(f"{'ok' if difference <= bound else 'FAILED':<7}{name}: relative difference {difference:.1e}, at most {bound:.0e}")
-    for precision in ("fp32", "bf16"):
-        with open(f"{work}/step-{precision}.json", encoding="utf-8") as file:
+    for run in ("fp32-plain", "fp32-fused", "bf16-plain", "bf16-fused"):
+        with open(f"{work}/step-{run}.json", encoding="utf-8") as file:
             step = json.load(file)
-        print(f"step   12 x 768 {precision} on {step['device']}: {step['tokens_per_second']:,.0f} tokens/s, {step['step_ms']:.1f} ms, MFU {step['mfu']:.1%}")
+        print(f"step   12 x 768 {step['precision']}, {step['kernels']} kernels, on {step['device']}: {step['tokens_per_second']:,.0f} tokens/s, {step['step_ms']:.1f} ms, MFU {step['mfu']:.1%}")
     return all(difference <= bound for _, difference, bound in checks)
 
 

@@ -276,9 +276,10 @@ fn bench(args: &BenchArgs) -> anyhow::Result<()> {
                 return print_json(&result);
             }
             print(&format!(
-                "{} {}: {:.0} tokens/s, {:.1} ms a step, MFU {:.1}% of {:.2} TFLOP/s",
+                "{} {}, {} kernels: {:.0} tokens/s, {:.1} ms a step, MFU {:.1}% of {:.2} TFLOP/s",
                 result.device,
                 result.precision,
+                result.kernels,
                 result.tokens_per_second,
                 result.step_ms,
                 100.0 * result.mfu,

@@ -254,10 +254,11 @@ fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matm
     let tokens_per_row = directory.num_tokens() as f64 / directory.num_rows() as f64;
     [
         format!(
-            "device        {}{}, {}, matrix products at {:.2} TFLOP/s",
+            "device        {}{}, {}, {} kernels, matrix products at {:.2} TFLOP/s",
             if world.world_size > 1 { format!("{} ranks, this one on ", world.world_size) } else { String::new() },
             device::name(trainer.device()),
             config.train.precision,
+            trainer.model().kernels(),
             matmul_rate / 1e12
         ),
         format!(
