@@ -1,10 +1,11 @@
-//! Compiles the C++ shim against libtorch and tells the linker where libtorch is found at run time.
+//! Compiles the C++ shim against libtorch, our CUDA kernels where nvcc is, and tells the linker where libtorch is found at run time.
 
 use std::{
     env,
     error::Error,
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// Where scripts/setup.sh puts them; the wheels of torch lack them.
@@ -12,6 +13,9 @@ const GLOO_HEADERS: &str = "../.gloo/include";
 /// One header of each package that libtorch's backend for NCCL includes.
 const NCCL_NEEDS: [&str; 7] =
     ["nccl.h", "cuda_runtime_api.h", "crt/host_defines.h", "nv/target", "cublas_v2.h", "cusparse.h", "cusolverDn.h"];
+
+/// What our kernels are compiled for, as far as an nvcc can: what libtorch's own are, and V100s, which those for CUDA 12 know.
+const ARCHITECTURES: [&str; 7] = ["70", "75", "80", "86", "90", "100", "120"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=csrc");
@@ -23,15 +27,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::canonicalize(&libtorch).map_err(|error| format!("LIBTORCH={}: {error}; scripts/setup.sh installs it", libtorch.display()))?;
 
     let mut build = cc::Build::new();
-    build.cpp(true).std("c++17").files([
-        "csrc/shim.cpp",
-        "csrc/distributed.cpp",
-        "csrc/recompute.cpp",
-        "csrc/stream.cpp",
-        "csrc/attention.cpp",
-    ]);
+    build.cpp(true).std("c++17");
+    build.files(
+        ["shim.cpp", "distributed.cpp", "recompute.cpp", "stream.cpp", "attention.cpp", "kernels.cpp", "kernels/emulated.cpp"]
+            .map(|file| Path::new("csrc").join(file)),
+    );
     build.includes(["include", "include/torch/csrc/api/include"].map(|folder| libtorch.join(folder)));
-    build.flag_if_supported("-Wno-unused-parameter");
+    build.flag_if_supported("-Wno-unused-parameter").flag_if_supported("-Wno-unknown-pragmas");
     // A backend whose headers are missing is left out, and says so when it is asked for.
     println!("cargo:rerun-if-changed={GLOO_HEADERS}");
     if Path::new(GLOO_HEADERS).join("gloo/algorithm.h").exists() {
@@ -42,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let libraries = libtorch.join("lib");
     let has_cuda = libraries.join("libtorch_cuda.so").exists();
     if has_cuda {
-        let folders = include_folders_of_cuda(&libtorch);
+        let roots = cuda_roots(&libtorch);
+        let folders: Vec<PathBuf> = roots.iter().map(|root| root.join("include")).filter(|folder| folder.exists()).collect();
         let find = |header: &&str| folders.iter().map(|folder| folder.join(header)).find(|path| path.exists());
         if let Some(missing) = NCCL_NEEDS.iter().find(|header| find(header).is_none()) {
             println!("cargo:rerun-if-changed={missing}");
@@ -53,7 +56,20 @@ fn main() -> Result<(), Box<dyn Error>> {
             build.flag_if_supported("-Wno-interference-size");
         }
     }
+    let kernels = if has_cuda { Nvcc::find(&libtorch).and_then(|nvcc| nvcc.compile_kernels(&build)) } else { Err(String::new()) };
+    match &kernels {
+        Ok(kernels) => drop(build.object(&kernels.object).include(&kernels.include).define("DRBERT_CUDA_KERNELS", None)),
+        Err(reason) if has_cuda => println!("cargo:warning={reason}: built without our kernels, which make training on GPUs faster"),
+        Err(_) => {}
+    }
     build.compile("drbert_shim");
+    if let Ok(kernels) = kernels {
+        println!("cargo:rustc-link-search=native={}", kernels.runtime.display());
+        println!("cargo:rustc-link-lib=static=cudart_static");
+        ["dl", "rt", "pthread"].iter().for_each(|library| println!("cargo:rustc-link-lib={library}"));
+        println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
+        println!("cargo:rustc-link-arg=-lc10_cuda");
+    }
 
     println!("cargo:rustc-link-search=native={}", libraries.display());
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", libraries.display());
@@ -65,12 +81,112 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Where NCCL's and CUDA's headers may be: the wheels beside that of torch, and an installed CUDA.
-fn include_folders_of_cuda(libtorch: &Path) -> Vec<PathBuf> {
+/// Where CUDA's and NCCL's parts may be: the wheels beside that of torch, and an installed CUDA.
+fn cuda_roots(libtorch: &Path) -> Vec<PathBuf> {
     let wheels = libtorch.parent().map(|packages| packages.join("nvidia"));
     let wheels = wheels.and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten().map(|wheel| wheel.path());
     let mut roots: Vec<PathBuf> = wheels.collect();
     roots.sort();
     roots.extend(env::var_os("CUDA_HOME").map(PathBuf::from));
-    roots.iter().map(|root| root.join("include")).filter(|folder| folder.exists()).collect()
+    roots
+}
+
+/// CUDA's compiler, and what belongs to its version.
+struct Nvcc {
+    program: PathBuf,
+    include: PathBuf,
+    /// Where its runtime is as a static library: a program that needed the shared one would have to find it on every machine.
+    runtime: PathBuf,
+}
+
+struct Kernels {
+    object: PathBuf,
+    include: PathBuf,
+    runtime: PathBuf,
+}
+
+impl Nvcc {
+    /// The first one that is whole and of the CUDA that libtorch was built with; else why there is none.
+    fn find(libtorch: &Path) -> Result<Self, String> {
+        let mut reason = "no nvcc; scripts/setup.sh run gets it, or set CUDA_HOME".to_owned();
+        for root in cuda_roots(libtorch) {
+            let program = root.join("bin/nvcc");
+            if !program.exists() {
+                continue;
+            }
+            println!("cargo:rerun-if-changed={}", program.display());
+            match Self::check(&root, program, &libtorch.join("lib/libc10_cuda.so")) {
+                Ok(nvcc) => return Ok(nvcc),
+                Err(why_not) => reason = why_not,
+            }
+        }
+        // Where the wheel would put it.
+        if let Some(wheels) = libtorch.parent().map(|packages| packages.join("nvidia")).filter(|folder| folder.exists()) {
+            println!("cargo:rerun-if-changed={}", wheels.display());
+        }
+        Err(reason)
+    }
+
+    fn check(root: &Path, program: PathBuf, needs_runtime: &Path) -> Result<Self, String> {
+        let name = program.display().to_string();
+        let runtime =
+            ["lib64", "lib"].map(|folder| root.join(folder)).into_iter().find(|folder| folder.join("libcudart_static.a").exists());
+        let include = root.join("include");
+        let runtime = runtime.filter(|_| include.join("crt/host_defines.h").exists() && root.join("nvvm/bin/cicc").exists());
+        let runtime = runtime.ok_or_else(|| format!("{name} lacks its headers, its runtime or its own compiler"))?;
+        let version = output(&program, &["--version"])?;
+        let own_major = version.split_once("release ").and_then(|(_, rest)| rest.split('.').next()).unwrap_or_default();
+        let major = runtime_major(needs_runtime).ok_or_else(|| format!("{} names no CUDA runtime", needs_runtime.display()))?;
+        if own_major != major {
+            return Err(format!("{name} is of CUDA {own_major}, libtorch of CUDA {major}"));
+        }
+        Ok(Self { program, include, runtime })
+    }
+
+    /// Compiles the kernels for all architectures into one object; else what went wrong.
+    fn compile_kernels(self, build: &cc::Build) -> Result<Kernels, String> {
+        let object = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("kernels.o");
+        let known = output(&self.program, &["--list-gpu-code"])?;
+        let architectures: Vec<&str> =
+            ARCHITECTURES.into_iter().filter(|number| known.lines().any(|line| line.strip_prefix("sm_") == Some(*number))).collect();
+        let mut arguments: Vec<String> =
+            ["-c", "csrc/kernels/kernels.cu", "-std=c++17", "-O3", "-Xcompiler", "-fPIC", "--threads=0", "-Xfatbin=-compress-all"]
+                .map(str::to_owned)
+                .into();
+        for number in &architectures {
+            arguments.push(format!("-gencode=arch=compute_{number},code=sm_{number}"));
+        }
+        // The newest also as PTX, which the drivers of later GPUs compile.
+        arguments.extend(architectures.last().map(|number| format!("-gencode=arch=compute_{number},code=compute_{number}")));
+        arguments.extend([format!("-ccbin={}", build.get_compiler().path().display()), "-o".to_owned(), object.display().to_string()]);
+        output(&self.program, &arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
+        Ok(Kernels { object, include: self.include, runtime: self.runtime })
+    }
+}
+
+/// The major version of the CUDA runtime whose file name a library of libtorch holds.
+fn runtime_major(library: &Path) -> Option<String> {
+    const NAME: &[u8] = b"libcudart";
+    const SUFFIX: &[u8] = b".so.";
+    let bytes = fs::read(library).ok()?;
+    let names = bytes.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME).map(|(start, _)| &bytes[start..]);
+    names
+        .filter_map(|name| {
+            let name = &name[..name.iter().position(|byte| *byte == 0)?];
+            let start = name.windows(SUFFIX.len()).position(|window| window == SUFFIX)? + SUFFIX.len();
+            let digits = name[start..].iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| char::from(*byte));
+            Some(digits.collect::<String>()).filter(|digits| !digits.is_empty())
+        })
+        .next()
+}
+
+/// What a program prints; else the first line of its complaint.
+fn output(program: &Path, arguments: &[&str]) -> Result<String, String> {
+    let name = program.display();
+    let output = Command::new(program).args(arguments).output().map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
+    Err(format!("{name} failed: {complaint}"))
 }

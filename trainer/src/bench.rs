@@ -50,7 +50,7 @@ pub struct StepBench {
     pub matmul_tflops: f64,
     /// Share of the time in which the device had nothing to do because no micro-batch was ready.
     pub data_wait: f64,
-    /// `fast` or `plain`.
+    /// What the model ran on: see `train.kernels`.
     pub kernels: String,
     /// Why they are plain, where fast ones were to be had.
     pub warning: Option<String>,
@@ -133,13 +133,13 @@ pub fn step(config: &Config) -> Result<StepBench> {
     Ok(StepBench {
         device: device::name(device),
         precision: config.train.precision.to_string(),
+        kernels: trainer.model().kernels().to_string(),
         steps: config.train.steps as usize,
         step_ms,
         tokens_per_second: rates.tokens_per_second,
         mfu: rates.mfu,
         matmul_tflops: matmul_rate / 1e12,
         data_wait: rates.data_wait,
-        kernels: if trainer.uses_fast_kernels() { "fast" } else { "plain" }.to_owned(),
         warning,
         host_wait,
     })

@@ -13,7 +13,10 @@ use crate::{
     data::{micro_batch::AttentionScope, samples::LengthWarmup},
     device::{DeviceChoice, Precision},
     error::{Error, Result},
-    model::config::{EncoderConfig, HiddenActivation, ModelType},
+    model::{
+        config::{EncoderConfig, HiddenActivation, ModelType},
+        operators::KernelChoice,
+    },
     optim::{
         optimizer::{OptimizerKind, OptimizerOptions},
         schedule::{BatchSchedule, DecayShape, Schedule, ScheduleKind},
@@ -161,17 +164,6 @@ pub struct TrainConfig {
     pub max_returns: u64,
     pub max_spike_steps: u64,
     pub activation_checkpointing: bool,
-}
-
-/// On what the model runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KernelChoice {
-    /// The fastest kernels of the device, once they have been checked against the plain ones.
-    #[default]
-    Auto,
-    /// Those that run anywhere.
-    Plain,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

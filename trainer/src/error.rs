@@ -5,7 +5,7 @@ use std::{io, path::PathBuf, process::ExitStatus};
 use schemas::{manifest::ManifestError, settings::SettingsError};
 use tch::TchError;
 
-use crate::{distributed::world::World, recovery::Divergence};
+use crate::{distributed::world::World, model::operators::Kernels, recovery::Divergence};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -38,9 +38,10 @@ pub enum Error {
     #[error("{0}; resume from an earlier checkpoint with a lower optimizer.peak_learning_rate, or raise {limit}", limit = .0.limit())]
     Diverged(Divergence),
     #[error(
-        "the fast kernels do not agree with the plain ones: loss and gradient norm of a micro-batch are {} and {}, and {} and {}", fast[0], fast[1], plain[0], plain[1]
+        "{kernels} kernels do not agree with the plain ones: loss and gradient norm of a micro-batch are {} and {}, and {} and {}",
+        fast[0], fast[1], plain[0], plain[1]
     )]
-    KernelsDiffer { fast: [f64; 2], plain: [f64; 2] },
+    KernelsDiffer { kernels: Kernels, fast: [f64; 2], plain: [f64; 2] },
     #[error("the thread that writes checkpoints panicked: this is a bug, please report it")]
     WriterPanicked,
     #[error(

@@ -20,6 +20,7 @@ use crate::{
     model::{
         attention::Segments,
         masked_lm::{MaskedLm, Mode},
+        operators::cross_entropy,
         pretrained::load_model,
     },
     tokenizer,
@@ -145,16 +146,6 @@ fn evaluate_with(
     let loss = f64::try_from(loss_sum)? / masked_tokens.max(1) as f64;
     let accuracy = i64::try_from(num_right)? as f64 / masked_tokens.max(1) as f64;
     Ok(Evaluation { rows: samples.num_rows(), tokens, masked_tokens, loss, perplexity: loss.exp(), accuracy })
-}
-
-/// The sum of the cross-entropies of fp32 logits [m, v] and labels [m].
-pub(crate) fn summed_cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
-    cross_entropy(logits, labels, Reduction::Sum)
-}
-
-fn cross_entropy(logits: &Tensor, labels: &Tensor, reduction: Reduction) -> Result<Tensor> {
-    const NO_LABEL_IS_IGNORED: i64 = -100;
-    Ok(logits.f_cross_entropy_loss::<&Tensor>(labels, None, reduction, NO_LABEL_IS_IGNORED, 0.0)?)
 }
 
 impl fmt::Display for Evaluation {

@@ -15,7 +15,7 @@ use tch::Device;
 use crate::{
     checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, Retention, State},
     checkpoint_writer::{CheckpointWriter, Destination},
-    config::{Config, KernelChoice, MaskingConfig},
+    config::{Config, MaskingConfig},
     data::{
         dataset::ShardDirectory,
         loader::Loader,
@@ -281,24 +281,27 @@ pub(crate) fn next_step(config: &Config, loader: &mut Loader, trainer: &Trainer,
     Ok((micro_batches, if trainer.is_idle()? { waited } else { Duration::ZERO }))
 }
 
-/// Lets the model run on the fast kernels of its device, if every rank finds them right on one micro-batch. Returns what to tell a person.
+/// Lets the model run on the fastest kernels that every rank finds right on one micro-batch. Returns what to tell a person.
 pub(crate) fn choose_kernels(
     config: &Config,
     trainer: &mut Trainer,
     samples: &dyn Samples,
     group: &ProcessGroup,
 ) -> Result<Option<String>> {
-    if config.train.kernels == KernelChoice::Plain || !trainer.has_fast_kernels() {
-        return Ok(None);
+    let candidates = config.train.kernels.candidates(trainer.model().config(), config.train.precision.kind(), trainer.device())?;
+    let Some((&last, checked)) = candidates.split_last() else { return Ok(None) };
+    let mut warnings = Vec::new();
+    for &kernels in checked {
+        let failure = trainer.try_kernels(kernels, &samples.micro_batch(config.micro_batches_before(trainer.step()))?).err();
+        let [failures] = group.sum([f64::from(failure.is_some())])?;
+        if failures == 0.0 {
+            return Ok(warnings.into_iter().reduce(|all, warning| all + "\n" + &warning));
+        }
+        let why = failure.map_or_else(|| "failed on another rank".to_owned(), |error| error.to_string());
+        warnings.push(format!("warning: training without {kernels} kernels, which are faster: {why}"));
     }
-    let failure = trainer.try_fast_kernels(&samples.micro_batch(config.micro_batches_before(trainer.step()))?).err();
-    let [failures] = group.sum([f64::from(failure.is_some())])?;
-    if failures == 0.0 {
-        return Ok(None);
-    }
-    trainer.use_plain_kernels();
-    let why = failure.map_or_else(|| "they failed on another rank".to_owned(), |error| error.to_string());
-    Ok(Some(format!("warning: training with the plain, slower kernels, for {why}")))
+    trainer.set_kernels(last);
+    Ok(warnings.into_iter().reduce(|all, warning| all + "\n" + &warning))
 }
 
 /// The tokens per second of all ranks together, and the means of the rest.
@@ -414,11 +417,7 @@ fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matm
             config.data.micro_batch_size,
             with_thousands((tokens_per_row * config.data.global_batch_size as f64).round() as u64)
         ),
-        format!(
-            "model         {} parameters, {} kernels",
-            with_thousands(trainer.num_parameters() as u64),
-            if trainer.uses_fast_kernels() { "fast" } else { "plain" }
-        ),
+        format!("model         {} parameters, {} kernels", with_thousands(trainer.num_parameters() as u64), trainer.model().kernels()),
         format!("output        {}", absolute(&config.train.output).display()),
     ]
     .join("\n")

@@ -12,11 +12,11 @@ use crate::{
     device::Precision,
     distributed::{data_parallel::DataParallel, process_group::ProcessGroup},
     error::{Error, Result},
-    evaluate::summed_cross_entropy,
     model::{
-        attention::{AttentionKernel, Segments},
+        attention::Segments,
         config::EncoderConfig,
         masked_lm::{MaskedLm, Mode},
+        operators::Kernels,
         parameters::{initial_parameters, parameter_specs},
     },
     optim::{
@@ -135,12 +135,15 @@ impl Trainer {
         let parameters = FlatParameters::new(layout, values, device, config.train.precision.kind())?;
         let loss_scale = (config.train.precision == Precision::Fp16).then(LossScale::default);
         let parallel = DataParallel::new(Rc::new(ProcessGroup::alone()), &parameters, config.distributed.gradient_compression)?;
+        let mut masked_lm = MaskedLm::new(model.clone(), parameters.parameters()).recomputing_layers(config.train.activation_checkpointing);
+        let kernels = config.train.kernels.candidates(model, config.train.precision.kind(), device)?;
+        masked_lm.set_kernels(kernels.last().copied().unwrap_or(Kernels::PLAIN));
         Ok(Self {
             device,
             seed: config.train.seed,
             schedule: config.schedule(),
             max_gradient_norm: config.optimizer.max_gradient_norm,
-            model: MaskedLm::new(model.clone(), parameters.parameters()).recomputing_layers(config.train.activation_checkpointing),
+            model: masked_lm,
             optimizer: Optimizer::new(config.optimizer_options(), &parameters)?,
             average: match config.optimizer.ema_decay {
                 0.0 => None,
@@ -189,35 +192,24 @@ impl Trainer {
         self.queued.as_ref().map_or(Ok(true), |step| step.numbers.has_come())
     }
 
-    /// Whether the model can run on faster kernels than those that run anywhere.
-    pub fn has_fast_kernels(&self) -> bool {
-        self.device.is_cuda() && self.parameters.is_mixed()
+    pub fn set_kernels(&mut self, kernels: Kernels) {
+        self.model.set_kernels(kernels);
     }
 
-    pub fn uses_fast_kernels(&self) -> bool {
-        self.model.attention_kernel() == AttentionKernel::VariableLength
-    }
-
-    pub fn use_plain_kernels(&mut self) {
-        self.model.set_attention_kernel(AttentionKernel::Grouped);
-    }
-
-    /// Goes over to the fast kernels if they give the loss and the gradient norm of the plain ones on this micro-batch. Comes before the first step.
+    /// Goes over to these kernels, and sees whether they give the loss and the gradient norm of the plain ones on this micro-batch. Comes before the
+    /// first step.
     ///
     /// # Errors
-    /// If they do not, or fail; the plain kernels stay then.
-    pub fn try_fast_kernels(&mut self, micro_batch: &MicroBatch) -> Result<()> {
+    /// If they do not, or fail.
+    pub fn try_kernels(&mut self, kernels: Kernels, micro_batch: &MicroBatch) -> Result<()> {
+        self.set_kernels(Kernels::PLAIN);
         let plain = self.probe(micro_batch)?;
-        self.model.set_attention_kernel(AttentionKernel::VariableLength);
-        let checked = self.probe(micro_batch).and_then(|fast| {
-            let is_close = |(fast, plain): (f64, f64)| (fast - plain).abs() <= KERNEL_TOLERANCE * plain.abs();
-            if fast.into_iter().zip(plain).all(is_close) { Ok(()) } else { Err(Error::KernelsDiffer { fast, plain }) }
-        });
-        if checked.is_err() {
-            self.use_plain_kernels();
-        }
+        self.set_kernels(kernels);
+        let fast = self.probe(micro_batch);
         self.parameters.zero_gradients()?;
-        checked
+        let fast = fast?;
+        let is_close = |(fast, plain): (f64, f64)| (fast - plain).abs() <= KERNEL_TOLERANCE * plain.abs();
+        if fast.into_iter().zip(plain).all(is_close) { Ok(()) } else { Err(Error::KernelsDiffer { kernels, fast, plain }) }
     }
 
     /// The loss and the gradient norm of a micro-batch alone, without dropout.
@@ -274,8 +266,9 @@ impl Trainer {
     fn add_gradients(&mut self, micro_batch: &MicroBatch, masked_tokens: usize, world_size: usize, mode: Mode) -> Result<Tensor> {
         let batch = Batch::to_device(micro_batch, self.device)?;
         let segments = Segments { lengths: &batch.segment_lengths, boundaries: &batch.segment_boundaries };
-        let logits = self.model.logits(&batch.input_ids, &batch.positions, segments, &batch.masked_positions, mode)?;
-        let loss = summed_cross_entropy(&logits.f_to_kind(Kind::Float)?, &batch.labels)?.f_div_scalar(masked_tokens.max(1) as f64)?;
+        let (chosen, labels) = (&batch.masked_positions, &batch.labels);
+        let summed_loss = self.model.summed_cross_entropy(&batch.input_ids, &batch.positions, segments, chosen, labels, mode)?;
+        let loss = summed_loss.f_div_scalar(masked_tokens.max(1) as f64)?;
         // The ranks' gradients are averaged, but their shares of the loss add up.
         let share_of_ranks = loss.f_mul_scalar(world_size as f64)?;
         match &self.loss_scaler {

@@ -9,8 +9,9 @@
 use tch::Tensor;
 
 use super::{
-    attention::{Attention, AttentionKernel, Segments},
+    attention::{Attention, Segments},
     config::EncoderConfig,
+    operators::{Kernels, LayerNorm, Linear, Operators, dropped_out, summed_cross_entropy},
     parameters::parameter_specs,
 };
 use crate::{error::Result, ffi::recompute::recomputed};
@@ -30,7 +31,7 @@ pub struct MaskedLm {
     /// The bias of rows that fill up the vocabulary: minus infinity, so that they get no probability and no gradient.
     fill_bias: Tensor,
     recomputes_layers: bool,
-    attention_kernel: AttentionKernel,
+    kernels: Kernels,
 }
 
 #[derive(Debug)]
@@ -94,7 +95,7 @@ impl MaskedLm {
             head_bias,
             fill_bias,
             recomputes_layers: false,
-            attention_kernel: AttentionKernel::Grouped,
+            kernels: Kernels::PLAIN,
         }
     }
 
@@ -104,17 +105,17 @@ impl MaskedLm {
         Self { recomputes_layers, ..self }
     }
 
+    /// Computes with these operators from now on; a new model has the plain ones.
+    pub fn set_kernels(&mut self, kernels: Kernels) {
+        self.kernels = kernels;
+    }
+
+    pub fn kernels(&self) -> Kernels {
+        self.kernels
+    }
+
     pub fn config(&self) -> &EncoderConfig {
         &self.config
-    }
-
-    /// Chooses what attention runs on from now on; at first it is what runs anywhere.
-    pub fn set_attention_kernel(&mut self, kernel: AttentionKernel) {
-        self.attention_kernel = kernel;
-    }
-
-    pub fn attention_kernel(&self) -> AttentionKernel {
-        self.attention_kernel
     }
 
     /// Logits [m, v] at the chosen positions of tokens laid end to end. Positions count from 0 in each segment.
@@ -122,29 +123,44 @@ impl MaskedLm {
     /// The other tokens are read by the last layer's attention, and nothing after it is computed for them.
     pub fn logits(&self, input_ids_t: &Tensor, positions_t: &Tensor, segments: Segments, chosen_m: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut hidden_td = self.embed(input_ids_t, positions_t, mode)?;
-        let attention = Attention::new(self.attention_kernel, segments);
+        let attention = Attention::new(self.kernels.attention, segments);
         for (index, layer) in self.layers.iter().enumerate() {
             let rows = (index + 1 == self.layers.len()).then_some(chosen_m);
+            let operators = self.kernels.operators;
             hidden_td = if self.recomputes_layers && mode == Mode::Train {
                 let (layer, config, attention) = (layer.shallow_clone(), self.config.clone(), attention.shallow_clone());
                 let rows = rows.map(Tensor::shallow_clone);
-                recomputed(&hidden_td, move |hidden_td| layer.forward(&config, hidden_td, &attention, rows.as_ref(), mode))?
+                recomputed(&hidden_td, move |hidden_td| layer.forward(&config, hidden_td, &attention, rows.as_ref(), mode, operators))?
             } else {
-                layer.forward(&self.config, &hidden_td, &attention, rows, mode)?
+                layer.forward(&self.config, &hidden_td, &attention, rows, mode, operators)?
             };
         }
-        let hidden_md = self.head_norm.forward(&self.head_dense.forward(&hidden_td)?.f_gelu("none")?)?;
+        let operators = self.kernels.operators;
+        let hidden_md = self.head_norm.forward(&self.head_dense.forward_gelu(&hidden_td, operators)?, operators)?;
         let bias_v = Tensor::f_cat(&[&self.head_bias, &self.fill_bias], 0)?;
         Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&bias_v))?)
     }
 
     fn embed(&self, input_ids_t: &Tensor, positions_t: &Tensor, mode: Mode) -> Result<Tensor> {
-        let words_td = Tensor::f_embedding(&self.word_embeddings_vd, input_ids_t, -1, false, false)?;
         let position_ids_t = positions_t.f_add_scalar(self.config.first_position_id())?;
-        let positions_td = Tensor::f_embedding(&self.position_embeddings, &position_ids_t, -1, false, false)?;
         let token_type_d = self.token_type_embeddings.f_select(0, 0)?;
-        let embeddings_td = words_td.f_add(&token_type_d)?.f_add(&positions_td)?;
-        hidden_dropout(&self.config, self.embedding_norm.forward(&embeddings_td)?, mode)
+        let (words, positions) = ([&self.word_embeddings_vd, input_ids_t], [&self.position_embeddings, &position_ids_t]);
+        let embeddings_td = self.embedding_norm.embed(words, positions, &token_type_d, self.kernels.operators)?;
+        dropped_out(embeddings_td, hidden_dropout(&self.config, mode))
+    }
+
+    /// The sum, in fp32, of the cross-entropies of the predictions at the chosen positions, whose labels are int64 [m].
+    pub fn summed_cross_entropy(
+        &self,
+        input_ids_t: &Tensor,
+        positions_t: &Tensor,
+        segments: Segments,
+        chosen_m: &Tensor,
+        labels_m: &Tensor,
+        mode: Mode,
+    ) -> Result<Tensor> {
+        let logits_mv = self.logits(input_ids_t, positions_t, segments, chosen_m, mode)?;
+        summed_cross_entropy(&logits_mv, labels_m, self.config.vocab_size, self.kernels.operators)
     }
 }
 
@@ -169,6 +185,7 @@ impl Layer {
         attention: &Attention,
         rows: Option<&Tensor>,
         mode: Mode,
+        operators: Operators,
     ) -> Result<Tensor> {
         let dropout = if mode == Mode::Train { config.attention_probs_dropout_prob } else { 0.0 };
         let attended_td = attention.forward(config, &self.qkv.forward(hidden_td)?, dropout)?;
@@ -176,48 +193,14 @@ impl Layer {
             Some(rows) => [attended_td.f_index_select(0, rows)?, hidden_td.f_index_select(0, rows)?],
             None => [attended_td, hidden_td.shallow_clone()],
         };
-        let attended_rd = hidden_dropout(config, self.attention_output.forward(&attended_rd)?, mode)?;
-        let attended_rd = self.attention_norm.forward(&attended_rd.f_add(&hidden_rd)?)?;
-        let intermediate_rf = self.intermediate.forward(&attended_rd)?.f_gelu("none")?;
-        let output_rd = hidden_dropout(config, self.output.forward(&intermediate_rf)?, mode)?;
-        self.output_norm.forward(&output_rd.f_add(&attended_rd)?)
+        let dropout = hidden_dropout(config, mode);
+        let attended_rd = self.attention_norm.end_block(&self.attention_output, &attended_rd, &hidden_rd, dropout, operators)?;
+        let intermediate_rf = self.intermediate.forward_gelu(&attended_rd, operators)?;
+        self.output_norm.end_block(&self.output, &intermediate_rf, &attended_rd, dropout, operators)
     }
 }
 
-fn hidden_dropout(config: &EncoderConfig, input: Tensor, mode: Mode) -> Result<Tensor> {
-    let probability = config.hidden_dropout_prob;
-    if mode == Mode::Evaluate || probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
-}
-
-#[derive(Debug)]
-struct Linear {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Linear {
-    fn shallow_clone(&self) -> Self {
-        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone() }
-    }
-
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        Ok(input.f_linear(&self.weight, Some(&self.bias))?)
-    }
-}
-
-#[derive(Debug)]
-struct LayerNorm {
-    weight: Tensor,
-    bias: Tensor,
-    eps: f64,
-}
-
-impl LayerNorm {
-    fn shallow_clone(&self) -> Self {
-        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone(), eps: self.eps }
-    }
-
-    fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        Ok(input.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)?)
-    }
+/// The probability with which a hidden number is dropped.
+fn hidden_dropout(config: &EncoderConfig, mode: Mode) -> f64 {
+    if mode == Mode::Evaluate { 0.0 } else { config.hidden_dropout_prob }
 }

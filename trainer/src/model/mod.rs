@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod config;
 pub mod masked_lm;
+pub mod operators;
 pub mod parameters;
 pub mod pretrained;
 mod torch_file;

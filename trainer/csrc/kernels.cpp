@@ -1,0 +1,289 @@
+// Our own kernels as functions that libtorch's autograd knows, behind a C interface. Tensors on CUDA devices go through the kernels
+// that nvcc compiled, tensors on the CPU through the same source emulated. The rules of shim.hpp hold.
+
+#include "shim.hpp"
+
+#include <optional>
+#include <utility>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/embedding_dense_backward.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <c10/core/DeviceGuard.h>
+#include <torch/csrc/autograd/custom_function.h>
+#ifdef DRBERT_CUDA_KERNELS
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+#include "kernels/launchers.hpp"
+
+namespace {
+
+using drbert::kVectorBytes;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr const char* kEpsilon = "epsilon";
+constexpr const char* kNumValid = "valid columns";
+// Rows of a layer norm are as many 16-byte vectors as a block may have threads.
+constexpr int64_t kMaxNormVectors = 1024;
+
+drbert::NumberType number_type(const at::Tensor& tensor) {
+    switch (tensor.scalar_type()) {
+        case at::kFloat: return drbert::NumberType::kFloat;
+        case at::kHalf: return drbert::NumberType::kHalf;
+        case at::kBFloat16: return drbert::NumberType::kBFloat16;
+        default: TORCH_CHECK(false, "our kernels have no code for ", tensor.scalar_type());
+    }
+}
+
+template <typename Work>
+void launch(const at::Tensor& tensor, const char* (*drbert::Launchers::*launcher)(const Work&, void*), const Work& work) {
+    const char* message = nullptr;
+    if (tensor.is_cpu()) {
+        message = (drbert::emulated_launchers.*launcher)(work, nullptr);
+    } else {
+#ifdef DRBERT_CUDA_KERNELS
+        const c10::DeviceGuard guard(tensor.device());
+        message = (drbert::cuda_launchers.*launcher)(work, c10::cuda::getCurrentCUDAStream(tensor.device().index()).stream());
+#else
+        message = "built without our kernels for CUDA";
+#endif
+    }
+    TORCH_CHECK(message == nullptr, message);
+}
+
+// A matrix as the kernels read it, without gaps.
+at::Tensor as_matrix(const at::Tensor& tensor) {
+    TORCH_CHECK(tensor.dim() == 2, "expected a matrix, found the shape ", tensor.sizes());
+    at::Tensor matrix = tensor.contiguous();
+    const bool is_aligned = reinterpret_cast<uintptr_t>(matrix.const_data_ptr()) % kVectorBytes == 0;
+    TORCH_CHECK(is_aligned && matrix.size(1) * matrix.element_size() % kVectorBytes == 0, "rows of ", matrix.size(1), " numbers are not whole vectors");
+    return matrix;
+}
+
+// A vector of a matrix's columns; undefined stands for zeros.
+void check_vector(const at::Tensor& vector, const at::Tensor& matrix) {
+    if (vector.defined()) {
+        TORCH_CHECK(vector.dim() == 1 && vector.size(0) == matrix.size(1) && vector.is_contiguous(), "expected ", matrix.size(1), " numbers, found the shape ", vector.sizes());
+        TORCH_CHECK(vector.scalar_type() == matrix.scalar_type() && vector.device() == matrix.device(), "tensors of different types or devices");
+        TORCH_CHECK(reinterpret_cast<uintptr_t>(vector.const_data_ptr()) % kVectorBytes == 0, "a vector that begins amid 16 bytes");
+    }
+}
+
+void check_same(const at::Tensor& matrix, const at::Tensor& other) {
+    TORCH_CHECK(matrix.size(1) == other.size(1), "rows of ", matrix.size(1), " and of ", other.size(1), " numbers");
+    TORCH_CHECK(matrix.scalar_type() == other.scalar_type() && matrix.device() == other.device(), "tensors of different types or devices");
+}
+
+const void* data(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
+
+// fp32 memory of this shape.
+at::Tensor scratch(const at::Tensor& beside, at::IntArrayRef shape) { return at::empty(shape, beside.options().dtype(at::kFloat)); }
+
+struct BiasGelu : torch::autograd::Function<BiasGelu> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& bias) {
+        const at::Tensor input = as_matrix(given);
+        check_vector(bias, input);
+        at::Tensor output = at::empty_like(input);
+        launch(input, &drbert::Launchers::bias_gelu,
+               drbert::BiasGelu{number_type(input), input.size(0), input.size(1), data(input), data(bias), output.mutable_data_ptr()});
+        context->save_for_backward({input, bias});
+        return output;
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const variable_list saved = context->get_saved_variables();
+        const at::Tensor &input = saved[0], &bias = saved[1], output_gradient = as_matrix(gradients[0]);
+        at::Tensor input_gradient = at::empty_like(input), bias_gradient = at::empty_like(bias);
+        at::Tensor parts = scratch(input, {drbert::num_parts(input.size(0)), input.size(1)});
+        launch(input, &drbert::Launchers::bias_gelu_backward,
+               drbert::BiasGeluBackward{number_type(input), input.size(0), input.size(1), data(input), data(bias), data(output_gradient),
+                                        input_gradient.mutable_data_ptr(), parts.mutable_data_ptr<float>(), bias_gradient.mutable_data_ptr()});
+        return {input_gradient, bias_gradient};
+    }
+};
+
+// The summands of a layer norm, and what its two passes share.
+struct NormInputs {
+    at::Tensor first, first_indices, second, second_indices, bias, norm_weight, norm_bias;
+
+    variable_list to_save(const at::Tensor& mean, const at::Tensor& inverse_deviation) const {
+        return {first, first_indices, second, second_indices, bias, norm_weight, norm_bias, mean, inverse_deviation};
+    }
+
+    static NormInputs saved(const variable_list& saved) { return {saved[0], saved[1], saved[2], saved[3], saved[4], saved[5], saved[6]}; }
+
+    int64_t num_rows() const { return first_indices.defined() ? first_indices.size(0) : first.size(0); }
+
+    void check() const {
+        TORCH_CHECK(first.size(1) * first.element_size() <= kMaxNormVectors * kVectorBytes, "rows of ", first.size(1), " numbers are too long to normalize");
+        if (second.defined()) {
+            check_same(second, first);
+        }
+        for (const auto& [table, indices] : {std::pair(first, first_indices), std::pair(second, second_indices)}) {
+            if (indices.defined()) {
+                TORCH_CHECK(indices.scalar_type() == at::kInt && indices.dim() == 1 && indices.is_contiguous() && indices.device() == first.device(), "indices are not a vector of int32");
+            }
+            TORCH_CHECK(!table.defined() || (indices.defined() ? indices : table).size(0) == num_rows(), "summands with different numbers of rows");
+        }
+        TORCH_CHECK(norm_weight.defined() && norm_bias.defined(), "a layer norm without its parameters");
+        for (const at::Tensor* vector : {&bias, &norm_weight, &norm_bias}) {
+            check_vector(*vector, first);
+        }
+    }
+
+    static drbert::Rows rows(const at::Tensor& values, const at::Tensor& indices) {
+        return {data(values), static_cast<const int32_t*>(data(indices)), values.defined() ? values.size(0) : 0};
+    }
+
+    drbert::LayerNorm work(double epsilon, const at::Tensor& mean, const at::Tensor& inverse_deviation) const {
+        return {number_type(first), num_rows(), first.size(1), rows(first, first_indices), rows(second, second_indices), data(bias),
+                data(norm_weight), data(norm_bias), static_cast<float>(epsilon), mean.mutable_data_ptr<float>(),
+                inverse_deviation.mutable_data_ptr<float>(), /*output=*/nullptr};
+    }
+};
+
+at::Tensor norm_forward(AutogradContext* context, const NormInputs& inputs, double epsilon) {
+    inputs.check();
+    const at::Tensor mean = scratch(inputs.first, {inputs.num_rows()}), inverse_deviation = at::empty_like(mean);
+    at::Tensor output = at::empty({inputs.num_rows(), inputs.first.size(1)}, inputs.first.options());
+    drbert::LayerNorm work = inputs.work(epsilon, mean, inverse_deviation);
+    work.output = output.mutable_data_ptr();
+    launch(inputs.first, &drbert::Launchers::layer_norm, work);
+    context->save_for_backward(inputs.to_save(mean, inverse_deviation));
+    context->saved_data[kEpsilon] = epsilon;
+    return output;
+}
+
+struct NormGradients {
+    NormInputs inputs;
+    // Of every summand.
+    at::Tensor sum;
+    at::Tensor bias, norm_weight, norm_bias;
+};
+
+NormGradients norm_backward(AutogradContext* context, const at::Tensor& given_gradient) {
+    const variable_list saved = context->get_saved_variables();
+    NormGradients result{NormInputs::saved(saved), {}, {}, {}, {}};
+    const NormInputs& inputs = result.inputs;
+    const at::Tensor output_gradient = as_matrix(given_gradient);
+    const int64_t width = output_gradient.size(1);
+    result.sum = at::empty_like(output_gradient);
+    at::Tensor vectors = at::empty({3, width}, output_gradient.options());
+    at::Tensor parts = scratch(output_gradient, {drbert::num_parts(inputs.num_rows()), 3, width});
+    launch(output_gradient, &drbert::Launchers::layer_norm_backward,
+           drbert::LayerNormBackward{inputs.work(context->saved_data[kEpsilon].toDouble(), saved[7], saved[8]), data(output_gradient),
+                                     result.sum.mutable_data_ptr(), parts.mutable_data_ptr<float>(), vectors.mutable_data_ptr()});
+    result.bias = inputs.bias.defined() ? vectors[0] : at::Tensor();
+    result.norm_weight = vectors[1];
+    result.norm_bias = vectors[2];
+    return result;
+}
+
+struct SummedNorm : torch::autograd::Function<SummedNorm> {
+    static at::Tensor forward(
+        AutogradContext* context, const at::Tensor& first, const at::Tensor& second, const at::Tensor& bias, const at::Tensor& norm_weight,
+        const at::Tensor& norm_bias, double epsilon) {
+        return norm_forward(context, {as_matrix(first), {}, second.defined() ? as_matrix(second) : second, {}, bias, norm_weight, norm_bias}, epsilon);
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const NormGradients result = norm_backward(context, gradients[0]);
+        return {result.sum, result.inputs.second.defined() ? result.sum : at::Tensor(), result.bias, result.norm_weight, result.norm_bias, {}};
+    }
+};
+
+struct EmbeddingNorm : torch::autograd::Function<EmbeddingNorm> {
+    static at::Tensor forward(
+        AutogradContext* context, const at::Tensor& words, const at::Tensor& word_ids, const at::Tensor& positions,
+        const at::Tensor& position_ids, const at::Tensor& token_type, const at::Tensor& norm_weight, const at::Tensor& norm_bias,
+        double epsilon) {
+        return norm_forward(context, {as_matrix(words), word_ids, as_matrix(positions), position_ids, token_type, norm_weight, norm_bias}, epsilon);
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const NormGradients result = norm_backward(context, gradients[0]);
+        const NormInputs& inputs = result.inputs;
+        // libtorch's kernel sorts the indices, so that it adds up in the same order every time.
+        const auto of_table = [&](const at::Tensor& table, const at::Tensor& indices) {
+            return at::embedding_dense_backward(result.sum, indices, table.size(0), /*padding_idx=*/-1, /*scale_grad_by_freq=*/false);
+        };
+        return {of_table(inputs.first, inputs.first_indices), {}, of_table(inputs.second, inputs.second_indices), {}, result.bias,
+                result.norm_weight, result.norm_bias, {}};
+    }
+};
+
+struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& labels, int64_t num_valid) {
+        const at::Tensor logits = as_matrix(given);
+        TORCH_CHECK(labels.scalar_type() == at::kLong && labels.dim() == 1 && labels.is_contiguous() && labels.device() == logits.device(), "labels are not a vector of int64");
+        TORCH_CHECK(labels.size(0) == logits.size(0), labels.size(0), " labels for ", logits.size(0), " rows of logits");
+        TORCH_CHECK(num_valid >= 1 && num_valid <= logits.size(1), num_valid, " valid columns of ", logits.size(1));
+        at::Tensor log_sums = scratch(logits, {logits.size(0)}), losses = at::empty_like(log_sums);
+        launch(logits, &drbert::Launchers::cross_entropy,
+               drbert::CrossEntropy{number_type(logits), logits.size(0), logits.size(1), num_valid, data(logits), labels.const_data_ptr<int64_t>(),
+                                    log_sums.mutable_data_ptr<float>(), losses.mutable_data_ptr<float>()});
+        context->save_for_backward({logits, labels, log_sums});
+        context->saved_data[kNumValid] = num_valid;
+        return losses.sum();
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const variable_list saved = context->get_saved_variables();
+        const at::Tensor &labels = saved[1], &log_sums = saved[2], gradient = gradients[0].contiguous();
+        // Of the memory of the logits, whose version tells autograd that they are gone.
+        at::Tensor logits = saved[0].detach();
+        launch(logits, &drbert::Launchers::cross_entropy_backward,
+               drbert::CrossEntropyBackward{number_type(logits), logits.size(0), logits.size(1), context->saved_data[kNumValid].toInt(),
+                                            logits.mutable_data_ptr(), labels.const_data_ptr<int64_t>(), log_sums.const_data_ptr<float>(),
+                                            gradient.const_data_ptr<float>()});
+        logits.unsafeGetTensorImpl()->bump_version();
+        return {logits, {}, {}};
+    }
+};
+
+at::Tensor optional(const at::Tensor* tensor) { return tensor == nullptr ? at::Tensor() : *tensor; }
+
+}  // namespace
+
+extern "C" {
+
+// Whether this program has our kernels for CUDA.
+bool drbert_has_cuda_kernels() {
+#ifdef DRBERT_CUDA_KERNELS
+    return true;
+#else
+    return false;
+#endif
+}
+
+// The results are tensors on the heap, which the caller deletes. Optional tensors are null.
+
+const char* drbert_bias_gelu(const at::Tensor* input, const at::Tensor* bias, at::Tensor** output) {
+    return guarded([&] { *output = new at::Tensor(BiasGelu::apply(*input, *bias)); });
+}
+
+const char* drbert_summed_norm(
+    const at::Tensor* first, const at::Tensor* second, const at::Tensor* bias, const at::Tensor* norm_weight, const at::Tensor* norm_bias,
+    double epsilon, at::Tensor** output) {
+    return guarded([&] {
+        *output = new at::Tensor(SummedNorm::apply(*first, optional(second), optional(bias), *norm_weight, *norm_bias, epsilon));
+    });
+}
+
+const char* drbert_embedding_norm(
+    const at::Tensor* words, const at::Tensor* word_ids, const at::Tensor* positions, const at::Tensor* position_ids,
+    const at::Tensor* token_type, const at::Tensor* norm_weight, const at::Tensor* norm_bias, double epsilon, at::Tensor** output) {
+    return guarded([&] {
+        *output = new at::Tensor(
+            EmbeddingNorm::apply(*words, *word_ids, *positions, *position_ids, *token_type, *norm_weight, *norm_bias, epsilon));
+    });
+}
+
+const char* drbert_cross_entropy(const at::Tensor* logits, const at::Tensor* labels, int64_t num_valid, at::Tensor** output) {
+    return guarded([&] { *output = new at::Tensor(CrossEntropy::apply(*logits, *labels, num_valid)); });
+}
+
+}  // extern "C"

@@ -1,0 +1,146 @@
+// What the kernels share: numbers, 16-byte loads and stores, and sums over threads and rows.
+
+#pragma once
+
+#include "launchers.hpp"
+
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#define DRBERT_LAUNCH(kernel, grid, block, stream, ...) \
+    (kernel<<<(grid), (block), 0, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__), launch_error())
+#else
+#define DRBERT_LAUNCH(kernel, grid, block, stream, ...) \
+    (static_cast<void>(stream), emulation::launch((grid), (block), [&] { kernel(__VA_ARGS__); }))
+#endif
+
+namespace drbert {
+namespace {
+
+#ifdef __CUDACC__
+using Half = __half;
+using BFloat16 = __nv_bfloat16;
+
+const char* launch_error() {
+    const cudaError_t error = cudaGetLastError();
+    return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
+}
+#else
+using Half = c10::Half;
+using BFloat16 = c10::BFloat16;
+#endif
+
+constexpr int kWarpSize = 32;
+constexpr int kMaxWarps = 32;
+constexpr unsigned kAllLanes = 0xffffffffu;
+
+template <typename T>
+constexpr int kVectorSize = kVectorBytes / static_cast<int>(sizeof(T));
+
+// Numbers of one 16-byte access, in fp32.
+template <typename T>
+struct Vector {
+    float values[kVectorSize<T>];
+};
+
+template <typename T>
+struct alignas(kVectorBytes) Packed {
+    T values[kVectorSize<T>];
+};
+
+template <typename T>
+__device__ Vector<T> load(const void* values, int64_t offset) {
+    const Packed<T> packed = *reinterpret_cast<const Packed<T>*>(static_cast<const T*>(values) + offset);
+    Vector<T> result;
+#pragma unroll
+    for (int i = 0; i < kVectorSize<T>; ++i) {
+        result.values[i] = static_cast<float>(packed.values[i]);
+    }
+    return result;
+}
+
+template <typename T>
+__device__ Vector<T> filled(float value) {
+    Vector<T> result;
+#pragma unroll
+    for (int i = 0; i < kVectorSize<T>; ++i) {
+        result.values[i] = value;
+    }
+    return result;
+}
+
+template <typename T>
+__device__ void store(void* values, int64_t offset, const Vector<T>& vector) {
+    Packed<T> packed;
+#pragma unroll
+    for (int i = 0; i < kVectorSize<T>; ++i) {
+        packed.values[i] = static_cast<T>(vector.values[i]);
+    }
+    // As one access, which nvcc would not make of a plain assignment of halves.
+    uint32_t words[4];
+    memcpy(words, packed.values, kVectorBytes);
+    __stcg(reinterpret_cast<uint4*>(static_cast<T*>(values) + offset), uint4{words[0], words[1], words[2], words[3]});
+}
+
+// Partial sums are fp32 whatever T is: one or two accesses.
+template <typename T>
+__device__ void store_part(float* part, const Vector<T>& vector) {
+#pragma unroll
+    for (int i = 0; i < kVectorSize<T>; i += kVectorSize<float>) {
+        Vector<float> access;
+#pragma unroll
+        for (int j = 0; j < kVectorSize<float>; ++j) {
+            access.values[j] = vector.values[i + j];
+        }
+        store<float>(part, i, access);
+    }
+}
+
+__device__ inline float warp_sum(float value) {
+#pragma unroll
+    for (int distance = kWarpSize / 2; distance > 0; distance /= 2) {
+        value += __shfl_xor_sync(kAllLanes, value, distance);
+    }
+    return value;
+}
+
+// outputs[column] = the sum of parts[:, column]. Blocks of kWarpSize x kMaxWarps threads.
+template <typename T>
+__global__ void sum_parts(const float* parts, int64_t num_parts, int64_t columns, T* outputs) {
+    __shared__ float sums[kMaxWarps][kWarpSize];
+    const int64_t column = static_cast<int64_t>(blockIdx.x) * kWarpSize + threadIdx.x;
+    float sum = 0.0f;
+    if (column < columns) {
+        for (int64_t part = threadIdx.y; part < num_parts; part += kMaxWarps) {
+            sum += parts[part * columns + column];
+        }
+    }
+    sums[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y == 0 && column < columns) {
+        for (int y = 1; y < kMaxWarps; ++y) {
+            sum += sums[y][threadIdx.x];
+        }
+        outputs[column] = static_cast<T>(sum);
+    }
+}
+
+template <typename T>
+const char* launch_sum_parts(const float* parts, int64_t num_parts, int64_t columns, void* outputs, void* stream) {
+    const dim3 grid(static_cast<unsigned>((columns + kWarpSize - 1) / kWarpSize));
+    return DRBERT_LAUNCH(sum_parts<T>, grid, dim3(kWarpSize, kMaxWarps), stream, parts, num_parts, columns, static_cast<T*>(outputs));
+}
+
+// Calls `body` with a value of the type of the numbers.
+template <typename Body>
+const char* with_type(NumberType type, Body&& body) {
+    switch (type) {
+        case NumberType::kFloat: return body(float());
+        case NumberType::kHalf: return body(Half());
+        case NumberType::kBFloat16: return body(BFloat16());
+    }
+    return "numbers of an unknown type";
+}
+
+}  // namespace
+}  // namespace drbert

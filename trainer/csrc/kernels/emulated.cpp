@@ -1,0 +1,5 @@
+// The kernels for the CPU.
+
+#include "emulation.hpp"
+
+#include "kernels.cu"

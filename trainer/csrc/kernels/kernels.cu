@@ -1,0 +1,19 @@
+// All kernels for one place to run: nvcc makes `cuda_launchers` of this file, the C++ compiler `emulated_launchers`.
+
+#include "bias_gelu.cuh"
+#include "cross_entropy.cuh"
+#include "layer_norm.cuh"
+
+namespace drbert {
+
+#ifdef __CUDACC__
+extern const Launchers cuda_launchers;
+const Launchers cuda_launchers = {
+#else
+const Launchers emulated_launchers = {
+#endif
+    launch_bias_gelu,          launch_bias_gelu_backward, launch_layer_norm,
+    launch_layer_norm_backward, launch_cross_entropy,     launch_cross_entropy_backward,
+};
+
+}  // namespace drbert

@@ -1,0 +1,118 @@
+// What our kernels do and on what memory: the interface between the autograd functions of kernels.cpp and kernels.cu, which is
+// compiled twice, by nvcc for CUDA devices and by the C++ compiler for the CPU (emulation.hpp). Neither side needs libtorch here.
+//
+// Matrices lie row by row without gaps, rows begin at multiples of 16 bytes, and a row's elements fill whole 16 bytes. All
+// arithmetic is in fp32. Every sum is taken in an order that depends on the shape alone, so two runs give the same bits.
+
+#pragma once
+
+#include <cstdint>
+
+namespace drbert {
+
+enum class NumberType { kFloat, kHalf, kBFloat16 };
+
+constexpr int kVectorBytes = 16;
+
+// Sums over the rows are taken in two stages: at most this many partial sums, then their sum.
+constexpr int64_t kMaxParts = 768;
+constexpr int64_t kRowsPerPart = 8;
+
+// How many partial sums of a column there are.
+constexpr int64_t num_parts(int64_t rows) {
+    const int64_t parts = (rows + kRowsPerPart - 1) / kRowsPerPart;
+    return parts < 1 ? 1 : (parts < kMaxParts ? parts : kMaxParts);
+}
+
+// output = GELU(input + bias), with the error function (Hendrycks and Gimpel, 2016).
+struct BiasGelu {
+    NumberType type;
+    int64_t rows;
+    int64_t width;
+    const void* input;  // [rows, width]
+    const void* bias;  // [width]
+    void* output;  // [rows, width]
+};
+
+struct BiasGeluBackward {
+    NumberType type;
+    int64_t rows;
+    int64_t width;
+    const void* input;
+    const void* bias;
+    const void* output_gradient;
+    void* input_gradient;
+    float* parts;  // [num_parts(rows), width], scratch
+    void* bias_gradient;  // [width]
+};
+
+// Rows of a matrix, or of a table at these indices. A row of the table that does not exist reads as NaN.
+struct Rows {
+    const void* values;  // [rows, width], or [table_rows, width] with indices; null stands for zeros
+    const int32_t* indices;  // [rows], or null
+    int64_t table_rows;
+};
+
+// output = norm((first + second) + bias), layer normalization (Ba et al., 2016) with weight and bias.
+struct LayerNorm {
+    NumberType type;
+    int64_t rows;
+    int64_t width;
+    Rows first;
+    Rows second;
+    const void* bias;  // [width], or null for zeros
+    const void* norm_weight;  // [width]
+    const void* norm_bias;  // [width]
+    float epsilon;
+    float* mean;  // [rows], for the backward pass
+    float* inverse_deviation;  // [rows], for the backward pass
+    void* output;  // [rows, width]
+};
+
+struct LayerNormBackward {
+    LayerNorm forward;  // as it was, without its output
+    const void* output_gradient;
+    void* sum_gradient;  // [rows, width], of first + second + bias, and so of each of them
+    float* parts;  // [num_parts(rows), 3, width], scratch
+    void* vector_gradients;  // [3, width]: of bias, norm_weight, norm_bias
+};
+
+// losses[row] = log(sum(exp(logits[row, :num_valid]))) - logits[row, labels[row]]. A label that is none gives NaN.
+struct CrossEntropy {
+    NumberType type;
+    int64_t rows;
+    int64_t width;
+    int64_t num_valid;
+    const void* logits;  // [rows, width]
+    const int64_t* labels;  // [rows]
+    float* log_sums;  // [rows], for the backward pass
+    float* losses;  // [rows]
+};
+
+struct CrossEntropyBackward {
+    NumberType type;
+    int64_t rows;
+    int64_t width;
+    int64_t num_valid;
+    void* logits;  // replaced by their gradient; that of columns from num_valid on is zero
+    const int64_t* labels;
+    const float* log_sums;
+    const float* loss_gradient;  // [1], of the sum of the losses
+};
+
+// Each puts its work in a stream, which on the CPU is ignored, and returns null or a message.
+struct Launchers {
+    const char* (*bias_gelu)(const BiasGelu&, void* stream);
+    const char* (*bias_gelu_backward)(const BiasGeluBackward&, void* stream);
+    const char* (*layer_norm)(const LayerNorm&, void* stream);
+    const char* (*layer_norm_backward)(const LayerNormBackward&, void* stream);
+    const char* (*cross_entropy)(const CrossEntropy&, void* stream);
+    const char* (*cross_entropy_backward)(const CrossEntropyBackward&, void* stream);
+};
+
+#ifdef DRBERT_CUDA_KERNELS
+extern const Launchers cuda_launchers;
+#endif
+extern const Launchers emulated_launchers;
+
+}  // namespace drbert

@@ -1,0 +1,300 @@
+//! The kernels, emulated on the CPU, against libtorch's operators in fp64.
+
+use tch::{Kind, Reduction};
+
+use super::*;
+
+const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
+
+/// Numbers that depend on the seed alone, without libtorch's generator, which all tests share: uniform in ±√3, so that their variance is 1.
+fn numbers(seed: u64, size: &[i64], kind: Kind) -> Tensor {
+    let mut random = crate::random::CounterRng::new(crate::random::Purpose::Masking, seed, 0, 0);
+    let uniform = |bits: u64| (bits >> 40) as f32 / (1_u64 << 24) as f32;
+    let values: Vec<f32> = (0..size.iter().product()).map(|_| (uniform(random.next_u64()) * 2.0 - 1.0) * 3_f32.sqrt()).collect();
+    Tensor::from_slice(&values).view(size).to_kind(kind)
+}
+
+fn leaf(tensor: &Tensor) -> Tensor {
+    tensor.detach().set_requires_grad(true)
+}
+
+/// A leaf with the same numbers in fp64.
+fn exact(tensor: &Tensor) -> Tensor {
+    tensor.detach().to_kind(Kind::Double).set_requires_grad(true)
+}
+
+/// `found` is `exact` rounded to its kind: half a unit in the last place, and for what fp32 arithmetic loses on the way a few millionths of
+/// the largest number that went into it.
+fn check_rounded(what: &str, found: &Tensor, exact: &Tensor) {
+    assert_eq!(found.size(), exact.size(), "{what}");
+    let (significand_bits, smallest) = match found.kind() {
+        Kind::BFloat16 => (8, 0.0),
+        Kind::Half => (11, 2_f64.powi(-25)),
+        _ => (24, 0.0),
+    };
+    let exact = exact.to_kind(Kind::Double);
+    let allowed = exact.abs() * 2_f64.powi(-significand_bits) + exact.abs().max() * 4e-6 + smallest;
+    let excess = (found.to_kind(Kind::Double) - exact).abs() - allowed;
+    assert!(excess.max().double_value(&[]) <= 0.0, "{what} is off by {:.3e} more than rounding", excess.max().double_value(&[]));
+}
+
+/// The gradients of leaves for this gradient of `output`.
+fn gradients(output: &Tensor, output_gradient: &Tensor, leaves: &[&Tensor]) -> Vec<Tensor> {
+    let weighted = output.to_kind(Kind::Double) * output_gradient.to_kind(Kind::Double);
+    Tensor::run_backward(&[weighted.sum(Kind::Double)], leaves, false, false)
+}
+
+/// Checks a kernel's result and gradients, and that a second run gives the same bits.
+fn check(what: &str, inputs: &[Tensor], kernel: impl Fn(&[Tensor]) -> Tensor, reference: impl Fn(&[Tensor]) -> Tensor) {
+    let run = |leaves: &[Tensor], function: &dyn Fn(&[Tensor]) -> Tensor| {
+        let output = function(leaves);
+        let output_gradient = numbers(99, &output.size(), inputs[0].kind());
+        let gradients = gradients(&output, &output_gradient, &leaves.iter().collect::<Vec<_>>());
+        std::iter::once(output).chain(gradients).collect::<Vec<_>>()
+    };
+    let leaves = || inputs.iter().map(leaf).collect::<Vec<_>>();
+    let found = run(&leaves(), &kernel);
+    let exact = run(&inputs.iter().map(exact).collect::<Vec<_>>(), &reference);
+    for (index, (found, exact)) in found.iter().zip(&exact).enumerate() {
+        let part = if index == 0 { "result".to_owned() } else { format!("gradient {index}") };
+        check_rounded(&format!("{what}: {part}"), found, exact);
+    }
+    let again = run(&leaves(), &kernel);
+    assert!(found.iter().zip(&again).all(|(first, second)| first.equal(second)), "{what}: another run gives other bits");
+}
+
+fn layer_norm(sum: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    sum.layer_norm(weight.size(), Some(weight), Some(bias), 1e-5, false)
+}
+
+fn norm<'a>(weight: &'a Tensor, bias: &'a Tensor) -> NormParameters<'a> {
+    NormParameters { weight, bias, epsilon: 1e-5 }
+}
+
+#[test]
+fn bias_and_gelu_are_those_of_fp64_rounded_once() {
+    for kind in KINDS {
+        for (rows, width) in [(1, 768), (3, 3_072), (257, 1_024), (40, 8)] {
+            let inputs = [numbers(1, &[rows, width], kind) * 2.0, numbers(2, &[width], kind)];
+            check(
+                &format!("{kind:?} {rows} x {width}"),
+                &inputs,
+                |leaves| bias_gelu(&leaves[0], &leaves[1]).expect("a result"),
+                |leaves| (&leaves[0] + &leaves[1]).gelu("none"),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_summed_norm_is_that_of_fp64_rounded_once() {
+    for kind in KINDS {
+        for (rows, width) in [(1, 768), (3, 1_024), (257, 256), (30, 768), (40, 8), (2, 4_096)] {
+            let [first, second] = [1, 2].map(|seed| numbers(seed, &[rows, width], kind));
+            let [bias, weight, norm_bias] = [3, 4, 5].map(|seed| numbers(seed, &[width], kind));
+            let what = format!("{kind:?} {rows} x {width}");
+            check(
+                &what,
+                &[first.copy(), second, bias, weight.copy(), norm_bias.copy()],
+                |leaves| summed_norm(&leaves[0], Some(&leaves[1]), Some(&leaves[2]), norm(&leaves[3], &leaves[4])).expect("a result"),
+                |leaves| layer_norm(&(&leaves[0] + &leaves[1] + &leaves[2]), &leaves[3], &leaves[4]),
+            );
+            check(
+                &format!("{what}, one summand"),
+                &[first, weight, norm_bias],
+                |leaves| summed_norm(&leaves[0], None, None, norm(&leaves[1], &leaves[2])).expect("a result"),
+                |leaves| layer_norm(&leaves[0], &leaves[1], &leaves[2]),
+            );
+        }
+    }
+}
+
+#[test]
+fn normalized_embeddings_are_those_of_fp64_and_a_tied_table_gets_both_gradients() {
+    let width = 256;
+    for kind in KINDS {
+        // Repeated, unsorted, and not all of the tables.
+        let word_ids = Tensor::from_slice(&(0..257).map(|row| row * 7 % 11 + i32::from(row > 200)).collect::<Vec<i32>>());
+        let position_ids = Tensor::from_slice(&(0..257).map(|row| 2 + row % 20).collect::<Vec<i32>>());
+        let inputs = [
+            numbers(1, &[13, width], kind),
+            numbers(2, &[24, width], kind),
+            numbers(3, &[width], kind),
+            numbers(4, &[width], kind),
+            numbers(5, &[width], kind),
+        ];
+        let (words, positions) = (word_ids.to_kind(Kind::Int64), position_ids.to_kind(Kind::Int64));
+        check(
+            &format!("{kind:?}"),
+            &inputs,
+            |leaves| {
+                let [words, positions] = [[&leaves[0], &word_ids], [&leaves[1], &position_ids]];
+                embedding_norm(words, positions, &leaves[2], norm(&leaves[3], &leaves[4])).expect("a result")
+            },
+            |leaves| {
+                let sum = leaves[0].index_select(0, &words) + leaves[1].index_select(0, &positions) + &leaves[2];
+                layer_norm(&sum, &leaves[3], &leaves[4])
+            },
+        );
+    }
+    let [table, positions, token_type] = [[13, width], [24, width], [1, width]].map(|size| numbers(6, &size, Kind::Float));
+    let [ids, zeros] = [vec![4, 4, 12], vec![0; 3]].map(|ids: Vec<i32>| Tensor::from_slice(&ids));
+    let (ones, none) = (Tensor::ones([width], (Kind::Float, Device::Cpu)), Tensor::zeros([width], (Kind::Float, Device::Cpu)));
+    let gradient_of = |decodes: bool, embeds: bool| {
+        let table = leaf(&table);
+        let hidden = embedding_norm([&table, &ids], [&positions, &zeros], &token_type.get(0), norm(&ones, &none)).expect("a result");
+        let hidden = if embeds { hidden } else { hidden.detach() };
+        let logits = hidden.matmul(&(if decodes { table.shallow_clone() } else { table.detach() }).tr());
+        logits.square().sum(Kind::Float).backward();
+        table.grad()
+    };
+    let both = gradient_of(true, true);
+    check_rounded("both gradients", &both, &(gradient_of(true, false) + gradient_of(false, true)));
+}
+
+/// Logits of which some are −∞, and labels of which none is.
+fn logits_and_labels(rows: i64, width: i64, num_valid: i64, kind: Kind) -> (Tensor, Tensor) {
+    let logits = numbers(1, &[rows, width], kind) * 5.0;
+    let labels = Tensor::from_slice(&(0..rows).map(|row| row * 37 % num_valid).collect::<Vec<i64>>());
+    let is_impossible = numbers(2, &[rows, width], Kind::Float).lt(-1.5).logical_and(&labels.one_hot(width).eq(0));
+    // What stands beyond the valid columns does not count, not even NaN.
+    let logits = logits.masked_fill(&is_impossible, f64::NEG_INFINITY);
+    if width > num_valid {
+        logits.narrow(1, num_valid, width - num_valid).fill_(f64::NAN).detach_();
+    }
+    (logits, labels)
+}
+
+#[test]
+fn cross_entropy_and_its_gradient_are_those_of_fp64_rounded_once() {
+    for kind in KINDS {
+        for (rows, width, num_valid) in [(1, 8, 8), (3, 320, 315), (17, 4_160, 4_101), (2, 32_064, 32_005)] {
+            let what = format!("{kind:?} {rows} x {num_valid} of {width}");
+            let (logits, labels) = logits_and_labels(rows, width, num_valid, kind);
+            let run = || {
+                let leaf = leaf(&logits.copy());
+                let loss = cross_entropy(&leaf, &labels, num_valid).expect("a loss");
+                let gradient = Tensor::run_backward(&[&loss * 0.125], &[&leaf], false, false).remove(0);
+                (loss, gradient)
+            };
+            let (loss, gradient) = run();
+            let reference = exact(&logits);
+            let valid = reference.narrow(1, 0, num_valid);
+            let exact_loss = valid.cross_entropy_loss::<&Tensor>(&labels, None, Reduction::Sum, -100, 0.0);
+            let exact_gradient = Tensor::run_backward(&[&exact_loss * 0.125], &[&reference], false, false).remove(0);
+            assert_eq!(loss.kind(), Kind::Float, "{what}");
+            check_rounded(&format!("{what}: loss"), &loss, &exact_loss);
+            check_rounded(&format!("{what}: gradient"), &gradient, &exact_gradient);
+            if width > num_valid {
+                assert_eq!(gradient.narrow(1, num_valid, width - num_valid).abs().max().double_value(&[]), 0.0, "{what}");
+            }
+            let (loss_again, gradient_again) = run();
+            assert!(loss.equal(&loss_again) && gradient.equal(&gradient_again), "{what}: another run gives other bits");
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_a_cross_entropy_takes_the_memory_of_the_logits_and_there_is_but_one() {
+    let (logits, labels) = logits_and_labels(3, 64, 64, Kind::Float);
+    let leaf = leaf(&logits);
+    let loss = cross_entropy(&leaf, &labels, 64).expect("a loss");
+    let gradient = Tensor::run_backward(&[&loss], &[&leaf], true, false).remove(0);
+    assert_eq!(gradient.data_ptr(), leaf.data_ptr());
+    let error = Tensor::f_run_backward(&[&loss], &[&leaf], false, false).expect_err("no second gradient").to_string();
+    assert!(error.contains("modified by an inplace operation"), "{error}");
+}
+
+#[test]
+fn what_is_not_finite_stays_in_its_row() {
+    let (rows, width) = (5, 64);
+    let is_finite = |tensor: &Tensor| -> Vec<bool> {
+        Vec::try_from(tensor.isfinite().view([rows, -1]).all_dim(1, false)).expect("a flag for each row")
+    };
+    for (kind, bad) in KINDS.into_iter().flat_map(|kind| [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(|bad| (kind, bad))) {
+        let [input, residual] = [1, 2].map(|seed| numbers(seed, &[rows, width], kind));
+        let [weight, bias] = [3, 4].map(|seed| numbers(seed, &[width], kind));
+        input.get(2).get(7).fill_(bad).detach_();
+        let normalized = summed_norm(&input, Some(&residual), Some(&bias), norm(&weight, &bias)).expect("a result");
+        assert_eq!(is_finite(&normalized), [true, true, false, true, true], "{kind:?} {bad}: norm");
+        let activated = bias_gelu(&input, &bias).expect("a result");
+        assert_eq!(is_finite(&activated), [true, true, false, true, true], "{kind:?} {bad}: GELU");
+
+        let labels = Tensor::from_slice(&[0_i64, 1, 2, 3, 4]);
+        let logits = leaf(&input);
+        let loss = cross_entropy(&logits, &labels, width).expect("a loss");
+        let gradient = Tensor::run_backward(&[&loss], &[&logits], false, false).remove(0);
+        let is_possible = bad == f64::NEG_INFINITY;
+        assert_eq!(loss.isfinite().int64_value(&[]) == 1, is_possible, "{kind:?} {bad}: loss");
+        assert_eq!(is_finite(&gradient), [true, true, is_possible, true, true], "{kind:?} {bad}: gradient");
+    }
+}
+
+#[test]
+fn labels_and_ids_that_are_none_give_nan_instead_of_foreign_memory() {
+    let logits = numbers(1, &[2, 64], Kind::Float);
+    for label in [-1, 60, 64, i64::MAX] {
+        let loss = cross_entropy(&logits, &Tensor::from_slice(&[3, label]), 60).expect("a loss");
+        assert!(loss.double_value(&[]).is_nan(), "label {label}");
+    }
+    let [table, vector] = [&[5, 64][..], &[64]].map(|size| numbers(2, size, Kind::Float));
+    let zeros = Tensor::from_slice(&[0, 0, 0]);
+    let ids = Tensor::from_slice(&[4, 5, -1]);
+    let rows = embedding_norm([&table, &ids], [&table, &zeros], &vector, norm(&vector, &vector)).expect("a result");
+    let is_nan: Vec<bool> = Vec::try_from(rows.isnan().all_dim(1, false)).expect("a flag for each row");
+    assert_eq!(is_nan, [false, true, true]);
+}
+
+#[test]
+fn no_rows_give_no_rows_and_gradients_of_zero() {
+    for kind in KINDS {
+        let empty = leaf(&numbers(1, &[0, 64], kind));
+        let vector = leaf(&numbers(2, &[64], kind));
+        let normalized = summed_norm(&bias_gelu(&empty, &vector).expect("a result"), None, None, norm(&vector, &vector)).expect("a result");
+        assert_eq!(normalized.size(), [0, 64]);
+        let loss = cross_entropy(&normalized, &Tensor::zeros([0], (Kind::Int64, Device::Cpu)), 64).expect("a loss");
+        assert_eq!(loss.double_value(&[]), 0.0);
+        loss.backward();
+        assert_eq!(vector.grad().abs().max().double_value(&[]), 0.0);
+    }
+}
+
+#[test]
+fn rows_with_gaps_are_understood() {
+    let wide = numbers(1, &[3, 128], Kind::Float);
+    let (rows, bias) = (wide.narrow(1, 32, 64), numbers(2, &[64], Kind::Float));
+    let whole = bias_gelu(&rows.contiguous(), &bias).expect("a result");
+    assert!(bias_gelu(&rows, &bias).expect("a result").equal(&whole));
+    // A gradient that is one number for all.
+    let [expanded, copied] = [false, true].map(|copies| {
+        let leaf = leaf(&rows.contiguous());
+        let gradient = Tensor::ones([], (Kind::Float, Device::Cpu)).expand([3, 64], false);
+        let gradient = if copies { gradient.contiguous() } else { gradient };
+        let weighted = bias_gelu(&leaf, &bias).expect("a result") * gradient;
+        Tensor::run_backward(&[weighted.sum(Kind::Float)], &[&leaf], false, false).remove(0)
+    });
+    assert!(expanded.equal(&copied));
+}
+
+#[test]
+fn tensors_that_do_not_fit_together_are_refused() {
+    let refused = |result: Result<Tensor>, part: &str| {
+        let error = result.expect_err("an error").to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    let [matrix, narrow, odd] = [[3, 64], [3, 32], [3, 6]].map(|size| numbers(1, &size, Kind::Float));
+    let [vector, short] = [64, 32].map(|size| numbers(2, &[size], Kind::Float));
+    let half = vector.to_kind(Kind::Half);
+    refused(bias_gelu(&matrix, &short), "expected 64 numbers");
+    refused(bias_gelu(&matrix, &half), "different types");
+    refused(bias_gelu(&odd, &numbers(3, &[6], Kind::Float)), "not whole vectors");
+    refused(bias_gelu(&vector, &vector), "expected a matrix");
+    refused(bias_gelu(&matrix.to_kind(Kind::Double), &vector.to_kind(Kind::Double)), "no code for");
+    refused(summed_norm(&matrix, Some(&narrow), None, norm(&vector, &vector)), "rows of 64 and of 32");
+    refused(summed_norm(&matrix, Some(&matrix.narrow(0, 0, 2)), None, norm(&vector, &vector)), "different numbers of rows");
+    refused(summed_norm(&numbers(1, &[1, 4_100], Kind::Float), None, None, norm(&vector, &vector)), "too long");
+    let [one, two] = [1, 2].map(|length| Tensor::zeros([length], (Kind::Int64, Device::Cpu)));
+    refused(embedding_norm([&matrix, &one], [&matrix, &one], &vector, norm(&vector, &vector)), "int32");
+    refused(cross_entropy(&matrix, &two, 64), "2 labels for 3 rows");
+    refused(cross_entropy(&matrix, &Tensor::from_slice(&[0_i64, 0, 0]), 65), "65 valid columns of 64");
+}

@@ -1,0 +1,200 @@
+//! What the model does between its matrix products: with libtorch's operators, or with kernels of ours that do the same in one pass over
+//! the activations where libtorch's take several.
+//!
+//! Shape suffixes as in [`super::masked_lm`]; n is any width, r any number of rows.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Reduction, Tensor};
+
+use super::{attention::AttentionKernel, config::EncoderConfig};
+use crate::{
+    error::{Error, Result},
+    ffi::kernels::{self, NormParameters},
+};
+
+/// The setting `train.kernels`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelChoice {
+    /// On CUDA devices the fastest that this program has and that suit the model, once they have been checked against the plain ones.
+    #[default]
+    Auto,
+    /// Those that run anywhere.
+    Plain,
+    /// Ours, unchecked, and on the CPU emulated.
+    Fused,
+}
+
+/// Whose operators a model computes with between its matrix products.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operators {
+    Plain,
+    Fused,
+}
+
+/// What a model runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernels {
+    pub operators: Operators,
+    pub attention: AttentionKernel,
+}
+
+impl Kernels {
+    /// What runs anywhere.
+    pub const PLAIN: Self = Self { operators: Operators::Plain, attention: AttentionKernel::Grouped };
+}
+
+impl fmt::Display for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.operators, self.attention) {
+            (Operators::Plain, AttentionKernel::Grouped) => "plain",
+            (Operators::Fused, AttentionKernel::Grouped) => "fused",
+            (Operators::Plain, AttentionKernel::VariableLength) => "variable-length attention's and otherwise plain",
+            (Operators::Fused, AttentionKernel::VariableLength) => "variable-length attention's and fused",
+        })
+    }
+}
+
+impl KernelChoice {
+    /// What a model that computes in `kind` on a device may run on, the fastest first. All but the last are to be checked before.
+    ///
+    /// # Errors
+    /// If our kernels are asked for and there are none.
+    pub fn candidates(self, config: &EncoderConfig, kind: Kind, device: Device) -> Result<Vec<Kernels>> {
+        let is_fast = device.is_cuda() && kind != Kind::Float;
+        let attention = if is_fast { AttentionKernel::VariableLength } else { AttentionKernel::Grouped };
+        let [fused, plain] = [Operators::Fused, Operators::Plain].map(|operators| Kernels { operators, attention });
+        let why_not = || {
+            if !kernels::exist_for(device) {
+                return Some("a program that was built where nvcc is, see README.md");
+            }
+            let suit = kernels::suit_norm(config.hidden_size, kind) && kernels::suit_columns(config.intermediate_size, kind);
+            (!suit).then_some("model.hidden_size and model.intermediate_size that are multiples of 8, and the former at most 4096")
+        };
+        match self {
+            Self::Auto if device.is_cuda() => {
+                let mut found = vec![fused, plain, Kernels::PLAIN];
+                found.retain(|kernels| kernels.operators == Operators::Plain || why_not().is_none());
+                found.dedup();
+                Ok(found)
+            }
+            Self::Auto | Self::Plain => Ok(vec![Kernels::PLAIN]),
+            Self::Fused => match why_not() {
+                None => Ok(vec![fused]),
+                Some(expected) => {
+                    Err(Error::BadSetting { setting: "train.kernels", found: "\"fused\"".to_owned(), expected: expected.to_owned() })
+                }
+            },
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Linear {
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
+}
+
+impl Linear {
+    pub(super) fn shallow_clone(&self) -> Self {
+        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone() }
+    }
+
+    pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor> {
+        Ok(input.f_linear(&self.weight, Some(&self.bias))?)
+    }
+
+    /// The layer's result but for its bias.
+    fn product(&self, input: &Tensor) -> Result<Tensor> {
+        Ok(input.f_linear::<&Tensor>(&self.weight, None)?)
+    }
+
+    pub(super) fn forward_gelu(&self, input: &Tensor, operators: Operators) -> Result<Tensor> {
+        match operators {
+            Operators::Plain => Ok(self.forward(input)?.f_gelu("none")?),
+            Operators::Fused => kernels::bias_gelu(&self.product(input)?, &self.bias),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct LayerNorm {
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
+    pub(super) eps: f64,
+}
+
+impl LayerNorm {
+    pub(super) fn shallow_clone(&self) -> Self {
+        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone(), eps: self.eps }
+    }
+
+    fn parameters(&self) -> NormParameters<'_> {
+        NormParameters { weight: &self.weight, bias: &self.bias, epsilon: self.eps }
+    }
+
+    pub(super) fn forward(&self, input_rn: &Tensor, operators: Operators) -> Result<Tensor> {
+        match operators {
+            Operators::Plain => Ok(input_rn.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)?),
+            Operators::Fused => kernels::summed_norm(input_rn, None, None, self.parameters()),
+        }
+    }
+
+    /// The end of a block: norm(residual + dropout(linear(input))). Without dropout, ours adds the bias of `linear` too.
+    pub(super) fn end_block(
+        &self,
+        linear: &Linear,
+        input: &Tensor,
+        residual_rn: &Tensor,
+        dropout: f64,
+        operators: Operators,
+    ) -> Result<Tensor> {
+        match operators {
+            Operators::Plain => self.forward(&dropped_out(linear.forward(input)?, dropout)?.f_add(residual_rn)?, operators),
+            Operators::Fused if dropout > 0.0 => {
+                kernels::summed_norm(&dropped_out(linear.forward(input)?, dropout)?, Some(residual_rn), None, self.parameters())
+            }
+            Operators::Fused => kernels::summed_norm(&linear.product(input)?, Some(residual_rn), Some(&linear.bias), self.parameters()),
+        }
+    }
+
+    /// norm(words[ids] + positions[position ids] + token type): tables, int32 indices [r], and [n].
+    pub(super) fn embed(
+        &self,
+        words: [&Tensor; 2],
+        positions: [&Tensor; 2],
+        token_type_n: &Tensor,
+        operators: Operators,
+    ) -> Result<Tensor> {
+        match operators {
+            Operators::Plain => {
+                let [words_rn, positions_rn] =
+                    [words, positions].map(|[table, indices_r]| Tensor::f_embedding(table, indices_r, -1, false, false));
+                self.forward(&words_rn?.f_add(token_type_n)?.f_add(&positions_rn?)?, operators)
+            }
+            Operators::Fused => kernels::embedding_norm(words, positions, token_type_n, self.parameters()),
+        }
+    }
+}
+
+/// `probability` is 0 where nothing is dropped.
+pub(super) fn dropped_out(input: Tensor, probability: f64) -> Result<Tensor> {
+    if probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
+}
+
+/// The sum, in fp32, of the cross-entropies of logits [m, v], of which the first `num_valid` columns count, and int64 labels [m]. Ours leaves
+/// the logits' memory to their gradient; it needs rows that are whole vectors, so that libtorch's serves the others.
+pub(super) fn summed_cross_entropy(logits_mv: &Tensor, labels_m: &Tensor, num_valid: i64, operators: Operators) -> Result<Tensor> {
+    if operators == Operators::Fused && kernels::suit_columns(logits_mv.size()[1], logits_mv.kind()) {
+        return kernels::cross_entropy(logits_mv, labels_m, num_valid);
+    }
+    cross_entropy(&logits_mv.f_to_kind(Kind::Float)?, labels_m, Reduction::Sum)
+}
+
+/// libtorch's cross-entropies of fp32 logits [m, v] and int64 labels [m]: each, their sum or their mean.
+pub(crate) fn cross_entropy(logits_mv: &Tensor, labels_m: &Tensor, reduction: Reduction) -> Result<Tensor> {
+    const NO_LABEL_IS_IGNORED: i64 = -100;
+    Ok(logits_mv.f_cross_entropy_loss::<&Tensor>(labels_m, None, reduction, NO_LABEL_IS_IGNORED, 0.0)?)
+}
