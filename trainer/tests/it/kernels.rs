@@ -20,7 +20,7 @@ const STEPS: u64 = 4;
 fn train(shards: &Path, overrides: &[&str]) -> (Vec<[f64; 2]>, Tensor) {
     let config = tiny_config(shards, shards, &[&["data.micro_batch_size=8", "model.initializer_range=0.2"], overrides].concat());
     let directory = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
-    let model = config.roberta(directory.manifest()).expect("a model for these shards");
+    let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
     let mut trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
     let mut step = |step| {
         let result = trainer.train_step(&micro_batches(&config, &directory, step)).expect("a step");
@@ -35,14 +35,14 @@ fn our_kernels_train_like_the_plain_operators() {
     let directory = numbered_shards(&[40], 8);
     for (precision, bound) in [("fp32", 1e-4), ("bf16", 2e-2), ("fp16", 2e-2)] {
         for dropout in ["0.0", "0.2"] {
-            let settings = [&format!("train.precision={precision}"), &format!("model.hidden_dropout_prob={dropout}")].map(String::as_str);
-            let [(plain, _), (fused, _)] = ["plain", "fused"]
-                .map(|kernels| train(directory.path(), &[&settings[..], &[&format!("train.kernels={kernels}")]].concat()));
+            let [precision, dropout] = [format!("train.precision={precision}"), format!("model.hidden_dropout_prob={dropout}")];
+            let [(plain, _), (fused, _)] =
+                ["train.kernels=plain", "train.kernels=fused"].map(|kernels| train(directory.path(), &[&precision, &dropout, kernels]));
             for (step, (plain, fused)) in plain.iter().zip(&fused).enumerate() {
                 let is_close = plain.iter().zip(fused).all(|(plain, fused)| plain == fused || (plain - fused).abs() <= bound * plain.abs());
-                assert!(is_close, "{precision}, dropout {dropout}, step {step}: {plain:?} plain, {fused:?} fused");
+                assert!(is_close, "{precision}, {dropout}, step {step}: {plain:?} plain, {fused:?} fused");
             }
-            assert_ne!(plain, fused, "{precision}, dropout {dropout}: the same operators, to the bit");
+            assert_ne!(plain, fused, "{precision}, {dropout}: the same operators, to the bit");
         }
     }
 }
@@ -67,7 +67,7 @@ fn the_choice_of_kernels_depends_on_the_device_and_the_model() {
     let resolve = |choice: KernelChoice, overrides: &[&str], device| {
         let config = tiny_config(directory.path(), directory.path(), overrides);
         let shards = ShardDirectory::open(directory.path()).expect("a sound directory");
-        let model = config.roberta(shards.manifest()).expect("a model for these shards");
+        let model = config.fresh_model(shards.manifest()).expect("a model for these shards");
         choice.resolve(&model, Kind::BFloat16, device).map_err(|error| error.to_string())
     };
     assert_eq!(resolve(KernelChoice::Auto, &[], Device::Cpu), Ok(Kernels::Plain));
