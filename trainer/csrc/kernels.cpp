@@ -184,9 +184,10 @@ NormGradients norm_backward(AutogradContext* context, const at::Tensor& given_gr
 
 struct SummedNorm : torch::autograd::Function<SummedNorm> {
     static at::Tensor forward(
-        AutogradContext* context, const at::Tensor& first, const at::Tensor& second, const at::Tensor& bias, const at::Tensor& norm_weight,
-        const at::Tensor& norm_bias, double epsilon) {
-        return norm_forward(context, {as_matrix(first), {}, second.defined() ? as_matrix(second) : second, {}, bias, norm_weight, norm_bias}, epsilon);
+        AutogradContext* context, const at::Tensor& first, const std::optional<at::Tensor>& second, const std::optional<at::Tensor>& bias,
+        const at::Tensor& norm_weight, const at::Tensor& norm_bias, double epsilon) {
+        const NormInputs inputs{as_matrix(first), {}, second ? as_matrix(*second) : at::Tensor(), {}, bias.value_or(at::Tensor()), norm_weight, norm_bias};
+        return norm_forward(context, inputs, epsilon);
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -244,7 +245,7 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
     }
 };
 
-at::Tensor optional(const at::Tensor* tensor) { return tensor == nullptr ? at::Tensor() : *tensor; }
+std::optional<at::Tensor> optional(const at::Tensor* tensor) { return tensor == nullptr ? std::nullopt : std::optional(*tensor); }
 
 }  // namespace
 

@@ -295,13 +295,17 @@ pub(crate) fn choose_kernels(
         let failure = trainer.try_kernels(kernels, &samples.micro_batch(config.micro_batches_before(trainer.step()))?).err();
         let [failures] = group.sum([f64::from(failure.is_some())])?;
         if failures == 0.0 {
-            return Ok(warnings.into_iter().reduce(|all, warning| all + "\n" + &warning));
+            return Ok(in_lines(&warnings));
         }
         let why = failure.map_or_else(|| "failed on another rank".to_owned(), |error| error.to_string());
         warnings.push(format!("warning: training without {kernels} kernels, which are faster: {why}"));
     }
     trainer.set_kernels(last);
-    Ok(warnings.into_iter().reduce(|all, warning| all + "\n" + &warning))
+    Ok(in_lines(&warnings))
+}
+
+fn in_lines(warnings: &[String]) -> Option<String> {
+    (!warnings.is_empty()).then(|| warnings.join("\n"))
 }
 
 /// The tokens per second of all ranks together, and the means of the rest.
