@@ -4,7 +4,7 @@
     exchange.py SHARDS WORK [MBIT]
 
 SHARDS is a shard directory, WORK a folder for the runs. The ranks are processes of this machine with one thread each, over Gloo, in a network namespace of their own, whose loopback
-carries MBIT (200) megabits a second. The model is that of small.toml with fewer positions, a step has ROWS rows of each rank. DRBERT names the program (default target/release/drbert). Needs
+carries MBIT (200) megabits a second. The model is that of small.toml with LAYERS layers, a step has ROWS rows of each rank. DRBERT names the program (default target/release/drbert). Needs
 `unshare`, `ip` and `tc`, and a kernel that lets this user make network namespaces.
 """
 
@@ -20,7 +20,7 @@ from scaling_model import Model
 
 ROOT = Path(__file__).resolve().parents[2]
 DRBERT = os.environ.get("DRBERT", str(ROOT / "target/release/drbert"))
-ROWS, STEPS, SHORT_STEPS = 2, 10, 3
+LAYERS, ROWS, STEPS, SHORT_STEPS = 12, 2, 10, 3
 
 
 def start(name: str, shards: Path, ranks: int, steps: int, compression: str) -> subprocess.Popen:
@@ -28,7 +28,7 @@ def start(name: str, shards: Path, ranks: int, steps: int, compression: str) -> 
     shutil.rmtree(name, ignore_errors=True)
     settings = {
         "data.shards": f'"{shards}"', "data.micro_batch_size": ROWS, "data.global_batch_size": ROWS * ranks, "data.loader_threads": 1, "train.output": f'"{name}"', "train.steps": steps,
-        "model.max_position_embeddings": length + 2, "train.device": '"cpu"', "train.threads": 1, "eval.rows": 0, "log.interval_steps": 1, "distributed.gradient_compression": f'"{compression}"',
+        "model.num_hidden_layers": LAYERS, "model.max_position_embeddings": length + 2, "train.device": '"cpu"', "train.threads": 1, "eval.rows": 0, "log.interval_steps": 1, "distributed.gradient_compression": f'"{compression}"',
     }
     flags = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     launch = ["--nproc-per-node", str(ranks)] if ranks > 1 else []
@@ -73,7 +73,7 @@ def main() -> None:
     os.chdir(work)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     manifest = json.loads((shards / "manifest.json").read_text())
-    model = Model(4, 256, manifest["tokenizer"]["vocab_size"], ROWS, manifest["max_seq_len"], 0.15)
+    model = Model(LAYERS, 256, manifest["tokenizer"]["vocab_size"], ROWS, manifest["max_seq_len"], 0.15)
 
     print("| ranks | gradients travel in | bytes over the loopback a step | 2 (n − 1) · gradients |\n|---|---|---|---|")
     for ranks, compression, size in ((2, "none", 4), (4, "none", 4), (2, "bf16", 2)):
