@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # nothing is left beside the scripts
+
 from scaling_model import Model
 
 ROOT = Path(__file__).resolve().parents[2]
