@@ -146,13 +146,16 @@ fn results_read_a_step_later_are_the_same() {
 }
 
 #[test]
-fn fast_kernels_that_fail_leave_the_plain_ones_and_no_trace() {
+fn trying_kernels_tells_whether_they_are_right_and_leaves_no_trace() {
     let _generator = torch_generator();
     let directory = numbered_shards(&[40], 8);
     let [mut tried, mut untried] = [(); 2].map(|()| Bench::new(directory.path(), &["train.precision=bf16"]));
-    let error = tried.trainer.try_fast_kernels(&tried.batches()[0]).expect_err("there are none on a CPU").to_string();
+    let batch = tried.batches().swap_remove(0);
+    let attention = Kernels { attention: AttentionKernel::VariableLength, ..Kernels::PLAIN };
+    let error = tried.trainer.try_kernels(attention, &batch).expect_err("there is none on a CPU").to_string();
     assert!(error.starts_with("libtorch: "), "{error}");
-    assert!(!tried.trainer.uses_fast_kernels() && !tried.trainer.has_fast_kernels());
+    tried.trainer.try_kernels(Kernels { operators: Operators::Fused, ..Kernels::PLAIN }, &batch).expect("emulated ones are right");
+    tried.trainer.set_kernels(Kernels::PLAIN);
     for _ in 0..2 {
         let [tried, untried] = [&mut tried, &mut untried].map(|bench| bench.step().expect("a step").loss.to_bits());
         assert_eq!(tried, untried);
