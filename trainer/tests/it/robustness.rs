@@ -12,6 +12,10 @@ use trainer::{
         micro_batch::{MicroBatch, num_masked},
     },
     error::Error,
+    model::{
+        attention::AttentionKernel,
+        operators::{Kernels, Operators},
+    },
     trainer::{StepResult, Trainer},
 };
 
