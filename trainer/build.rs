@@ -66,7 +66,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Ok(kernels) = kernels {
         println!("cargo:rustc-link-search=native={}", kernels.runtime.display());
         println!("cargo:rustc-link-lib=static=cudart_static");
-        ["dl", "rt", "pthread"].iter().for_each(|library| println!("cargo:rustc-link-lib={library}"));
+        for library in ["dl", "rt", "pthread"] {
+            println!("cargo:rustc-link-lib={library}");
+        }
         println!("cargo:rustc-link-arg=-Wl,--no-as-needed");
         println!("cargo:rustc-link-arg=-lc10_cuda");
     }
@@ -169,15 +171,13 @@ fn runtime_major(library: &Path) -> Option<String> {
     const NAME: &[u8] = b"libcudart";
     const SUFFIX: &[u8] = b".so.";
     let bytes = fs::read(library).ok()?;
-    let names = bytes.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME).map(|(start, _)| &bytes[start..]);
-    names
-        .filter_map(|name| {
-            let name = &name[..name.iter().position(|byte| *byte == 0)?];
-            let start = name.windows(SUFFIX.len()).position(|window| window == SUFFIX)? + SUFFIX.len();
-            let digits = name[start..].iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| char::from(*byte));
-            Some(digits.collect::<String>()).filter(|digits| !digits.is_empty())
-        })
-        .next()
+    let mut names = bytes.windows(NAME.len()).enumerate().filter(|(_, window)| *window == NAME).map(|(start, _)| &bytes[start..]);
+    names.find_map(|name| {
+        let name = &name[..name.iter().position(|byte| *byte == 0)?];
+        let start = name.windows(SUFFIX.len()).position(|window| window == SUFFIX)? + SUFFIX.len();
+        let digits = name[start..].iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| char::from(*byte));
+        Some(digits.collect::<String>()).filter(|digits| !digits.is_empty())
+    })
 }
 
 /// What a program prints; else the first line of its complaint.

@@ -118,9 +118,13 @@ pub fn step(config: &Config) -> Result<StepBench> {
             let (micro_batches, data_wait) = next_step(config, &mut loader, &trainer, 1)?;
             let before = trainer.train_step(&micro_batches, num_masked(&micro_batches))?;
             throughput.queue(&micro_batches, trainer.model().config(), data_wait);
-            before.iter().for_each(|result| throughput.finish(result.finished_at));
+            if let Some(result) = before {
+                throughput.finish(result.finished_at);
+            }
         }
-        trainer.finish_step()?.iter().for_each(|result| throughput.finish(result.finished_at));
+        if let Some(result) = trainer.finish_step()? {
+            throughput.finish(result.finished_at);
+        }
         Ok(())
     };
     run(WARMUP_STEPS, &mut Throughput::start(matmul_rate))?;

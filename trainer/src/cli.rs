@@ -146,7 +146,7 @@ struct ExportArgs {
 
 #[derive(Subcommand)]
 enum BenchCommand {
-    /// Tokens per second for 1, 2, … data.loader_threads threads, and the time to the first batch
+    /// Tokens per second for 1, 2, … loader threads, and the time to the first batch
     Loader {
         #[command(flatten)]
         args: BenchArgs,
