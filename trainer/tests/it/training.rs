@@ -275,7 +275,7 @@ fn rows_that_fill_up_the_vocabulary_stay_zero_and_get_no_probability() {
         let predicted = logits(trainer.model(), &[numbered_row(1)[0].clone()], Mode::Evaluate).softmax(-1, Kind::Float);
         assert_eq!(predicted.size()[1], words.rows_in_memory);
         let filling = predicted.narrow(1, words.shape[0], words.rows_in_memory - words.shape[0]);
-        assert_eq!(filling.abs().max().double_value(&[]), 0.0);
+        assert!(!filling.any().double_value(&[]).is_normal());
     }
 }
 
