@@ -4,6 +4,6 @@ uv=$root/target/uv/bin/uv
 [ -x "$uv" ] || uv=uv
 if [ ! -e peers/done ]; then
     "$uv" pip install --quiet --python "$root/.venv/bin/python" --target peers --no-deps accelerate psutil datasets dill multiprocess pandas python-dateutil six \
-        fsspec httpx aiohttp pyarrow-hotfix mosaicml-streaming xxhash zstd Brotli python-snappy cramjam "torchvision==0.26.*" pillow && touch peers/done
+        fsspec httpx aiohttp pyarrow-hotfix mosaicml-streaming catalogue xxhash zstd Brotli python-snappy cramjam "torchvision==0.26.*" pillow && touch peers/done
 fi
 with_peers() { PYTHONPATH=$PWD/peers "$root/.venv/bin/python" "$@"; }
