@@ -49,9 +49,6 @@ rm -rf "$work"/run-*
 train run-reference cpu fp32
 train run-fp32 "$device" fp32
 train run-bf16 "$device" bf16
-for kernels in plain fused; do
-    train run-$kernels "$device" bf16 --set train.kernels=$kernels --set train.steps="${LONG_STEPS:-200}" --set eval.rows=0
-done
 train run-whole "$device" fp32 --set train.deterministic=true
 train run-parts "$device" fp32 --set train.deterministic=true --set checkpoint.interval_steps=10
 rm -r "$work/run-parts/checkpoints/step-00000020"
