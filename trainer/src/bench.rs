@@ -52,7 +52,7 @@ pub struct StepBench {
     pub data_wait: f64,
     /// What the model ran on: see `train.kernels`.
     pub kernels: String,
-    /// Why they are plain, where fast ones were to be had.
+    /// Which faster ones were left out, and why.
     pub warning: Option<String>,
     /// On CUDA, what libtorch says if giving the device a step makes the host wait for it.
     pub host_wait: Option<String>,

@@ -139,10 +139,8 @@ pub(crate) fn fused_adamw(
 /// `FlashAttention` within segments that lie end to end: [tokens, 3, heads, head size] → [tokens, heads, head size], on CUDA in bf16 or fp16.
 /// `boundaries`, int32 [segments + 1] on the same device, says where each segment begins and where the last ends; `longest` is the length of the longest.
 pub(crate) fn attention(qkv: &Tensor, boundaries: &Tensor, longest: i64, dropout: f64) -> Result<Tensor> {
-    let mut attended = ptr::null_mut();
     // SAFETY: the tensors and the place for the result live until the call returns.
-    check(unsafe { drbert_attention(qkv.as_ptr().cast(), boundaries.as_ptr().cast(), longest, dropout, &raw mut attended) })?;
-    Ok(taken(attended))
+    made(|attended| unsafe { drbert_attention(qkv.as_ptr().cast(), boundaries.as_ptr().cast(), longest, dropout, attended) })
 }
 
 /// Restricts libtorch to kernels that give the same bits every time. Must come before the first CUDA operation.
@@ -254,6 +252,13 @@ impl Drop for Reducer {
             log::debug!("deleting the reducer: {error}");
         }
     }
+}
+
+/// The tensor that a call puts into the place that it is given.
+fn made(call: impl FnOnce(*mut *mut CppTensor) -> *const c_char) -> Result<Tensor> {
+    let mut made = ptr::null_mut();
+    check(call(&raw mut made))?;
+    Ok(taken(made))
 }
 
 /// Owns a tensor that C++ has made.

@@ -8,7 +8,7 @@ use std::{ffi::c_char, ptr};
 
 use tch::{Device, Kind, Tensor};
 
-use super::{CppTensor, check};
+use super::{CppTensor, made};
 use crate::error::Result;
 
 unsafe extern "C" {
@@ -120,14 +120,6 @@ pub(crate) fn cross_entropy(logits: &Tensor, labels: &Tensor, num_valid: i64) ->
 
 fn pointer(tensor: &Tensor) -> *const CppTensor {
     tensor.as_ptr().cast()
-}
-
-/// The tensor that a call puts on the heap.
-fn made(call: impl FnOnce(*mut *mut CppTensor) -> *const c_char) -> Result<Tensor> {
-    let mut output: *mut CppTensor = ptr::null_mut();
-    check(call(&raw mut output))?;
-    // SAFETY: without a message, the result is a tensor on the heap that nobody else owns.
-    Ok(unsafe { Tensor::from_ptr(output.cast()) })
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 
 use tch::Tensor;
 
-use super::{CppTensor, check, taken};
+use super::{CppTensor, made};
 use crate::error::{Error, Result};
 
 type Forward = extern "C" fn(*mut c_void, *const CppTensor, *mut *mut CppTensor) -> *const c_char;
@@ -34,11 +34,9 @@ where
     Piece: Fn(&Tensor) -> Result<Tensor> + Send + 'static,
 {
     let closure: *mut Piece = Box::into_raw(Box::new(piece));
-    let mut output: *mut CppTensor = ptr::null_mut();
     // SAFETY: `input` and the place for the result live until the call returns. C++ owns the closure from here on, and gives it to these
     // two functions, which are made for its type.
-    check(unsafe { drbert_recomputed(input.as_ptr().cast(), closure.cast(), forward::<Piece>, drop_closure::<Piece>, &raw mut output) })?;
-    Ok(taken(output))
+    made(|output| unsafe { drbert_recomputed(input.as_ptr().cast(), closure.cast(), forward::<Piece>, drop_closure::<Piece>, output) })
 }
 
 /// Returns null or, as C++ does, a message that stays valid until the next call on the same thread.

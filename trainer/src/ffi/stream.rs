@@ -7,7 +7,7 @@ use std::{
 
 use tch::Tensor;
 
-use super::{CppTensor, check, taken};
+use super::{CppTensor, check, made, taken};
 use crate::error::{Error, Result};
 
 #[repr(C)]
@@ -26,10 +26,8 @@ unsafe extern "C" {
 
 /// Copies a tensor in host memory to a CUDA device, beside what the device computes. What it is given to compute later finds the copy done.
 pub(crate) fn upload(host: &Tensor, device_index: usize) -> Result<Tensor> {
-    let mut uploaded = ptr::null_mut();
     // SAFETY: the tensor and the place for the result live until the call returns; C++ keeps a pinned copy until the device has it.
-    check(unsafe { drbert_upload(host.as_ptr().cast(), device_index as c_int, &raw mut uploaded) })?;
-    Ok(taken(uploaded))
+    made(|uploaded| unsafe { drbert_upload(host.as_ptr().cast(), device_index as c_int, uploaded) })
 }
 
 /// A place in the order of what a CUDA device was given to do.
