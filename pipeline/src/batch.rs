@@ -52,6 +52,8 @@ pub struct Batch {
     read_bytes: u64,
     changes: CleanCounts,
     text: String,
+    /// What near duplicates are verified by, of one document after another.
+    sketches: Vec<u32>,
     pub documents: Vec<Document>,
     /// The id of the first document.
     pub first_id: u64,
@@ -96,16 +98,18 @@ impl Batch {
 
     /// Empties it; the memory is for the next documents.
     pub fn clear(&mut self) {
-        let Self { chunks, mut text, mut documents, mut ids, mut rows, mut kept_lines, mut dropped_lines, .. } = std::mem::take(self);
+        let Self { chunks, mut text, mut sketches, mut documents, mut ids, mut rows, mut kept_lines, mut dropped_lines, .. } =
+            std::mem::take(self);
         let mut spare = chunks.into_iter().next().map_or_else(Vec::new, |(_, chunk)| chunk.bytes);
         spare.clear();
         text.clear();
+        sketches.clear();
         documents.clear();
         ids.clear();
         rows.clear();
         kept_lines.clear();
         dropped_lines.clear();
-        *self = Self { spare, text, documents, ids, rows, kept_lines, dropped_lines, ..Self::default() };
+        *self = Self { spare, text, sketches, documents, ids, rows, kept_lines, dropped_lines, ..Self::default() };
     }
 
     pub fn text(&self, document: &Document) -> &str {
@@ -165,7 +169,7 @@ impl Preparer {
             let text = &batch.text[start..];
             let row = new_row(file, record.offset, record.length, verdict, text);
             let extractor = self.features.as_mut().filter(|_| verdict == Verdict::Keep);
-            let features = extractor.map(|extractor| extractor.extract(text, self.cleaner.words()));
+            let features = extractor.map(|extractor| extractor.extract(text, row.hash, self.cleaner.words(), &mut batch.sketches));
             batch.push(row, start..batch.text.len(), features);
         });
     }
@@ -179,8 +183,9 @@ impl Preparer {
             start = range.end;
             let text = &batch.text[range.clone()];
             let extractor = self.features.as_mut().filter(|_| row.verdict == Verdict::Keep);
-            let features = extractor.map(|extractor| extractor.extract(text, &word_hashes(text)));
-            batch.push(new_row(row.file, row.offset, row.length, row.verdict, text), range, features);
+            let row = new_row(row.file, row.offset, row.length, row.verdict, text);
+            let features = extractor.map(|extractor| extractor.extract(text, row.hash, &word_hashes(text), &mut batch.sketches));
+            batch.push(row, range, features);
         }
     }
 }
@@ -217,7 +222,7 @@ impl Judge {
             self.next_id += 1;
             let Some(features) = document.features.take() else { continue };
             let row = &mut document.row;
-            match self.deduplicator.judge(id, features)? {
+            match self.deduplicator.judge(id, features, &batch.sketches)? {
                 Judgement::Keep { dropped_paragraphs } => {
                     document.dropped = dropped_paragraphs;
                     document.copies = copies(row.hash, weight_of(row.file));

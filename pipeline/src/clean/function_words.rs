@@ -102,25 +102,48 @@ impl FunctionWords {
         }
     }
 
-    /// What words, given by their hashes and whatever else, say together.
-    pub(super) fn count(&self, words: &[(u64, usize)]) -> Evidence {
-        let mut evidence = Evidence { words: words.len() as u32, ..Evidence::default() };
-        for words in words.chunks(MAX_IN_LANES) {
-            let lanes = words.iter().fold(u8x32::ZERO, |lanes, &(word, _)| lanes + self.lanes(word));
-            let (own, shared) = lanes.as_array().split_at(SHARED_LANES);
-            let counts = evidence.hits.iter_mut().zip(own).chain(evidence.shared.iter_mut().zip(shared));
-            counts.for_each(|(count, lane)| *count += u32::from(*lane));
-            evidence.stop_words += u32::from(own[STOP_WORD_LANE]);
+    /// Begins to count words.
+    pub(super) fn count(&self) -> Count<'_> {
+        Count { table: self, lanes: u8x32::ZERO, num_in_lanes: 0, evidence: Evidence::default() }
+    }
+}
+
+/// What words say together, one after another.
+pub(super) struct Count<'t> {
+    table: &'t FunctionWords,
+    lanes: u8x32,
+    num_in_lanes: usize,
+    evidence: Evidence,
+}
+
+impl Count<'_> {
+    /// Counts a word, given by its hash, if it is `telling`. Every other word is known, so branches would often be mispredicted.
+    #[inline(always)]
+    pub(super) fn add(&mut self, hash: u64, is_telling: bool) {
+        if self.num_in_lanes == MAX_IN_LANES {
+            self.empty_lanes();
         }
-        evidence
+        let FunctionWords { multipliers, slots, classes } = self.table;
+        let held = slots[slot(hash, multipliers[bucket(hash)])];
+        let is_counted = u8::from((held ^ hash) & !CLASS == 0) & u8::from(is_telling);
+        self.lanes += classes[(held & CLASS) as usize] & u8x32::splat(is_counted.wrapping_neg());
+        self.num_in_lanes += 1;
+        self.evidence.words += u32::from(is_telling);
     }
 
-    /// What a word adds to the lanes. Every other word is known, so a branch would often be mispredicted.
-    #[inline(always)]
-    fn lanes(&self, hash: u64) -> u8x32 {
-        let held = self.slots[slot(hash, self.multipliers[bucket(hash)])];
-        let is_known = u8::from((held ^ hash) & !CLASS == 0);
-        self.classes[(held & CLASS) as usize] & u8x32::splat(is_known.wrapping_neg())
+    /// What all words together said.
+    pub(super) fn evidence(mut self) -> Evidence {
+        self.empty_lanes();
+        self.evidence
+    }
+
+    fn empty_lanes(&mut self) {
+        let Self { lanes, evidence, .. } = self;
+        let (own, shared) = lanes.as_array().split_at(SHARED_LANES);
+        let counts = evidence.hits.iter_mut().zip(own).chain(evidence.shared.iter_mut().zip(shared));
+        counts.for_each(|(count, lane)| *count += u32::from(*lane));
+        evidence.stop_words += u32::from(own[STOP_WORD_LANE]);
+        (self.lanes, self.num_in_lanes) = (u8x32::ZERO, 0);
     }
 }
 
@@ -159,17 +182,23 @@ impl Evidence {
 mod tests {
     use super::*;
 
+    fn count(table: &FunctionWords, words: &[&str]) -> Evidence {
+        let mut count = table.count();
+        words.iter().for_each(|word| count.add(hash_of(word), true));
+        words.iter().for_each(|word| count.add(hash_of(word), false));
+        count.evidence()
+    }
+
     #[test]
     fn every_word_is_found_and_counted_for_its_languages() {
         let table = FunctionWords::new(Some(0));
         for (language, words) in WORDS.iter().enumerate() {
             let words: Vec<&str> = words.split_ascii_whitespace().collect();
-            let hashes: Vec<(u64, usize)> = words.iter().cycle().take(3 * words.len()).map(|word| (hash_of(word), 0)).collect();
-            let evidence = table.count(&hashes);
+            let evidence = count(&table, &[words.clone(), words.clone(), words.clone()].concat());
             assert_eq!((evidence.words, evidence.hits[language]), (3 * words.len() as u32, 3 * words.len() as u32));
             assert_eq!(evidence.shared[language], evidence.hits[0], "{}", LANGUAGES[language]);
         }
-        let evidence = table.count(&["LES", "Patients", "Été", "de", "500"].map(|word| (hash_of(word), 0)));
+        let evidence = count(&table, &["LES", "Patients", "Été", "de", "500"]);
         assert_eq!((evidence.words, evidence.stop_words, evidence.hits[0]), (5, 2, 3));
     }
 }

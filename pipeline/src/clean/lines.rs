@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use aho_corasick::packed::Searcher;
 use regex::Regex;
 use rustc_hash::FxHashSet;
 use xxhash_rust::xxh3::xxh3_64;
@@ -73,7 +74,7 @@ impl LineMender {
         memchr::memchr_iter(b'\n', bytes).chain([text.len()]).any(|line_end| {
             let line = &text[line_start..line_end];
             line_start = line_end + 1;
-            !line.is_empty() && self.unwanted(line).is_some()
+            !line.is_empty() && self.unwanted(line, false).is_some()
         })
     }
 
@@ -81,10 +82,11 @@ impl LineMender {
     pub(super) fn mend_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> bool {
         let start = out.len();
         self.seen.clear();
+        let may_have_script = may_have_script(text.as_bytes());
         // Whether a blank line, or any other, stood between the last line and this one.
         let (mut after_blank, mut is_next) = (false, true);
         for line in text.split('\n') {
-            let change = if line.is_empty() { None } else { self.unwanted(line) };
+            let change = if line.is_empty() { None } else { self.unwanted(line, may_have_script) };
             if line.is_empty() || change.is_some() {
                 if let Some(change) = change {
                     counts.add(change, 1);
@@ -107,12 +109,12 @@ impl LineMender {
         out[start..] != *text
     }
 
-    /// Why a line does not belong to the text.
-    fn unwanted(&mut self, line: &str) -> Option<Change> {
+    /// Why a line does not belong to the text, in which there may be script or not.
+    fn unwanted(&mut self, line: &str, may_have_script: bool) -> Option<Change> {
         if line.len() < 400 && begins_as_page_line(line) && PAGE_LINES.is_match(line) {
             return Some(Change::PageLine);
         }
-        if may_have_script(line.as_bytes()) && SCRIPT_LINES.is_match(line) {
+        if may_have_script && may_be_script(line.as_bytes()) && SCRIPT_LINES.is_match(line) {
             return Some(Change::ScriptLine);
         }
         let is_repeated = line.len() >= MIN_REPEATED_BYTES && is_prose(line) && !self.seen.insert(xxh3_64(line.as_bytes()));
@@ -122,6 +124,15 @@ impl LineMender {
 
 fn may_have_script(text: &[u8]) -> bool {
     memchr::memchr3(b'{', b'}', b'=', text).is_some() || memchr::memchr(b'$', text).is_some()
+}
+
+/// Whether the line may be one that [`SCRIPT_LINES`] knows: it has one of the signs, and if that is « = », also a word that the patterns have.
+fn may_be_script(line: &[u8]) -> bool {
+    static WORDS: LazyLock<Option<Searcher>> = LazyLock::new(|| {
+        Searcher::new(["var ", "let ", "const ", "document", "window", "jQuery", "addEventListener(", "_gaq.push", "@media "])
+    });
+    let has_word = || WORDS.as_ref().is_none_or(|words| words.find(line).is_some());
+    memchr::memchr3(b'{', b'}', b'$', line).is_some() || memchr::memchr(b'=', line).is_some() && has_word()
 }
 
 /// Whether the line is neither an item of a list nor a row of a table: those are repeated for good reasons.

@@ -19,8 +19,6 @@ pub use counts::{Change, CleanCounts};
 pub use language::is_known_language;
 pub use privacy::Identity;
 
-use std::borrow::Cow;
-
 use character::{Class, classify, may_need_composition, plain_length};
 use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 use language::LanguageFilter;
@@ -51,8 +49,11 @@ pub struct Cleaner {
     markup: bool,
     structure: bool,
     lines: LineMender,
-    /// A text between two steps.
+    /// A text between two steps, or before a round.
+    repaired: String,
+    stripped: String,
     regular: String,
+    before: String,
     profiler: Profiler,
     language: LanguageFilter,
     quality: QualityFilter,
@@ -67,7 +68,10 @@ impl Cleaner {
             markup: config.markup,
             structure: config.structure,
             lines: LineMender::default(),
+            repaired: String::new(),
+            stripped: String::new(),
             regular: String::new(),
+            before: String::new(),
             profiler: Profiler::new(language::list_of(&config.language)),
             language: LanguageFilter::new(&config.language),
             quality: QualityFilter::new(&config.quality, &config.language),
@@ -111,94 +115,101 @@ impl Cleaner {
     fn mend_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) {
         let start = out.len();
         let mut again = self.mend_once(text, out, counts);
+        let mut before = std::mem::take(&mut self.before);
         for _ in 1..MAX_ROUNDS {
             if !again {
-                return;
+                break;
             }
-            let before = out.split_off(start);
+            cut_into(&mut before, out, start);
             again = self.mend_once(&before, out, counts) && out[start..] != before;
         }
+        self.before = before;
     }
 
     /// One round: says whether the next may change something.
     fn mend_once(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> bool {
-        let mut current = Cow::Borrowed(text);
+        let mut current = text;
         let mut is_changed = false;
-        if self.mojibake && mojibake::is_suspected(&current) {
-            let mut repaired = String::with_capacity(current.len());
-            let count = mojibake::repair_into(&current, &mut repaired);
+        if self.mojibake && mojibake::is_suspected(current) {
+            self.repaired.clear();
+            let count = mojibake::repair_into(current, &mut self.repaired);
             counts.add(Change::Mojibake, count);
             is_changed |= count > 0;
-            current = Cow::Owned(repaired);
+            current = &self.repaired;
         }
-        if self.markup && markup::is_suspected(&current) {
-            let mut stripped = String::with_capacity(current.len());
-            let count = markup::strip_into(&current, &mut stripped);
+        if self.markup && markup::is_suspected(current) {
+            self.stripped.clear();
+            let count = markup::strip_into(current, &mut self.stripped);
             counts.add(Change::Markup, count);
             is_changed |= count > 0;
-            current = Cow::Owned(stripped);
+            current = &self.stripped;
         }
         let start = out.len();
-        is_changed |= self.regularise_into(&current, out, counts);
+        is_changed |= regularise_into(&self.nfc, current, out, counts);
         if self.structure && self.lines.may_mend(&out[start..]) {
-            self.regular.clear();
-            self.regular.push_str(&out[start..]);
-            out.truncate(start);
+            cut_into(&mut self.regular, out, start);
             is_changed |= self.lines.mend_into(&self.regular, out, counts);
         }
         is_changed
     }
+}
 
-    /// Characters and white space. Says whether a character was removed, composed, or unified into another than the apostrophe: then what was looked for
-    /// before may be there now.
-    fn regularise_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> bool {
-        let start = out.len();
-        let mut compose = false;
-        let mut gap = Gap::None;
-        let mut after_carriage_return = false;
-        let (mut unified, mut apostrophes, mut removed) = (0, 0, 0);
-        let mut rest = text;
-        loop {
-            let (plain, after) = rest.split_at(plain_length(rest.as_bytes()));
-            if !plain.is_empty() {
+/// Moves the text from `start` on to `to`, in place of what that held.
+fn cut_into(to: &mut String, from: &mut String, start: usize) {
+    to.clear();
+    to.push_str(&from[start..]);
+    from.truncate(start);
+}
+
+/// Characters and white space. Says whether a character was removed, composed, or unified into another than the apostrophe: then what was looked for
+/// before may be there now.
+fn regularise_into(nfc: &ComposingNormalizerBorrowed<'_>, text: &str, out: &mut String, counts: &mut CleanCounts) -> bool {
+    let start = out.len();
+    let mut compose = false;
+    let mut gap = Gap::None;
+    let mut after_carriage_return = false;
+    let (mut unified, mut apostrophes, mut removed) = (0, 0, 0);
+    let mut rest = text;
+    loop {
+        let (plain, after) = rest.split_at(plain_length(rest.as_bytes()));
+        if !plain.is_empty() {
+            close_gap(&mut gap, start, out);
+            out.push_str(plain);
+            after_carriage_return = false;
+        }
+        let mut characters = after.chars();
+        let Some(character) = characters.next() else { break };
+        rest = characters.as_str();
+        let follows_carriage_return = std::mem::replace(&mut after_carriage_return, character == '\r');
+        match classify(character) {
+            Class::Visible => {
                 close_gap(&mut gap, start, out);
-                out.push_str(plain);
-                after_carriage_return = false;
+                compose |= may_need_composition(character);
+                out.push(character);
             }
-            let mut characters = after.chars();
-            let Some(character) = characters.next() else { break };
-            rest = characters.as_str();
-            let follows_carriage_return = std::mem::replace(&mut after_carriage_return, character == '\r');
-            match classify(character) {
-                Class::Visible => {
-                    close_gap(&mut gap, start, out);
-                    compose |= may_need_composition(character);
-                    out.push(character);
-                }
-                Class::Unified(plainer) => {
-                    close_gap(&mut gap, start, out);
-                    unified += 1;
-                    apostrophes += u64::from(plainer == "'");
-                    out.push_str(plainer);
-                }
-                Class::Space => gap = gap.max(Gap::Space),
-                Class::LineEnd if character == '\n' && follows_carriage_return => {}
-                Class::LineEnd => gap = if gap >= Gap::Line { Gap::Paragraph } else { Gap::Line },
-                Class::Removed => removed += 1,
+            Class::Unified(plainer) => {
+                close_gap(&mut gap, start, out);
+                unified += 1;
+                apostrophes += u64::from(plainer == "'");
+                out.push_str(plainer);
             }
+            Class::Space => gap = gap.max(Gap::Space),
+            Class::LineEnd if character == '\n' && follows_carriage_return => {}
+            Class::LineEnd => gap = if gap >= Gap::Line { Gap::Paragraph } else { Gap::Line },
+            Class::Removed => removed += 1,
         }
-        counts.add(Change::RemovedCharacter, removed);
-        if compose && !self.nfc.is_normalized(&out[start..]) {
-            let composed = self.nfc.normalize(&out[start..]).into_owned();
-            out.truncate(start);
-            out.push_str(&composed);
-            counts.add(Change::RenormalizedDocument, 1);
-            removed += 1;
-        }
-        unified += leaders::shorten(out, start);
-        counts.add(Change::UnifiedCharacter, unified);
-        unified + removed > apostrophes
     }
+    counts.add(Change::RemovedCharacter, removed);
+    if compose && !nfc.is_normalized(&out[start..]) {
+        let composed = nfc.normalize(&out[start..]).into_owned();
+        out.truncate(start);
+        out.push_str(&composed);
+        counts.add(Change::RenormalizedDocument, 1);
+        removed += 1;
+    }
+    unified += leaders::shorten(out, start);
+    counts.add(Change::UnifiedCharacter, unified);
+    unified + removed > apostrophes
 }
 
 /// Writes the pause that was between what is written and what comes next.

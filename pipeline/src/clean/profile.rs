@@ -39,58 +39,48 @@ pub(super) struct Profiler {
     function_words: FunctionWords,
     /// Each line's place in bytes, with the line ends after it.
     pub(super) lines: Vec<(Range<usize>, Profile)>,
+    /// All lines together.
+    pub(super) whole: Profile,
     /// The hashes of the words, numbers among them.
     pub(super) words: Vec<u64>,
-    /// Those of the words that language is told by, each with the place where it begins.
-    telling: Vec<(u64, usize)>,
 }
 
 impl Profiler {
     /// `wanted` is the place of the language asked for among those with a list of function words.
     pub(super) fn new(wanted: Option<usize>) -> Self {
-        Self { function_words: FunctionWords::new(wanted), lines: Vec::new(), words: Vec::new(), telling: Vec::new() }
+        Self { function_words: FunctionWords::new(wanted), lines: Vec::new(), whole: Profile::default(), words: Vec::new() }
     }
 
     /// Reads the text from `start` on.
     pub(super) fn read(&mut self, text: &str, start: usize) {
-        self.read_words(&text.as_bytes()[start..]);
         self.lines.clear();
+        self.whole = Profile::default();
+        self.words.clear();
         let bytes = text.as_bytes();
         let mut line_start = start;
-        let mut words = 0;
         while line_start < bytes.len() {
             let line_end = memchr::memchr(b'\n', &bytes[line_start..]).map_or(bytes.len(), |at| line_start + at);
             let next = bytes[line_end..].iter().position(|&byte| byte != b'\n').map_or(bytes.len(), |at| line_end + at);
-            let num_words = self.telling[words..].iter().take_while(|(_, place)| start + place < line_end).count();
             let mut profile = read_line(&text[line_start..line_end]);
             profile.characters += (next - line_end) as u32;
-            profile.words = self.function_words.count(&self.telling[words..words + num_words]);
+            profile.words = self.read_words(&bytes[line_start..line_end]);
+            self.whole.add(&profile);
             self.lines.push((line_start..next, profile));
             line_start = next;
-            words += num_words;
         }
     }
 
-    fn read_words(&mut self, text: &[u8]) {
-        let Self { words, telling, .. } = self;
-        words.clear();
-        telling.clear();
-        for_each_word(text, |start, hash| {
+    /// Remembers a line's words, and says what they tell of its language.
+    fn read_words(&mut self, line: &[u8]) -> Evidence {
+        let Self { words, function_words, .. } = self;
+        let mut count = function_words.count();
+        for_each_word(line, |start, hash| {
             words.push(hash);
             // « °C » and « µg » are units: C is no word there.
-            let follows_sign = start > 0 && text[start - 1] >= 0x80;
-            if !text[start].is_ascii_digit() && !follows_sign {
-                telling.push((hash, start));
-            }
+            let follows_sign = start > 0 && line[start - 1] >= 0x80;
+            count.add(hash, !line[start].is_ascii_digit() & !follows_sign);
         });
-    }
-
-    /// The profile of all lines together.
-    pub(super) fn whole(&self) -> Profile {
-        self.lines.iter().fold(Profile::default(), |mut whole, (_, line)| {
-            whole.add(line);
-            whole
-        })
+        count.evidence()
     }
 }
 
@@ -178,6 +168,6 @@ mod tests {
             .collect();
         assert_eq!(counts, [("L'été, 5 µg/m² {x}\n\n", [20, 8, 1, 2, 1, 4, 2]), ("« Œdème » : 12 ± 3 = ok\n", [24, 7, 3, 0, 2, 2, 0])]);
         assert_eq!(profiler.words.len(), 10);
-        assert_eq!(profiler.whole().characters, 44);
+        assert_eq!(profiler.whole.characters, 44);
     }
 }

@@ -39,7 +39,7 @@ impl QualityFilter {
         if !self.config.enabled {
             return None;
         }
-        let found = profiler.whole();
+        let found = profiler.whole;
         let (letters, words) = (found.letters as usize, found.words.words as usize);
         let share = |count: u32| f64::from(count) / f64::from(found.characters.max(1));
         let config = &self.config;

@@ -3,7 +3,7 @@
 //! Near duplicates are found by MinHash over shingles of five words (Broder 1997; bands as in Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4):
 //! two documents of Jaccard similarity J share at least one of the bands with probability 1 − (1 − J^ROWS)^BANDS, which is 0.97 at 0.8 and 0.995 at 0.85.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use pulp::Arch;
 use schemas::hash::ContentHash;
@@ -22,25 +22,54 @@ const WORD_MULTIPLIERS: [u64; SHINGLE_WORDS] =
 /// Shingles that are kept to verify a candidate: all of them where there are no more, else the smallest. The standard error at J = 0.8 is then 0.013.
 pub(super) const SKETCH_SHINGLES: usize = 1024;
 
-/// What deduplication must know of a document.
+/// What deduplication must know of a document, but for its sketch, which lies among those of other documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Features {
     /// Hash of the text with its white space unified: a copy with other line breaks is a copy.
     pub(super) key: ContentHash,
     /// `None` where there are too few words, or near duplicates are not looked for.
-    pub(super) near: Option<Shingles>,
+    pub(super) near: Option<MinHash>,
     pub(super) paragraphs: Vec<Paragraph>,
     pub(super) text_bytes: usize,
 }
 
-/// The MinHash of a document's shingles, and enough of them to verify it.
+/// The MinHash of a document's shingles, and where enough of them lie to verify it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shingles {
+pub(super) struct MinHash {
+    bands: [u32; BANDS],
+    sketch: Range<usize>,
+    is_complete: bool,
+}
+
+/// The same, with the sketch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shingles<'s> {
     pub(super) bands: [u32; BANDS],
     /// Hashes, in no order, possibly repeated.
-    pub(super) sketch: Vec<u32>,
+    pub(super) sketch: Cow<'s, [u32]>,
     /// Whether the sketch has all of them.
     pub(super) is_complete: bool,
+}
+
+impl Shingles<'_> {
+    /// With the sketch sorted and without repetitions.
+    pub(super) fn sorted(self) -> Shingles<'static> {
+        let mut sketch = self.sketch.into_owned();
+        let count = sort_distinct(&mut sketch);
+        sketch.truncate(count);
+        Shingles { sketch: sketch.into(), ..self }
+    }
+}
+
+impl MinHash {
+    pub(super) fn with_sketch<'s>(&self, sketches: &'s [u32]) -> Shingles<'s> {
+        Shingles { bands: self.bands, sketch: Cow::Borrowed(&sketches[self.sketch.clone()]), is_complete: self.is_complete }
+    }
+
+    /// The values of the bands, each with the band's number.
+    pub(super) fn bands(&self) -> impl Iterator<Item = (usize, u32)> {
+        self.bands.into_iter().enumerate()
+    }
 }
 
 /// A line that is long enough to be boilerplate.
@@ -61,7 +90,6 @@ pub struct FeatureExtractor {
     /// Shorter lines are no paragraphs; `None` if repeated paragraphs are not looked for.
     min_paragraph_bytes: Option<usize>,
     multipliers: [u32; PERMUTATIONS],
-    shingles: Vec<u32>,
     flat: String,
 }
 
@@ -73,51 +101,58 @@ impl FeatureExtractor {
             near: config.near.enabled,
             min_paragraph_bytes: paragraphs.enabled.then_some(paragraphs.min_bytes),
             multipliers: multipliers(),
-            shingles: Vec::new(),
             flat: String::new(),
         }
     }
 
-    /// `words` are the hashes of the text's words, numbers among them and whatever their case.
-    pub fn extract(&mut self, text: &str, words: &[u64]) -> Features {
+    /// `hash` is that of the text, `words` are those of its words, numbers among them and whatever their case. Appends the text's sketch to `sketches`.
+    pub fn extract(&mut self, text: &str, hash: ContentHash, words: &[u64], sketches: &mut Vec<u32>) -> Features {
         Features {
-            key: self.key(text),
-            near: if self.near { self.shingles(words) } else { None },
+            key: self.key(text, hash),
+            near: if self.near { self.min_hash(words, sketches) } else { None },
             paragraphs: self.min_paragraph_bytes.map_or_else(Vec::new, |min_bytes| paragraphs(text, min_bytes)),
             text_bytes: text.len(),
         }
     }
 
-    fn key(&mut self, text: &str) -> ContentHash {
-        if memchr::memchr(b'\n', text.as_bytes()).is_none() {
-            return ContentHash::of(text.as_bytes());
-        }
+    fn key(&mut self, text: &str, hash: ContentHash) -> ContentHash {
         self.flat.clear();
-        for line in text.split('\n').filter(|line| !line.is_empty()) {
-            if !self.flat.is_empty() {
+        let mut line_start = 0;
+        for line_end in memchr::memchr_iter(b'\n', text.as_bytes()) {
+            if line_end > line_start {
+                self.flat.push_str(&text[line_start..line_end]);
                 self.flat.push(' ');
             }
-            self.flat.push_str(line);
+            line_start = line_end + 1;
+        }
+        if line_start == 0 {
+            return hash;
+        }
+        match &text[line_start..] {
+            "" => drop(self.flat.pop()),
+            last => self.flat.push_str(last),
         }
         ContentHash::of(self.flat.as_bytes())
     }
 
-    fn shingles(&mut self, words: &[u64]) -> Option<Shingles> {
-        self.shingles.clear();
-        self.shingles.extend(words.array_windows().map(shingle));
-        if self.shingles.is_empty() {
+    fn min_hash(&self, words: &[u64], sketches: &mut Vec<u32>) -> Option<MinHash> {
+        let start = sketches.len();
+        sketches.extend(words.array_windows().map(shingle));
+        let shingles = &mut sketches[start..];
+        if shingles.is_empty() {
             return None;
         }
-        let bands = self.bands();
-        let is_complete = self.shingles.len() <= SKETCH_SHINGLES;
+        let bands = self.bands(shingles);
+        let is_complete = shingles.len() <= SKETCH_SHINGLES;
         if !is_complete {
-            keep_smallest(&mut self.shingles);
+            let kept = bring_smallest_forward(shingles);
+            sketches.truncate(start + kept);
         }
-        Some(Shingles { bands, sketch: self.shingles.clone(), is_complete })
+        Some(MinHash { bands, sketch: start..sketches.len(), is_complete })
     }
 
-    fn bands(&self) -> [u32; BANDS] {
-        let (shingles, multipliers) = (&self.shingles, &self.multipliers);
+    fn bands(&self, shingles: &[u32]) -> [u32; BANDS] {
+        let multipliers = &self.multipliers;
         // Compiled for the widest vectors that the machine has.
         let smallest = self.arch.dispatch(
             #[inline(always)]
@@ -158,24 +193,35 @@ fn multipliers() -> [u32; PERMUTATIONS] {
     std::array::from_fn(|index| (mix((index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)) >> 32) as u32 | 1)
 }
 
-/// Keeps the smallest distinct hashes, as many as a sketch has.
-fn keep_smallest(shingles: &mut Vec<u32>) {
+/// Brings the smallest distinct hashes, as many as a sketch has, to the front; returns their number.
+fn bring_smallest_forward(shingles: &mut [u32]) -> usize {
     // Without repetitions, about that many are below the bound: nearly always enough, and fewer to sort.
     let generous = SKETCH_SHINGLES * 6 / 5;
     let bound = (u64::from(u32::MAX) * generous as u64 / shingles.len().max(generous) as u64) as u32;
-    let mut few: Vec<u32> = shingles.iter().copied().filter(|&shingle| shingle <= bound).collect();
-    sort_distinct(&mut few);
-    if few.len() >= SKETCH_SHINGLES {
-        *shingles = few;
-    } else {
-        sort_distinct(shingles);
+    let mut num_below = 0;
+    for place in 0..shingles.len() {
+        // All are swapped, since a branch would often be mispredicted.
+        shingles.swap(place, num_below);
+        num_below += usize::from(shingles[num_below] <= bound);
     }
-    shingles.truncate(SKETCH_SHINGLES);
+    let found = match sort_distinct(&mut shingles[..num_below]) {
+        enough if enough >= SKETCH_SHINGLES => enough,
+        _ => sort_distinct(shingles),
+    };
+    found.min(SKETCH_SHINGLES)
 }
 
-pub(super) fn sort_distinct(hashes: &mut Vec<u32>) {
+/// Sorts hashes, brings the distinct ones to the front and returns their number.
+pub(super) fn sort_distinct(hashes: &mut [u32]) -> usize {
     hashes.sort_unstable();
-    hashes.dedup();
+    let mut count = 0;
+    for place in 0..hashes.len() {
+        if count == 0 || hashes[count - 1] != hashes[place] {
+            hashes[count] = hashes[place];
+            count += 1;
+        }
+    }
+    count
 }
 
 fn paragraphs(text: &str, min_bytes: usize) -> Vec<Paragraph> {
@@ -196,11 +242,14 @@ fn paragraphs(text: &str, min_bytes: usize) -> Vec<Paragraph> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::letters::word_hashes;
 
     fn extract(text: &str) -> Features {
-        FeatureExtractor::new(&DedupConfig::default()).extract(text, &word_hashes(text))
+        let mut extractor = FeatureExtractor::new(&DedupConfig::default());
+        extractor.extract(text, ContentHash::of(text.as_bytes()), &word_hashes(text), &mut Vec::new())
     }
 
     #[test]
@@ -219,12 +268,13 @@ mod tests {
     fn a_long_document_keeps_its_smallest_shingles() {
         let words: Vec<_> = (0..20_000).map(|number| format!("mot{} ", number * 7919 % 15_013)).collect();
         let text = words.concat();
-        let mut all = FeatureExtractor::new(&DedupConfig::default());
         let words = word_hashes(&text);
-        let sketch = all.shingles(&words).expect("long").sketch;
-        let mut every: Vec<u32> = words.array_windows().map(shingle).collect();
-        sort_distinct(&mut every);
-        assert_eq!(sketch, every[..SKETCH_SHINGLES]);
+        let mut sketches = vec![7];
+        let found = FeatureExtractor::new(&DedupConfig::default()).min_hash(&words, &mut sketches).expect("long");
+        let every: BTreeSet<u32> = words.array_windows().map(shingle).collect();
+        let smallest: Vec<u32> = every.into_iter().take(SKETCH_SHINGLES).collect();
+        assert_eq!((*found.with_sketch(&sketches).sketch).to_vec(), smallest);
+        assert_eq!((sketches[0], sketches.len()), (7, 1 + SKETCH_SHINGLES));
     }
 
     #[test]

@@ -19,10 +19,10 @@ const HEADER_BYTES: usize = 4 + 8;
 
 /// A kept document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct Record<'s> {
     pub(super) id: u64,
     pub(super) key: u128,
-    pub(super) near: Option<Shingles>,
+    pub(super) near: Option<Shingles<'s>>,
     pub(super) paragraphs: Vec<u64>,
 }
 
@@ -41,7 +41,7 @@ impl Log {
     pub(super) fn open(
         folder: &Path,
         bytes: u64,
-        visit: &mut dyn FnMut(u64, Record) -> Result<(), DedupError>,
+        visit: &mut dyn FnMut(u64, Record<'_>) -> Result<(), DedupError>,
     ) -> Result<Self, DedupError> {
         let path = folder.join(LOG_FILE);
         let io_error = |source| DedupError::Io { path: path.clone(), source };
@@ -64,7 +64,7 @@ impl Log {
     }
 
     /// Appends a record and returns its place.
-    pub(super) fn append(&mut self, record: &Record) -> u64 {
+    pub(super) fn append(&mut self, record: &Record<'_>) -> u64 {
         let start = self.pending.len();
         self.pending.extend([0; HEADER_BYTES]);
         record.append_to(&mut self.pending);
@@ -75,7 +75,7 @@ impl Log {
     }
 
     /// The record at a place that [`Log::append`] returned.
-    pub(super) fn get(&self, at: u64) -> Result<Record, DedupError> {
+    pub(super) fn get(&self, at: u64) -> Result<Record<'static>, DedupError> {
         let io_error = |source| DedupError::Io { path: self.path.clone(), source };
         let found = if let Some(start) = at.checked_sub(self.written) {
             parse(&self.pending[start as usize..])
@@ -122,30 +122,14 @@ fn read_record(reader: &mut impl Read, record: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// The record that `bytes` begin with.
-fn parse(bytes: &[u8]) -> Option<Record> {
+fn parse(bytes: &[u8]) -> Option<Record<'static>> {
     let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
     let body = rest.get(..body_length(header))?;
     let checksum = u64::from_le_bytes(*header.last_chunk()?);
     if checksum == xxh3_64(body) { Record::from_bytes(body) } else { None }
 }
 
-impl Record {
-    fn append_to(&self, bytes: &mut Vec<u8>) {
-        bytes.extend(self.id.to_le_bytes());
-        bytes.extend(self.key.to_le_bytes());
-        bytes.extend((self.paragraphs.len() as u32).to_le_bytes());
-        for hash in &self.paragraphs {
-            bytes.extend_from_slice(&hash.to_le_bytes());
-        }
-        if let Some(Shingles { bands, sketch, is_complete }) = &self.near {
-            bytes.push(u8::from(*is_complete));
-            bytes.reserve(size_of::<u32>() * (bands.len() + sketch.len()));
-            for hashes in [&bands[..], sketch] {
-                bytes.extend(hashes.iter().flat_map(|hash| hash.to_le_bytes()));
-            }
-        }
-    }
-
+impl Record<'static> {
     fn from_bytes(mut bytes: &[u8]) -> Option<Self> {
         fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
             let (front, rest) = bytes.split_first_chunk::<N>()?;
@@ -159,11 +143,31 @@ impl Record {
         let near = match bytes.split_first() {
             None => None,
             Some((is_complete, hashes)) => {
-                let hashes: Vec<u32> = hashes.as_chunks::<4>().0.iter().map(|hash| u32::from_le_bytes(*hash)).collect();
-                let (bands, sketch) = hashes.split_first_chunk::<BANDS>()?;
-                Some(Shingles { bands: *bands, sketch: sketch.to_vec(), is_complete: *is_complete == 1 })
+                let (bands, sketch) = hashes.as_chunks::<4>().0.split_first_chunk::<BANDS>()?;
+                let sketch = sketch.iter().map(|hash| u32::from_le_bytes(*hash)).collect();
+                Some(Shingles { bands: bands.map(u32::from_le_bytes), sketch, is_complete: *is_complete == 1 })
             }
         };
         Some(Self { id, key, near, paragraphs })
+    }
+}
+
+impl Record<'_> {
+    fn append_to(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.id.to_le_bytes());
+        bytes.extend(self.key.to_le_bytes());
+        bytes.extend((self.paragraphs.len() as u32).to_le_bytes());
+        for hash in &self.paragraphs {
+            bytes.extend_from_slice(&hash.to_le_bytes());
+        }
+        if let Some(Shingles { bands, sketch, is_complete }) = &self.near {
+            bytes.push(u8::from(*is_complete));
+            for hashes in [&bands[..], sketch] {
+                let start = bytes.len();
+                bytes.resize(start + size_of_val(hashes), 0);
+                let places = bytes[start..].as_chunks_mut().0;
+                places.iter_mut().zip(hashes).for_each(|(place, hash)| *place = hash.to_le_bytes());
+            }
+        }
     }
 }

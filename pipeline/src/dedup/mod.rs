@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use features::{Paragraph, Shingles, sort_distinct};
+use features::{MinHash, Paragraph, Shingles, sort_distinct};
 use index::{Index, TEXT_COLUMN};
 use log::{Log, Record};
 use places::Places;
@@ -107,12 +107,14 @@ impl Deduplicator {
 
     /// Prepares for a document that will be judged soon.
     pub fn prefetch(&self, features: &Features) {
-        let bands = features.near.iter().flat_map(|shingles| shingles.bands.into_iter().enumerate());
+        let bands = features.near.iter().flat_map(MinHash::bands);
         self.tables.index.prefetch(bands.chain([(TEXT_COLUMN, text_value(features.key.0))]));
     }
 
-    pub fn judge(&mut self, id: u64, features: Features) -> Result<Judgement, DedupError> {
+    /// `sketches` are those that the document's was appended to.
+    pub fn judge(&mut self, id: u64, features: Features, sketches: &[u32]) -> Result<Judgement, DedupError> {
         let Features { key, near, paragraphs, text_bytes } = features;
+        let near = near.map(|found| found.with_sketch(sketches));
         if self.exact
             && let Some(original) = self.duplicate_of(key.0)?
         {
@@ -123,12 +125,12 @@ impl Deduplicator {
         {
             return Ok(Judgement::NearDuplicate(original));
         }
-        let (kept, dropped): (Vec<Paragraph>, Vec<Paragraph>) = self.split(paragraphs)?;
+        let (paragraphs, dropped) = self.split(paragraphs)?;
         let dropped_paragraphs = ranges(&dropped, text_bytes);
         if text_bytes > 0 && dropped_paragraphs.first() == Some(&(0..text_bytes)) {
             return Ok(Judgement::RepeatedParagraphs);
         }
-        let record = Record { id, key: key.0, near, paragraphs: kept.iter().map(|paragraph| paragraph.hash).collect() };
+        let record = Record { id, key: key.0, near, paragraphs };
         let place = self.log.append(&record);
         self.tables.enter(place, &record)?;
         Ok(Judgement::Keep { dropped_paragraphs })
@@ -150,18 +152,13 @@ impl Deduplicator {
     }
 
     /// The first kept document that is similar enough.
-    fn near_duplicate_of(&mut self, shingles: &Shingles) -> Result<Option<u64>, DedupError> {
+    fn near_duplicate_of(&mut self, shingles: &Shingles<'_>) -> Result<Option<u64>, DedupError> {
         let threshold = self.threshold;
         let mut own = None;
         self.first(shingles.bands.into_iter().enumerate(), |record| {
-            record.near.as_mut().is_some_and(|other| {
-                let own = own.get_or_insert_with(|| {
-                    let mut own = shingles.clone();
-                    sort_distinct(&mut own.sketch);
-                    own
-                });
-                sort_distinct(&mut other.sketch);
-                similarity(own, other) >= threshold
+            record.near.is_some_and(|other| {
+                let own = own.get_or_insert_with(|| shingles.clone().sorted());
+                similarity(own, &other.sorted()) >= threshold
             })
         })
     }
@@ -170,32 +167,31 @@ impl Deduplicator {
     fn first(
         &mut self,
         values: impl IntoIterator<Item = (usize, u32)>,
-        mut accepts: impl FnMut(&mut Record) -> bool,
+        mut accepts: impl FnMut(Record<'static>) -> bool,
     ) -> Result<Option<u64>, DedupError> {
         let Tables { index, places, .. } = &self.tables;
         self.candidates.clear();
         for (column, value) in values {
             index.find(column, value, &mut self.candidates)?;
         }
-        sort_distinct(&mut self.candidates);
-        for &document in &self.candidates {
-            let mut record = self.log.get(places.get(document)?)?;
-            if accepts(&mut record) {
-                return Ok(Some(record.id));
+        let count = sort_distinct(&mut self.candidates);
+        for &document in &self.candidates[..count] {
+            let record = self.log.get(places.get(document)?)?;
+            let id = record.id;
+            if accepts(record) {
+                return Ok(Some(id));
             }
         }
         Ok(None)
     }
 
-    /// The paragraphs that are kept, and those of which there are copies enough.
-    fn split(&self, paragraphs: Vec<Paragraph>) -> Result<(Vec<Paragraph>, Vec<Paragraph>), DedupError> {
-        let mut own: Vec<u64> = Vec::new();
-        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+    /// The hashes of the paragraphs that are kept, and the paragraphs of which there are copies enough.
+    fn split(&self, paragraphs: Vec<Paragraph>) -> Result<(Vec<u64>, Vec<Paragraph>), DedupError> {
+        let (mut kept, mut dropped) = (Vec::with_capacity(paragraphs.len()), Vec::new());
         for paragraph in paragraphs {
-            let earlier = own.iter().filter(|&&hash| hash == paragraph.hash).count() as u64;
+            let earlier = kept.iter().filter(|&&hash| hash == paragraph.hash).count() as u64;
             if self.tables.paragraphs.get(paragraph.hash)? + earlier < u64::from(self.max_copies) {
-                own.push(paragraph.hash);
-                kept.push(paragraph);
+                kept.push(paragraph.hash);
             } else {
                 dropped.push(paragraph);
             }
@@ -216,7 +212,7 @@ fn text_value(key: u128) -> u32 {
 }
 
 impl Tables {
-    fn enter(&mut self, place: u64, record: &Record) -> Result<(), DedupError> {
+    fn enter(&mut self, place: u64, record: &Record<'_>) -> Result<(), DedupError> {
         let document = self.places.push(place);
         self.index.insert(TEXT_COLUMN, text_value(record.key), document)?;
         for (band, &value) in record.near.iter().flat_map(|shingles| shingles.bands.iter().enumerate()) {
@@ -239,10 +235,10 @@ impl Tables {
 
 /// The Jaccard similarity of two documents' shingles: exact where both sketches are complete, else estimated from the smallest hashes of both
 /// (Beyer et al. 2007, "On Synopses for Distinct-Value Estimation"). The sketches must be sorted and without repetitions.
-fn similarity(left: &Shingles, right: &Shingles) -> f64 {
-    let bound = |shingles: &Shingles| if shingles.is_complete { u32::MAX } else { shingles.sketch.last().copied().unwrap_or(u32::MAX) };
+fn similarity(left: &Shingles<'_>, right: &Shingles<'_>) -> f64 {
+    let bound = |shingles: &Shingles<'_>| if shingles.is_complete { u32::MAX } else { shingles.sketch.last().copied().unwrap_or(u32::MAX) };
     let bound = bound(left).min(bound(right));
-    let up_to_bound = |shingles: &Shingles| shingles.sketch.partition_point(|&hash| hash <= bound);
+    let up_to_bound = |shingles: &Shingles<'_>| shingles.sketch.partition_point(|&hash| hash <= bound);
     let (left, right) = (&left.sketch[..up_to_bound(left)], &right.sketch[..up_to_bound(right)]);
     let (mut at_left, mut at_right, mut shared) = (0, 0, 0);
     while at_left < left.len() && at_right < right.len() {

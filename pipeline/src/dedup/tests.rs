@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use schemas::hash::ContentHash;
 
 use super::*;
 use crate::letters::word_hashes;
@@ -16,7 +17,14 @@ fn judge(config: &DedupConfig, texts: &[&str]) -> Vec<Judgement> {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let mut deduplicator = Deduplicator::create(config, scratch.path()).expect("created");
     let mut features = FeatureExtractor::new(config);
-    texts.iter().zip(10..).map(|(text, id)| deduplicator.judge(id, features.extract(text, &word_hashes(text))).expect("judged")).collect()
+    texts.iter().zip(10..).map(|(text, id)| judge_next(&mut deduplicator, &mut features, id, text)).collect()
+}
+
+fn judge_next(deduplicator: &mut Deduplicator, extractor: &mut FeatureExtractor, id: u64, text: &str) -> Judgement {
+    // The sketches of other documents lie before this one's.
+    let mut sketches = vec![1, 2, 3];
+    let features = extractor.extract(text, ContentHash::of(text.as_bytes()), &word_hashes(text), &mut sketches);
+    deduplicator.judge(id, features, &sketches).expect("judged")
 }
 
 fn kept() -> Judgement {
@@ -136,7 +144,7 @@ proptest! {
             if index == stop {
                 mark = first.mark().expect("written");
             }
-            first.judge(index as u64 + 10, features.extract(text, &word_hashes(text))).expect("judged");
+            judge_next(&mut first, &mut features, index as u64 + 10, text);
         }
         if stop == texts.len() {
             mark = first.mark().expect("written");
@@ -150,7 +158,7 @@ proptest! {
         let mut second = Deduplicator::resume(&config, scratch.path(), &mark).expect("resumed");
         second.tables.max_bytes = memory;
         for (index, text) in texts.iter().enumerate().skip(stop) {
-            prop_assert_eq!(&second.judge(index as u64 + 10, features.extract(text, &word_hashes(text))).expect("judged"), &expected[index]);
+            prop_assert_eq!(&judge_next(&mut second, &mut features, index as u64 + 10, text), &expected[index]);
         }
     }
 }
@@ -159,9 +167,7 @@ proptest! {
 fn a_log_that_is_damaged_or_too_short_is_refused() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let mut deduplicator = Deduplicator::create(&config(0.8), scratch.path()).expect("created");
-    let features = FeatureExtractor::new(&config(0.8))
-        .extract("Une toux grasse depuis trois jours.", &word_hashes("Une toux grasse depuis trois jours."));
-    deduplicator.judge(0, features).expect("judged");
+    judge_next(&mut deduplicator, &mut FeatureExtractor::new(&config(0.8)), 0, "Une toux grasse depuis trois jours.");
     let mark = deduplicator.mark().expect("written");
     let path = scratch.path().join("kept.log");
     let bytes = fs::read(&path).expect("the log");

@@ -1,7 +1,8 @@
 //! The ids of words met before: exact, in bounded memory, without allocation for the words that text is mostly made of.
 //!
 //! Words of up to 15 bytes with up to seven ids below 65,536, which are nearly all, live in a table of small sets, where a word's
-//! bytes and length are its key and the words met most often come first. The others live in a hash table.
+//! bytes and length are its key and the words met most often come first. Those of up to 31 bytes live in a hash table with the same keys and ids, the
+//! others in one with memory for each.
 
 use memmap2::MmapMut;
 use prefetch_index::prefetch_index;
@@ -15,7 +16,7 @@ const WORDS_PER_SET: usize = 4;
 const MAX_INLINE_IDS: usize = 7;
 /// Words that are looked up together take so much room for each, whatever they need.
 pub(super) const ROOM_FOR_WORD: usize = MAX_INLINE_IDS + 1;
-/// When there are more, all are forgotten.
+/// When there are more of middling length, or more that are longer, all of these are forgotten.
 const MAX_LONG_WORDS: usize = 1 << 16;
 /// Longer words are too rare to be worth remembering.
 const MAX_WORD_BYTES: usize = 64;
@@ -23,6 +24,10 @@ const MAX_WORD_BYTES: usize = 64;
 /// The bytes of a word of up to 15 bytes, the first one lowest, and above them its length. Never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ShortWord(u128);
+
+/// The same of a word of 16 to 31 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct MiddlingWord([u128; 2]);
 
 /// A word's key, or zero where there is none, and its [`ShortIds`].
 type Entry = [u128; 2];
@@ -32,16 +37,17 @@ type Set = [Entry; WORDS_PER_SET];
 
 pub(super) struct WordCache {
     sets: Memory,
+    middling: FxHashMap<MiddlingWord, ShortIds>,
     long: FxHashMap<Box<[u8]>, Box<[u32]>>,
 }
 
 impl WordCache {
     pub(super) fn new() -> Self {
-        Self { sets: Memory::new(), long: FxHashMap::default() }
+        Self { sets: Memory::new(), middling: FxHashMap::default(), long: FxHashMap::default() }
     }
 
     pub(super) fn words(&mut self) -> Words<'_> {
-        Words { sets: self.sets.sets(), long: &mut self.long }
+        Words { sets: self.sets.sets(), middling: &mut self.middling, long: &mut self.long }
     }
 }
 
@@ -73,6 +79,7 @@ impl Memory {
 /// The words of a cache, to be looked up and entered.
 pub(super) struct Words<'c> {
     sets: &'c mut [Set],
+    middling: &'c mut FxHashMap<MiddlingWord, ShortIds>,
     long: &'c mut FxHashMap<Box<[u8]>, Box<[u32]>>,
 }
 
@@ -99,6 +106,10 @@ impl Words<'_> {
     }
 
     pub(super) fn append_long(&self, word: &[u8], ids: &mut Vec<u32>) -> bool {
+        if let Some(held) = MiddlingWord::of(word).and_then(|word| self.middling.get(&word)) {
+            ids.extend(held[..usize::from(held[MAX_INLINE_IDS])].iter().map(|&id| u32::from(id)));
+            return true;
+        }
         let known = self.long.get(word);
         ids.extend(known.into_iter().flatten());
         known.is_some()
@@ -106,19 +117,21 @@ impl Words<'_> {
 
     /// `short` is the word's short form, if it has one.
     pub(super) fn insert(&mut self, word: &[u8], short: Option<ShortWord>, ids: &[u32]) {
-        match short.zip(short_ids(ids)) {
-            Some((short, held)) => {
-                let set = &mut self.sets[short.set()];
-                let place = set.iter().position(|[key, _]| *key == 0).unwrap_or(WORDS_PER_SET - 1);
-                set[place] = [short.0, bytemuck::cast(held)];
+        let held = short_ids(ids);
+        if let Some((short, held)) = short.zip(held) {
+            let set = &mut self.sets[short.set()];
+            let place = set.iter().position(|[key, _]| *key == 0).unwrap_or(WORDS_PER_SET - 1);
+            set[place] = [short.0, bytemuck::cast(held)];
+        } else if let Some((middling, held)) = MiddlingWord::of(word).zip(held) {
+            if self.middling.len() == MAX_LONG_WORDS {
+                self.middling.clear();
             }
-            None if word.len() > MAX_WORD_BYTES => {}
-            None => {
-                if self.long.len() == MAX_LONG_WORDS {
-                    self.long.clear();
-                }
-                self.long.insert(word.into(), ids.into());
+            self.middling.insert(middling, held);
+        } else if word.len() <= MAX_WORD_BYTES {
+            if self.long.len() == MAX_LONG_WORDS {
+                self.long.clear();
             }
+            self.long.insert(word.into(), ids.into());
         }
     }
 }
@@ -130,6 +143,14 @@ fn short_ids(ids: &[u32]) -> Option<ShortIds> {
     let places = short[..MAX_INLINE_IDS].get_mut(..ids.len())?;
     places.iter_mut().zip(ids).try_for_each(|(place, &id)| u16::try_from(id).map(|id| *place = id)).ok()?;
     Some(short)
+}
+
+impl MiddlingWord {
+    fn of(word: &[u8]) -> Option<Self> {
+        let (first, rest) = word.split_first_chunk()?;
+        let rest = if rest.is_empty() { 0 } else { ShortWord::of(rest, 0, rest.len())?.0 };
+        Some(Self([u128::from_le_bytes(*first), rest]))
+    }
 }
 
 impl ShortWord {
@@ -182,6 +203,12 @@ mod tests {
             "fifteen_bytes_b",
             "sixteen_bytes_ab",
             "sixteen_bytes_ac",
+            "seventeen_bytes_a",
+            "seventeen_bytes_b",
+            "a_word_of_as_many_as_31_bytes_a",
+            "a_word_of_as_many_as_31_bytes_b",
+            "a_word_of_more_than_31_bytes__aa",
+            "a_word_of_more_than_31_bytes__ab",
             "a\u{1}b",
         ];
         let mut cache = WordCache::new();
@@ -209,9 +236,10 @@ mod tests {
         let mut cache = WordCache::new();
         for number in 0..1_000_000_u32 {
             insert(&mut cache, &number.to_string(), &[number % 60_000]);
-            insert(&mut cache, &format!("a long word number {number}").replace(' ', "_"), &[number]);
+            insert(&mut cache, &format!("a_middling_word_{number}"), &[number % 60_000]);
+            insert(&mut cache, &format!("a_long_word_of_more_than_thirty_bytes_{number}"), &[number]);
         }
-        assert!(cache.long.len() <= MAX_LONG_WORDS && cache.sets.sets().len() == NUM_SETS);
+        assert!(cache.long.len() <= MAX_LONG_WORDS && cache.middling.len() <= MAX_LONG_WORDS && cache.sets.sets().len() == NUM_SETS);
         let kept = (0..1_000_000)
             .filter(|number| lookup(&mut cache, &number.to_string()).inspect(|ids| assert_eq!(ids, &[number % 60_000])).is_some())
             .count();

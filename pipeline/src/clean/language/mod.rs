@@ -80,7 +80,7 @@ impl LanguageFilter {
             let class = if is_judged { wanted.classify(profile, &text[range.clone()]) } else { Class::Unsure };
             Line { class, letters: profile.letters, is_judged, range: range.clone() }
         }));
-        let whole = profiler.whole();
+        let whole = profiler.whole;
         if whole.letters < MIN_DOCUMENT_LETTERS {
             return None;
         }

@@ -8,41 +8,44 @@ use regex::Regex;
 use super::{Find, Identity, digits::DigitRuns, numbers::regex};
 
 /// What the announcing words have in them, in small letters; what each is a sign of; and whether it must begin a word.
-const STEMS: [(&str, u16, bool); 57] = [
-    ("rpps", RPPS, false),
-    ("r.p", RPPS, false),
-    ("rp.", RPPS, false),
-    ("rpp.", RPPS, false),
-    ("adel", ADELI, false),
-    ("adél", ADELI, false),
-    ("adÉl", ADELI, false),
-    ("ade.", ADELI, false),
-    ("adé.", ADELI, false),
-    ("adÉ.", ADELI, false),
-    ("ad.", ADELI, false),
-    ("a.d", ADELI, false),
-    ("fines", FINESS, false),
-    ("fine.", FINESS, false),
-    ("fin.", FINESS, false),
-    ("fi.", FINESS, false),
-    ("f.i", FINESS, false),
-    ("ipp", IPP, false),
-    ("ip.", IPP, false),
-    ("i.p", IPP, false),
-    ("nip", IPP, false),
-    ("ni.", IPP, false),
-    ("n.i", IPP, false),
+const STEMS: [(&str, u16, bool); 68] = [
+    ("rpps", RPPS, true),
+    ("r.p", RPPS, true),
+    ("rp.", RPPS, true),
+    ("rpp.", RPPS, true),
+    ("adel", ADELI, true),
+    ("adél", ADELI, true),
+    ("adÉl", ADELI, true),
+    ("ade.", ADELI, true),
+    ("adé.", ADELI, true),
+    ("adÉ.", ADELI, true),
+    ("ad.", ADELI, true),
+    ("a.d", ADELI, true),
+    ("finess", FINESS, true),
+    ("fines.", FINESS, true),
+    ("fine.", FINESS, true),
+    ("fin.", FINESS, true),
+    ("fi.", FINESS, true),
+    ("f.i", FINESS, true),
+    ("ipp", IPP, true),
+    ("ip.", IPP, true),
+    ("i.p", IPP, true),
+    ("nip", IPP, true),
+    ("ni.", IPP, true),
+    ("n.i", IPP, true),
     ("permanent", IPP, false),
     ("patient", PATIENT, false),
     ("malade", PATIENT, false),
-    ("nda", NDA, false),
-    ("nd.", NDA, false),
-    ("n.d", NDA, false),
-    ("iep", NDA, false),
-    ("ie.", NDA, false),
-    ("i.e", NDA, false),
+    ("nda", NDA, true),
+    ("nd.", NDA, true),
+    ("n.d", NDA, true),
+    ("iep", NDA, true),
+    ("ie.", NDA, true),
+    ("i.e", NDA, true),
     ("dossier", STAY, false),
-    ("jour", STAY, false),
+    ("sejour", STAY, false),
+    ("séjour", STAY, false),
+    ("sÉjour", STAY, false),
     ("admission", STAY, false),
     ("passage", STAY, false),
     ("venue", STAY, false),
@@ -58,15 +61,25 @@ const STEMS: [(&str, u16, bool); 57] = [
     ("eno", NUMBER, false),
     ("lno", NUMBER, false),
     ("naiss", BIRTH, false),
-    ("né", BIRTH, true),
-    ("nÉ", BIRTH, true),
+    ("né ", BIRTH, true),
+    ("née", BIRTH, true),
+    ("né(", BIRTH, true),
+    ("nés", BIRTH, true),
+    ("nÉ ", BIRTH, true),
+    ("nÉe", BIRTH, true),
+    ("nÉ(", BIRTH, true),
+    ("nÉs", BIRTH, true),
     ("nee", BIRTH, true),
-    ("ne ", BIRTH, true),
-    ("nes ", BIRTH, true),
-    ("ddn", BIRTH, false),
-    ("dd.", BIRTH, false),
-    ("d.d", BIRTH, false),
+    ("ne le", BIRTH, true),
+    ("ne (", BIRTH, true),
+    ("nes le", BIRTH, true),
+    ("nes (", BIRTH, true),
+    ("ddn", BIRTH, true),
+    ("dd.", BIRTH, true),
+    ("d.d", BIRTH, true),
 ];
+/// What announces something only together with « n° » begins at most so many bytes before or after that.
+const NEAR: usize = 64;
 /// What the words have in them that say where somebody lives.
 const RESIDENCE: [&str; 8] = ["habit", "demeur", "vi", "sid", "domicili", "adresse", "log", "berg"];
 const RPPS: u16 = 1;
@@ -133,12 +146,31 @@ impl ContextRules {
     /// The rules whose words may stand in the text.
     fn announced(&self, text: &str) -> u16 {
         let is_in_word = |at: usize| text[..at].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_');
-        let signs = self.stems.find_overlapping_iter(text).fold(0, |signs, found| {
+        let mut announced = 0;
+        let (mut numbers, mut patients, mut stays) = (Last::default(), Last::default(), Last::default());
+        for found in self.stems.find_overlapping_iter(text) {
             let (_, sign, must_begin_word) = STEMS[found.pattern().as_usize()];
-            if must_begin_word && is_in_word(found.start()) { signs } else { signs | sign }
-        });
-        let both = |first: u16, second: u16, rule: u16| if signs & first != 0 && signs & second != 0 { rule } else { 0 };
-        signs | both(PATIENT, NUMBER, IPP) | both(STAY, NUMBER, NDA)
+            let at = found.start();
+            if must_begin_word && is_in_word(at) {
+                continue;
+            }
+            match sign {
+                NUMBER => {
+                    numbers.at = Some(at);
+                    announced |= if patients.is_near(at) { IPP } else { 0 } | if stays.is_near(at) { NDA } else { 0 };
+                }
+                PATIENT => {
+                    patients.at = Some(at);
+                    announced |= if numbers.is_near(at) { IPP } else { 0 };
+                }
+                STAY => {
+                    stays.at = Some(at);
+                    announced |= if numbers.is_near(at) { NDA } else { 0 };
+                }
+                rule => announced |= rule,
+            }
+        }
+        announced
     }
 
     pub(super) fn search(&self, text: &str, line: Range<usize>, digits: &DigitRuns, finds: &mut Vec<Find>) {
@@ -196,6 +228,18 @@ impl ContextRules {
                 add(&self.box_or_place, window, Identity::Adresse);
             }
         }
+    }
+}
+
+/// Where a sign was met last.
+#[derive(Clone, Copy, Default)]
+struct Last {
+    at: Option<usize>,
+}
+
+impl Last {
+    fn is_near(self, at: usize) -> bool {
+        self.at.is_some_and(|last| last.abs_diff(at) <= NEAR)
     }
 }
 

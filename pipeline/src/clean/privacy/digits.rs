@@ -114,14 +114,52 @@ impl Digits<'_> {
         self.runs.iter().any(|run| self.text[run.start] == b'0' || self.text[..run.start].ends_with(b"+"))
     }
 
-    /// Whether a number stands before what a word for a street begins with, as the patterns of addresses have it.
+    /// Whether a number stands before a word for a street, or what such a word begins with, as the patterns of addresses have it.
     pub(super) fn have_street(self) -> bool {
-        const BEGINNINGS: [&str; 26] = [
-            "rue", "av", "bo", "bd", "bld", "all", "che", "imp", "pla", "qua", "squ", "rou", "cou", "pas", "ham", "fau", "sen", "vil",
-            "res", "ré", "rÉ", "esp", "ron", "lot", "pro", "mon",
+        const BEGINNINGS: [&str; 32] = [
+            "rue",
+            "ruelle",
+            "avenue",
+            "boulevard",
+            "bd",
+            "bld",
+            "alle",
+            "allé",
+            "allÉ",
+            "chemin",
+            "impasse",
+            "place",
+            "quai",
+            "square",
+            "route",
+            "cours",
+            "passage",
+            "hameau",
+            "faubourg",
+            "sentier",
+            "villa",
+            "resid",
+            "résid",
+            "rÉsid",
+            "esplanade",
+            "rond-point",
+            "lotissement",
+            "promenade",
+            "monte",
+            "monté",
+            "montÉ",
+            "av",
         ];
         let begins =
             |at: usize, word: &str| self.text.get(at..at + word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
+        // « av. » and « av » are streets, « avec » and « avant » are not.
+        let is_street = |at: usize, word: &str| {
+            begins(at, word) && (word != "av" || !self.text.get(at + word.len()).is_some_and(u8::is_ascii_alphanumeric))
+        };
+        let begins_street = |at: usize| {
+            let first = self.text.get(at).map_or(0, u8::to_ascii_lowercase);
+            BEGINNINGS.iter().any(|word| word.as_bytes()[0] == first && is_street(at, word))
+        };
         let skip = |at: usize, sign: u8| at + usize::from(self.text.get(at) == Some(&sign));
         self.runs.iter().any(|run| {
             let after_number = skip(run.end, b' ');
@@ -129,10 +167,7 @@ impl Digits<'_> {
             let next = self.text.get(after_number).copied().unwrap_or_default();
             let may_begin = matches!(next | 0x20, b'a'..=b'v') || matches!(next, b',' | b' ');
             let suffixes = ["", "bis", "ter", "quater", "a", "b", "c", "d"].into_iter().filter(|suffix| begins(after_number, suffix));
-            may_begin
-                && suffixes
-                    .map(|suffix| skip(skip(after_number + suffix.len(), b','), b' '))
-                    .any(|at| BEGINNINGS.iter().any(|word| begins(at, word)))
+            may_begin && suffixes.map(|suffix| skip(skip(after_number + suffix.len(), b','), b' ')).any(begins_street)
         })
     }
 }
