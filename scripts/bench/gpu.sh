@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks drbert on a CUDA device against the CPU and its fast kernels against the plain ones, then times its step beside Hugging Face Trainer's.
-# Prints a short table last.
+# Checks drbert on a CUDA device against the CPU, its fast kernels against the plain ones, and its own with compute-sanitizer if that is found, then
+# times its step beside Hugging Face Trainer's. Prints a short table last.
 #
 #   scripts/bench/gpu.sh SHARDS WORK [DEVICE]
 #
@@ -45,7 +45,7 @@ train() { # train NAME DEVICE PRECISION [FLAG...]
 
 settings "$work/small.toml" 4 256 4 8
 settings "$work/base.toml" 12 768 12 "${ROWS:-64}"
-rm -rf "$work"/run-*
+rm -rf "$work"/run-* "$work"/sanitizer-*
 train run-reference cpu fp32
 train run-fp32 "$device" fp32
 train run-bf16 "$device" bf16
@@ -56,6 +56,14 @@ train run-parts "$device" fp32 --set train.deterministic=true --resume
 for kernels in auto plain; do
     train "run-curve-$kernels" "$device" bf16 --set train.kernels=$kernels --set train.steps="${CURVE_STEPS:-200}"
 done
+if [ "$device" != cpu ] && sanitizer=$(command -v compute-sanitizer || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer"); then
+    for tool in memcheck racecheck synccheck; do # two steps of the small model, of which our kernels alone are watched
+        status=0
+        "$sanitizer" --tool $tool --kernel-name kernel_substring=drbert --error-exitcode 1 "$drbert" train --config "$work/small.toml" --set train.device="$device" \
+            --set train.precision=bf16 --set train.kernels=fused --set train.steps=2 --set train.output="$work/run-$tool" >"$work/sanitizer-$tool.log" 2>&1 || status=$?
+        echo $status >"$work/sanitizer-$tool.status"
+    done
+fi
 step() { # step NAME SETTING...
     local name=$1
     shift

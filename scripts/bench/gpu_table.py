@@ -41,6 +41,10 @@ def main(work):
     for name, difference, bound in checks:
         print(f"{'ok' if difference <= bound else 'FAILED':<7}{name}: relative difference {difference:.1e}, at most {bound:.0e}")
     right = all(difference <= bound for _, difference, bound in checks)
+    for path in sorted(Path(work).glob("sanitizer-*.status")):
+        is_clean = path.read_text(encoding="utf-8").strip() == "0"
+        print(f"{'ok' if is_clean else 'FAILED':<7}compute-sanitizer, {path.stem.removeprefix('sanitizer-')}: {path.with_suffix('.log')}")
+        right = right and is_clean
     for path in sorted(Path(work).glob("step-*.json")):
         step = json.loads(path.read_text(encoding="utf-8"))
         print(

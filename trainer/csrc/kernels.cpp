@@ -7,11 +7,14 @@
 #include <utility>
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/embedding_dense_backward.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/graph_task.h>
+#include <torch/csrc/autograd/variable.h>
 #ifdef DRBERT_CUDA_KERNELS
 #include <c10/cuda/CUDAStream.h>
 #endif
@@ -196,6 +199,35 @@ struct SummedNorm : torch::autograd::Function<SummedNorm> {
     }
 };
 
+// A leaf's own gradient, where the backward pass under way may add to it what libtorch would add otherwise; else undefined.
+at::Tensor leaf_gradient(const at::Tensor& leaf) {
+    const auto* executed = torch::autograd::get_current_graph_task_exec_info();
+    // A pass that is to hand out gradients instead lists what it executes.
+    if (!leaf.is_leaf() || !leaf.requires_grad() || executed == nullptr || !executed->empty()) {
+        return {};
+    }
+    const at::Tensor& gradient = leaf.grad();
+    if (!gradient.defined() || !gradient.is_contiguous() || gradient.scalar_type() != leaf.scalar_type()) {
+        return {};
+    }
+    // libtorch adds what the leaf's other uses give in this stream, and waits there for what it is handed, but not for this.
+    const std::optional<c10::Stream> stream = torch::autograd::impl::grad_accumulator(leaf)->stream();
+    const bool is_ordered = !stream || *stream == c10::impl::VirtualGuardImpl(leaf.device().type()).getStream(leaf.device());
+    return is_ordered ? gradient : at::Tensor();
+}
+
+// table_gradient[indices] += row_gradients, without gaps both.
+void add_table_gradient(const at::Tensor& indices, const at::Tensor& row_gradients, const at::Tensor& table_gradient) {
+    const int64_t rows = row_gradients.size(0), width = row_gradients.size(1);
+    at::Tensor keys = at::empty({2, drbert::num_padded_keys(rows)}, row_gradients.options().dtype(at::kLong));
+    at::Tensor parts = scratch(row_gradients, {drbert::num_slices(rows), 2, width});
+    auto* const chunks = static_cast<uint64_t*>(keys.mutable_data_ptr());
+    launch(row_gradients, &drbert::Launchers::table_gradient,
+           drbert::TableGradient{number_type(row_gradients), rows, width, table_gradient.size(0), indices.const_data_ptr<int32_t>(),
+                                 data(row_gradients), chunks, chunks + keys.size(1), parts.mutable_data_ptr<float>(),
+                                 as_matrix(table_gradient).mutable_data_ptr()});
+}
+
 struct EmbeddingNorm : torch::autograd::Function<EmbeddingNorm> {
     static at::Tensor forward(
         AutogradContext* context, const at::Tensor& words, const at::Tensor& word_ids, const at::Tensor& positions,
@@ -207,24 +239,28 @@ struct EmbeddingNorm : torch::autograd::Function<EmbeddingNorm> {
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const NormGradients result = norm_backward(context, gradients[0]);
         const NormInputs& inputs = result.inputs;
-        // libtorch's kernel sorts the indices, so that it adds up in the same order every time.
-        const auto of_table = [&](const at::Tensor& table, const at::Tensor& indices) {
-            return at::embedding_dense_backward(result.sum, indices, table.size(0), /*padding_idx=*/-1, /*scale_grad_by_freq=*/false);
-        };
-        return {of_table(inputs.first, inputs.first_indices), {}, of_table(inputs.second, inputs.second_indices), {}, result.bias,
-                result.norm_weight, result.norm_bias, {}};
+        // The words' table is that of the tied decoder too, whose gradient still makes libtorch come to the leaf, after this.
+        at::Tensor words = leaf_gradient(inputs.first);
+        const bool is_added = words.defined();
+        if (!is_added) {
+            words = at::zeros_like(inputs.first);
+        }
+        at::Tensor positions = at::zeros_like(inputs.second);
+        add_table_gradient(inputs.first_indices, result.sum, words);
+        add_table_gradient(inputs.second_indices, result.sum, positions);
+        return {is_added ? at::Tensor() : words, {}, positions, {}, result.bias, result.norm_weight, result.norm_bias, {}};
     }
 };
 
 struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& labels, int64_t num_valid) {
         const at::Tensor logits = as_matrix(given);
-        TORCH_CHECK(labels.scalar_type() == at::kLong && labels.dim() == 1 && labels.is_contiguous() && labels.device() == logits.device(), "labels are not a vector of int64");
+        TORCH_CHECK(labels.scalar_type() == at::kInt && labels.dim() == 1 && labels.is_contiguous() && labels.device() == logits.device(), "labels are not a vector of int32");
         TORCH_CHECK(labels.size(0) == logits.size(0), labels.size(0), " labels for ", logits.size(0), " rows of logits");
         TORCH_CHECK(num_valid >= 1 && num_valid <= logits.size(1), num_valid, " valid columns of ", logits.size(1));
         at::Tensor log_sums = scratch(logits, {logits.size(0)}), losses = at::empty_like(log_sums);
         launch(logits, &drbert::Launchers::cross_entropy,
-               drbert::CrossEntropy{number_type(logits), logits.size(0), logits.size(1), num_valid, data(logits), labels.const_data_ptr<int64_t>(),
+               drbert::CrossEntropy{number_type(logits), logits.size(0), logits.size(1), num_valid, data(logits), labels.const_data_ptr<int32_t>(),
                                     log_sums.mutable_data_ptr<float>(), losses.mutable_data_ptr<float>()});
         context->save_for_backward({logits, labels, log_sums});
         context->saved_data[kNumValid] = num_valid;
@@ -238,7 +274,7 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
         at::Tensor logits = saved[0].detach();
         launch(logits, &drbert::Launchers::cross_entropy_backward,
                drbert::CrossEntropyBackward{number_type(logits), logits.size(0), logits.size(1), context->saved_data[kNumValid].toInt(),
-                                            logits.mutable_data_ptr(), labels.const_data_ptr<int64_t>(), log_sums.const_data_ptr<float>(),
+                                            logits.mutable_data_ptr(), labels.const_data_ptr<int32_t>(), log_sums.const_data_ptr<float>(),
                                             gradient.const_data_ptr<float>()});
         logits.unsafeGetTensorImpl()->bump_version();
         return {logits, {}, {}};

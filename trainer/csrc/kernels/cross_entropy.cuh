@@ -73,7 +73,7 @@ __global__ void cross_entropy(CrossEntropy work) {
         for (int warp = 1; warp < kEntropyThreads / kWarpSize; ++warp) {
             total.add({maxima[warp], sums[warp]});
         }
-        const int64_t label = work.labels[row];
+        const int32_t label = work.labels[row];
         const bool is_valid = label >= 0 && label < work.num_valid;
         const float log_sum = total.maximum + logf(total.sum);
         work.log_sums[row] = log_sum;

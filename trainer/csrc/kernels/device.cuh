@@ -33,6 +33,14 @@ using BFloat16 = c10::BFloat16;
 constexpr int kWarpSize = 32;
 constexpr int kMaxWarps = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
+constexpr int kRowThreads = 256;
+
+// Of threads that have one vector of a row each: `x` counts the vectors of a row, `y` the rows of a block.
+dim3 row_block(int64_t width, int vector_size) {
+    const int64_t vectors = width / vector_size;
+    const unsigned threads = static_cast<unsigned>((vectors + kWarpSize - 1) / kWarpSize * kWarpSize);
+    return dim3(threads, threads < kRowThreads ? kRowThreads / threads : 1);
+}
 
 template <typename T>
 constexpr int kVectorSize = kVectorBytes / static_cast<int>(sizeof(T));
@@ -93,6 +101,28 @@ __device__ void store_part(float* part, const Vector<T>& vector) {
             access.values[j] = vector.values[i + j];
         }
         store<float>(part, i, access);
+    }
+}
+
+template <typename T>
+__device__ Vector<T> load_part(const float* part) {
+    Vector<T> result;
+#pragma unroll
+    for (int i = 0; i < kVectorSize<T>; i += kVectorSize<float>) {
+        const Vector<float> access = load<float>(part, i);
+#pragma unroll
+        for (int j = 0; j < kVectorSize<float>; ++j) {
+            result.values[i + j] = access.values[j];
+        }
+    }
+    return result;
+}
+
+template <typename T>
+__device__ void add(Vector<T>& sum, const Vector<T>& summand) {
+#pragma unroll
+    for (int i = 0; i < kVectorSize<T>; ++i) {
+        sum.values[i] += summand.values[i];
     }
 }
 

@@ -3,6 +3,7 @@
 #include "bias_gelu.cuh"
 #include "cross_entropy.cuh"
 #include "layer_norm.cuh"
+#include "table_gradient.cuh"
 
 namespace drbert {
 
@@ -12,8 +13,8 @@ const Launchers cuda_launchers = {
 #else
 const Launchers emulated_launchers = {
 #endif
-    launch_bias_gelu,          launch_bias_gelu_backward, launch_layer_norm,
-    launch_layer_norm_backward, launch_cross_entropy,     launch_cross_entropy_backward,
+    launch_bias_gelu,      launch_bias_gelu_backward, launch_layer_norm,             launch_layer_norm_backward,
+    launch_table_gradient, launch_cross_entropy,      launch_cross_entropy_backward,
 };
 
 }  // namespace drbert

@@ -2,7 +2,7 @@
 // compiled twice, by nvcc for CUDA devices and by the C++ compiler for the CPU (emulation.hpp). Neither side needs libtorch here.
 //
 // Matrices lie row by row without gaps, rows begin at multiples of 16 bytes, and a row's elements fill whole 16 bytes. All
-// arithmetic is in fp32. Every sum is taken in an order that depends on the shape alone, so two runs give the same bits.
+// arithmetic is in fp32. Every sum is taken in an order that depends on shapes and indices alone, so two runs give the same bits.
 
 #pragma once
 
@@ -77,6 +77,28 @@ struct LayerNormBackward {
     void* vector_gradients;  // [3, width]: of bias, norm_weight, norm_bias
 };
 
+// Indices are sorted in chunks of so many, then merged.
+constexpr int kChunkKeys = 512;
+// How many rows of equal or successive indices are added up together.
+constexpr int64_t kSliceRows = 32;
+
+constexpr int64_t num_padded_keys(int64_t rows) { return (rows + kChunkKeys - 1) / kChunkKeys * kChunkKeys; }
+constexpr int64_t num_slices(int64_t rows) { return (rows + kSliceRows - 1) / kSliceRows; }
+
+// table_gradient[indices[row]] += row_gradients[row], for all rows whose index the table has.
+struct TableGradient {
+    NumberType type;
+    int64_t rows;  // below 2^31
+    int64_t width;
+    int64_t table_rows;
+    const int32_t* indices;  // [rows]
+    const void* row_gradients;  // [rows, width]
+    uint64_t* chunks;  // [num_padded_keys(rows)], scratch
+    uint64_t* keys;  // [num_padded_keys(rows)], scratch
+    float* parts;  // [num_slices(rows), 2, width], scratch
+    void* table_gradient;  // [table_rows, width]
+};
+
 // losses[row] = log(sum(exp(logits[row, :num_valid]))) - logits[row, labels[row]]. A label that is none gives NaN.
 struct CrossEntropy {
     NumberType type;
@@ -84,7 +106,7 @@ struct CrossEntropy {
     int64_t width;
     int64_t num_valid;
     const void* logits;  // [rows, width]
-    const int64_t* labels;  // [rows]
+    const int32_t* labels;  // [rows]
     float* log_sums;  // [rows], for the backward pass
     float* losses;  // [rows]
 };
@@ -95,7 +117,7 @@ struct CrossEntropyBackward {
     int64_t width;
     int64_t num_valid;
     void* logits;  // replaced by their gradient; that of columns from num_valid on is zero
-    const int64_t* labels;
+    const int32_t* labels;
     const float* log_sums;
     const float* loss_gradient;  // [1], of the sum of the losses
 };
@@ -106,6 +128,7 @@ struct Launchers {
     const char* (*bias_gelu_backward)(const BiasGeluBackward&, void* stream);
     const char* (*layer_norm)(const LayerNorm&, void* stream);
     const char* (*layer_norm_backward)(const LayerNormBackward&, void* stream);
+    const char* (*table_gradient)(const TableGradient&, void* stream);
     const char* (*cross_entropy)(const CrossEntropy&, void* stream);
     const char* (*cross_entropy_backward)(const CrossEntropyBackward&, void* stream);
 };

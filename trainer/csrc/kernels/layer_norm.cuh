@@ -9,15 +9,6 @@
 namespace drbert {
 namespace {
 
-constexpr int kNormThreads = 256;
-
-// A thread has one vector of a row; `x` counts the vectors of a row, `y` the rows of a block.
-dim3 norm_block(int64_t width, int vector_size) {
-    const int64_t vectors = width / vector_size;
-    const unsigned threads = static_cast<unsigned>((vectors + kWarpSize - 1) / kWarpSize * kWarpSize);
-    return dim3(threads, threads < kNormThreads ? kNormThreads / threads : 1);
-}
-
 // Sums over the threads of a row. Two successive sums use different memory, so that one barrier each is enough.
 struct RowSums {
     float (*memory)[kMaxWarps];
@@ -53,11 +44,7 @@ __device__ void add_row(const Rows& rows, int64_t row, int64_t width, int64_t co
             return;
         }
     }
-    const Vector<T> values = load<T>(rows.values, row * width + column);
-#pragma unroll
-    for (int i = 0; i < kVectorSize<T>; ++i) {
-        sum.values[i] += values.values[i];
-    }
+    add(sum, load<T>(rows.values, row * width + column));
 }
 
 template <typename T>
@@ -65,10 +52,7 @@ __device__ Vector<T> summed_row(const LayerNorm& work, int64_t row, int64_t colu
     Vector<T> sum = filled<T>(0.0f);
     add_row<T>(work.first, row, work.width, column, sum);
     add_row<T>(work.second, row, work.width, column, sum);
-#pragma unroll
-    for (int i = 0; i < kVectorSize<T>; ++i) {
-        sum.values[i] += bias.values[i];
-    }
+    add(sum, bias);
     return sum;
 }
 
@@ -180,7 +164,7 @@ const char* launch_layer_norm(const LayerNorm& work, void* stream) {
     }
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const dim3 block = norm_block(work.width, kVectorSize<T>);
+        const dim3 block = row_block(work.width, kVectorSize<T>);
         const dim3 grid(static_cast<unsigned>((work.rows + block.y - 1) / block.y));
         return DRBERT_LAUNCH(layer_norm<T>, grid, block, stream, work);
     });
@@ -190,7 +174,7 @@ const char* launch_layer_norm_backward(const LayerNormBackward& work, void* stre
     return with_type(work.forward.type, [&](auto number) {
         using T = decltype(number);
         const int64_t width = work.forward.width, parts = num_parts(work.forward.rows);
-        const dim3 block = norm_block(width, kVectorSize<T>);
+        const dim3 block = row_block(width, kVectorSize<T>);
         const dim3 grid(static_cast<unsigned>((parts + block.y - 1) / block.y));
         const char* message = DRBERT_LAUNCH(layer_norm_backward<T>, grid, block, stream, work, parts);
         return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, 3 * width, work.vector_gradients, stream);

@@ -1,6 +1,6 @@
 //! A micro-batch as tensors on the device that trains.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::micro_batch::MicroBatch;
 use crate::{error::Result, ffi::stream};
@@ -17,7 +17,7 @@ pub struct Batch {
     pub segment_boundaries: Tensor,
     /// int32 `[masked]`.
     pub masked_positions: Tensor,
-    /// int64 `[masked]`.
+    /// int32 `[masked]`.
     pub labels: Tensor,
 }
 
@@ -31,8 +31,7 @@ impl Batch {
                 Some(*end)
             }))
             .collect();
-        let labels: Vec<i32> = labels.iter().map(|&label| label as i32).collect();
-        let parts = [input_ids, positions, &boundaries, masked_positions, &labels];
+        let parts = [input_ids, positions, &boundaries, masked_positions, labels];
         let lengths = parts.map(|part| part.len() as i64);
         let on_host = Tensor::f_from_slice(&parts.map(Vec::as_slice).concat())?;
         let all = match device {
@@ -47,7 +46,7 @@ impl Batch {
             segment_lengths: segment_lengths.clone(),
             segment_boundaries: next(),
             masked_positions: next(),
-            labels: next().f_to_kind(Kind::Int64)?,
+            labels: next(),
         })
     }
 }
@@ -72,7 +71,7 @@ mod tests {
         assert_eq!(numbers(&batch.positions), micro_batch.positions);
         assert_eq!(numbers(&batch.segment_boundaries), [0, 3, 5, 6]);
         assert_eq!(numbers(&batch.masked_positions), micro_batch.masked_positions);
-        assert_eq!(Vec::<i64>::try_from(&batch.labels).expect("int64"), micro_batch.labels);
+        assert_eq!(numbers(&batch.labels), micro_batch.labels);
         assert_eq!(batch.segment_lengths, micro_batch.segment_lengths);
     }
 }

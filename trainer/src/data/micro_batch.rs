@@ -32,7 +32,7 @@ pub struct MicroBatch {
     /// `[masked]`: flat positions to predict, ascending.
     pub masked_positions: Vec<i32>,
     /// `[masked]`: the original ids there.
-    pub labels: Vec<i64>,
+    pub labels: Vec<i32>,
 }
 
 /// A document's piece of a row.
@@ -80,7 +80,7 @@ impl MicroBatch {
         let row_length = row.len() as i64;
         rules.masking.apply(row, segment_lengths, rng, &mut chosen);
         self.masked_positions.extend(chosen.iter().map(|&(position, _)| start as i32 + position as i32));
-        self.labels.extend(chosen.iter().map(|&(_, label)| i64::from(label)));
+        self.labels.extend(chosen.iter().map(|&(_, label)| label));
         match rules.scope {
             AttentionScope::Document => segment_lengths.iter().for_each(|&length| self.add_segments(i64::from(length), max_segment)),
             AttentionScope::Sequence => self.add_segments(row_length, max_segment),

@@ -27,7 +27,7 @@ struct DumpedSegment<'a> {
     /// Positions in `input_ids` to predict, ascending.
     masked_positions: Vec<i32>,
     /// The original ids there.
-    labels: &'a [i64],
+    labels: &'a [i32],
 }
 
 impl RowDump {

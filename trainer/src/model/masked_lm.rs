@@ -149,7 +149,7 @@ impl MaskedLm {
         dropped_out(embeddings_td, hidden_dropout(&self.config, mode))
     }
 
-    /// The sum, in fp32, of the cross-entropies of the predictions at the chosen positions, whose labels are int64 `[m]`.
+    /// The sum, in fp32, of the cross-entropies of the predictions at the chosen positions, whose labels are int32 `[m]`.
     pub fn summed_cross_entropy(
         &self,
         input_ids_t: &Tensor,

@@ -184,7 +184,7 @@ pub(super) fn dropped_out(input: Tensor, probability: f64) -> Result<Tensor> {
     if probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
 }
 
-/// The sum, in fp32, of the cross-entropies of logits [m, v], of which the first `num_valid` columns count, and int64 labels `[m]`. Ours leaves
+/// The sum, in fp32, of the cross-entropies of logits [m, v], of which the first `num_valid` columns count, and int32 labels `[m]`. Ours leaves
 /// the logits' memory to their gradient; it needs rows that are whole vectors, so that libtorch's serves the others.
 pub(super) fn summed_cross_entropy(logits_mv: &Tensor, labels_m: &Tensor, num_valid: i64, operators: Operators) -> Result<Tensor> {
     if operators == Operators::Fused && kernels::suit_columns(logits_mv.size()[1], logits_mv.kind()) {
@@ -193,8 +193,8 @@ pub(super) fn summed_cross_entropy(logits_mv: &Tensor, labels_m: &Tensor, num_va
     cross_entropy(&logits_mv.f_to_kind(Kind::Float)?, labels_m, Reduction::Sum)
 }
 
-/// libtorch's cross-entropies of fp32 logits [m, v] and int64 labels `[m]`: each, their sum or their mean.
+/// libtorch's cross-entropies of fp32 logits [m, v] and int32 labels `[m]`: each, their sum or their mean.
 pub(crate) fn cross_entropy(logits_mv: &Tensor, labels_m: &Tensor, reduction: Reduction) -> Result<Tensor> {
     const NO_LABEL_IS_IGNORED: i64 = -100;
-    Ok(logits_mv.f_cross_entropy_loss::<&Tensor>(labels_m, None, reduction, NO_LABEL_IS_IGNORED, 0.0)?)
+    Ok(logits_mv.f_cross_entropy_loss::<&Tensor>(&labels_m.f_to_kind(Kind::Int64)?, None, reduction, NO_LABEL_IS_IGNORED, 0.0)?)
 }

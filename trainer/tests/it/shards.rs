@@ -54,7 +54,7 @@ fn row_number(ids: &[i32]) -> u64 {
 pub(crate) fn rows_of(batch: &MicroBatch) -> Vec<u64> {
     let mut original = batch.input_ids.clone();
     for (&position, &label) in batch.masked_positions.iter().zip(&batch.labels) {
-        original[position as usize] = label as i32;
+        original[position as usize] = label;
     }
     let mut start = 0;
     let mut rows = Vec::new();

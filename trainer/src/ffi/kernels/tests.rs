@@ -117,9 +117,9 @@ fn a_summed_norm_is_that_of_fp64_rounded_once() {
 }
 
 #[test]
-fn normalized_embeddings_are_those_of_fp64_and_a_tied_table_gets_both_gradients() {
+fn normalized_embeddings_are_those_of_fp64() {
     let width = 256;
-    // The tables' gradients are libtorch's, whose CPU code adds halves up in halves.
+    // The tables' gradients add up gradients of rows that were rounded before, so that halves are checked apart.
     let kind = Kind::Float;
     // Repeated, unsorted, and not all of the tables.
     let word_ids = Tensor::from_slice(&(0..257).map(|row| row * 7 % 11 + i32::from(row > 200)).collect::<Vec<i32>>());
@@ -144,26 +144,95 @@ fn normalized_embeddings_are_those_of_fp64_and_a_tied_table_gets_both_gradients(
             layer_norm(&sum, &leaves[3], &leaves[4])
         },
     );
-    let [table, positions, token_type] = [[13, width], [24, width], [1, width]].map(|size| numbers(6, &size, Kind::Float));
-    let [ids, zeros] = [vec![4, 4, 12], vec![0; 3]].map(|ids: Vec<i32>| Tensor::from_slice(&ids));
-    let (ones, none) = (Tensor::ones([width], (Kind::Float, Device::Cpu)), Tensor::zeros([width], (Kind::Float, Device::Cpu)));
-    let gradient_of = |decodes: bool, embeds: bool| {
-        let table = leaf(&table);
-        let hidden = embedding_norm([&table, &ids], [&positions, &zeros], &token_type.get(0), norm(&ones, &none)).expect("a result");
-        let hidden = if embeds { hidden } else { hidden.detach() };
-        let logits = hidden.matmul(&(if decodes { table.shallow_clone() } else { table.detach() }).tr());
-        logits.square().sum(Kind::Float).backward();
-        table.grad()
+}
+
+/// Checks the gradients of both tables against sums in fp64 of the gradients of the rows that were gathered.
+fn check_tables(what: &str, kind: Kind, width: i64, [num_words, num_positions]: [i64; 2], word_ids: &[i32], position_ids: &[i32]) {
+    let [words, positions] = [(1, num_words), (2, num_positions)].map(|(seed, rows)| leaf(&numbers(seed, &[rows, width], kind)));
+    let [token_type, weight, bias] = [3, 4, 5].map(|seed| numbers(seed, &[width], kind));
+    let [word_ids, position_ids] = [word_ids, position_ids].map(Tensor::from_slice);
+    let output_gradient = numbers(6, &[word_ids.size()[0], width], kind);
+    let run = || {
+        let output = embedding_norm([&words, &word_ids], [&positions, &position_ids], &token_type, norm(&weight, &bias)).expect("a result");
+        gradients(&output, &output_gradient, &[&words, &positions])
     };
-    let both = gradient_of(true, true);
-    check_rounded("both gradients", &both, &(gradient_of(true, false) + gradient_of(false, true)));
+    let found = run();
+    let [gathered_words, gathered_positions] =
+        [(&words, &word_ids), (&positions, &position_ids)].map(|(table, ids)| leaf(&table.index_select(0, ids)));
+    let output = summed_norm(&gathered_words, Some(&gathered_positions), Some(&token_type), norm(&weight, &bias)).expect("a result");
+    let of_rows = gradients(&output, &output_gradient, &[&gathered_words]).remove(0).to_kind(Kind::Double);
+    for (name, found, ids) in [("words", &found[0], &word_ids), ("positions", &found[1], &position_ids)] {
+        let exact = Tensor::zeros(found.size(), (Kind::Double, Device::Cpu)).index_add(0, ids, &of_rows);
+        check_rounded(&format!("{kind:?}, width {width}, {what}: {name}"), found, &exact);
+    }
+    assert!(found.iter().zip(&run()).all(|(first, second)| first.equal(second)), "{kind:?} {what}: another run gives other bits");
+}
+
+#[test]
+fn the_gradients_of_tables_are_sums_of_their_rows_gradients_rounded_once() {
+    let ids = |rows: i32, id: fn(i32) -> i32| (0..rows).map(id).collect::<Vec<i32>>();
+    // Three chunks, of 512.
+    check_tables("repeated", Kind::BFloat16, 64, [80, 24], &ids(1_030, |row| row * row % 79), &ids(1_030, |row| row % 20));
+    for kind in KINDS {
+        // Runs of all lengths, that begin and end anywhere in the slices, of 32.
+        check_tables("frequent", kind, 8, [9, 3], &ids(333, |row| if row % 12 == 3 { row % 7 } else { 8 }), &ids(333, |row| row / 150));
+        check_tables("one", kind, 264, [6, 1], &ids(70, |_| 4), &ids(70, |_| 0));
+        check_tables("different", kind, 520, [70, 70], &ids(40, |row| 69 - row), &ids(40, |row| row));
+        check_tables("whole slices", kind, 32, [4, 2], &ids(128, |row| row / 32), &ids(128, |row| row / 64));
+        check_tables("one row", kind, 768, [3, 3], &[2], &[0]);
+        check_tables("no rows", kind, 32, [3, 3], &[], &[]);
+    }
+}
+
+/// A leaf whose gradient is there already, as those of a training run.
+fn leaf_with_gradient(values: &Tensor, gradient: &Tensor) -> Tensor {
+    let mut leaf = leaf(values);
+    crate::ffi::set_gradient(&mut leaf, gradient).expect("a gradient");
+    leaf
+}
+
+#[test]
+fn a_tied_table_gets_the_gradient_of_its_rows_in_place_and_then_the_decoders() {
+    let (rows, width) = (45, 64);
+    let ids = Tensor::from_slice(&(0..rows).map(|row| row * row % 11).collect::<Vec<i32>>());
+    let zeros = Tensor::zeros([i64::from(rows)], (Kind::Int, Device::Cpu));
+    for kind in KINDS {
+        let [table, before] = [1, 2].map(|seed| numbers(seed, &[13, width], kind));
+        let [positions, token_type] = [3, 4].map(|seed| numbers(seed, &[1, width], kind));
+        let (ones, none) = (Tensor::ones([width], (kind, Device::Cpu)), Tensor::zeros([width], (kind, Device::Cpu)));
+        let loss_of = |table: &Tensor, embeds: bool, decodes: bool| {
+            let hidden = embedding_norm([table, &ids], [&positions, &zeros], &token_type.get(0), norm(&ones, &none)).expect("a result");
+            let hidden = if embeds { hidden } else { hidden.detach() };
+            let decoder = if decodes { table.shallow_clone() } else { table.detach() };
+            hidden.matmul(&decoder.tr()).square().sum(Kind::Float)
+        };
+        let gradient_after = |before: &Tensor, embeds: bool, decodes: bool| {
+            let gradient = before.copy();
+            let table = leaf_with_gradient(&table, &gradient);
+            loss_of(&table, embeds, decodes).backward();
+            assert_eq!(table.grad().data_ptr(), gradient.data_ptr(), "{kind:?}");
+            gradient
+        };
+        let both = gradient_after(&before, true, true);
+        assert!(both.equal(&gradient_after(&gradient_after(&before, true, false), false, true)), "{kind:?}");
+
+        // Without a gradient to add to, or when gradients are asked for, libtorch adds them up.
+        let lone = leaf(&table);
+        loss_of(&lone, true, true).backward();
+        let unchanged = leaf_with_gradient(&table, &before.copy());
+        let handed_out = Tensor::run_backward(&[&loss_of(&unchanged, true, true)], &[&unchanged], false, false).remove(0);
+        assert!(unchanged.grad().equal(&before) && handed_out.equal(&lone.grad()), "{kind:?}");
+        if kind == Kind::Float {
+            check_rounded("added in place", &both, &(&before + &handed_out));
+        }
+    }
 }
 
 /// Logits of which some are −∞, and labels of which none is.
 fn logits_and_labels(rows: i64, width: i64, num_valid: i64, kind: Kind) -> (Tensor, Tensor) {
     let logits = numbers(1, &[rows, width], kind) * 5.0;
-    let labels = Tensor::from_slice(&(0..rows).map(|row| row * 37 % num_valid).collect::<Vec<i64>>());
-    let is_impossible = numbers(2, &[rows, width], Kind::Float).lt(-1.5).logical_and(&labels.one_hot(width).eq(0));
+    let labels = Tensor::from_slice(&(0..rows).map(|row| (row * 37 % num_valid) as i32).collect::<Vec<i32>>());
+    let is_impossible = numbers(2, &[rows, width], Kind::Float).lt(-1.5).logical_and(&labels.to_kind(Kind::Int64).one_hot(width).eq(0));
     // What stands beyond the valid columns does not count, not even NaN.
     let logits = logits.masked_fill(&is_impossible, f64::NEG_INFINITY);
     if width > num_valid {
@@ -187,7 +256,7 @@ fn cross_entropy_and_its_gradient_are_those_of_fp64_rounded_once() {
             let (loss, gradient) = run();
             let reference = exact(&logits);
             let valid = reference.narrow(1, 0, num_valid);
-            let exact_loss = valid.cross_entropy_loss::<&Tensor>(&labels, None, Reduction::Sum, -100, 0.0);
+            let exact_loss = valid.cross_entropy_loss::<&Tensor>(&labels.to_kind(Kind::Int64), None, Reduction::Sum, -100, 0.0);
             let exact_gradient = Tensor::run_backward(&[&exact_loss * 0.125], &[&reference], false, false).remove(0);
             assert_eq!(loss.kind(), Kind::Float, "{what}");
             check_rounded(&format!("{what}: loss"), &loss, &exact_loss);
@@ -227,7 +296,7 @@ fn what_is_not_finite_stays_in_its_row() {
         let activated = bias_gelu(&input, &bias).expect("a result");
         assert_eq!(is_finite(&activated), [true, true, false, true, true], "{kind:?} {bad}: GELU");
 
-        let labels = Tensor::from_slice(&[0_i64, 1, 2, 3, 4]);
+        let labels = Tensor::from_slice(&[0, 1, 2, 3, 4]);
         let logits = leaf(&input);
         let loss = cross_entropy(&logits, &labels, width).expect("a loss");
         let gradient = Tensor::run_backward(&[&loss], &[&logits], false, false).remove(0);
@@ -240,7 +309,7 @@ fn what_is_not_finite_stays_in_its_row() {
 #[test]
 fn labels_and_ids_that_are_none_give_nan_instead_of_foreign_memory() {
     let logits = numbers(1, &[2, 64], Kind::Float);
-    for label in [-1, 60, 64, i64::MAX] {
+    for label in [-1, 60, 64, i32::MAX] {
         let loss = cross_entropy(&logits, &Tensor::from_slice(&[3, label]), 60).expect("a loss");
         assert!(loss.double_value(&[]).is_nan(), "label {label}");
     }
@@ -250,6 +319,10 @@ fn labels_and_ids_that_are_none_give_nan_instead_of_foreign_memory() {
     let rows = embedding_norm([&table, &ids], [&table, &zeros], &vector, norm(&vector, &vector)).expect("a result");
     let is_nan: Vec<bool> = Vec::try_from(rows.isnan().all_dim(1, false)).expect("a flag for each row");
     assert_eq!(is_nan, [false, true, true]);
+    let table = leaf(&table);
+    let rows = embedding_norm([&table, &ids], [&table.detach(), &zeros], &vector, norm(&vector, &vector)).expect("a result");
+    let gradient = gradients(&rows, &numbers(3, &[3, 64], Kind::Float), &[&table]).remove(0);
+    assert!(is_zero(&gradient.narrow(0, 0, 4)) && gradient.isfinite().all().int64_value(&[]) == 1 && !is_zero(&gradient));
 }
 
 #[test]
@@ -259,7 +332,7 @@ fn no_rows_give_no_rows_and_gradients_of_zero() {
         let vector = leaf(&numbers(2, &[64], kind));
         let normalized = summed_norm(&bias_gelu(&empty, &vector).expect("a result"), None, None, norm(&vector, &vector)).expect("a result");
         assert_eq!(normalized.size(), [0, 64]);
-        let loss = cross_entropy(&normalized, &Tensor::zeros([0], (Kind::Int64, Device::Cpu)), 64).expect("a loss");
+        let loss = cross_entropy(&normalized, &Tensor::zeros([0], (Kind::Int, Device::Cpu)), 64).expect("a loss");
         assert!(is_zero(&loss));
         loss.backward();
         assert!(is_zero(&vector.grad()));
@@ -302,6 +375,7 @@ fn tensors_that_do_not_fit_together_are_refused() {
     refused(summed_norm(&numbers(1, &[1, 4_100], Kind::Float), None, None, norm(&vector, &vector)), "too long");
     let [one, two] = [1, 2].map(|length| Tensor::zeros([length], (Kind::Int64, Device::Cpu)));
     refused(embedding_norm([&matrix, &one], [&matrix, &one], &vector, norm(&vector, &vector)), "int32");
-    refused(cross_entropy(&matrix, &two, 64), "2 labels for 3 rows");
-    refused(cross_entropy(&matrix, &Tensor::from_slice(&[0_i64, 0, 0]), 65), "65 valid columns of 64");
+    refused(cross_entropy(&matrix, &two, 64), "int32");
+    refused(cross_entropy(&matrix, &Tensor::from_slice(&[0, 0]), 64), "2 labels for 3 rows");
+    refused(cross_entropy(&matrix, &Tensor::from_slice(&[0, 0, 0]), 65), "65 valid columns of 64");
 }
