@@ -88,6 +88,7 @@ const STEPS: u64 = 5;
 
 #[test]
 fn empty_segments_change_no_bit_and_padding_nothing_but_the_order_of_sums() {
+    let _generator = torch_generator();
     let directory = numbered_shards(&[40], 8);
     for (precision, bound) in [("fp32", 2e-6), ("bf16", 2e-2)] {
         let bench = Bench::new(directory.path(), &[&format!("train.precision={precision}")]);
