@@ -37,6 +37,8 @@ def main(work):
         ("resumed against uninterrupted losses", worst(losses(work, "run-parts"), losses(work, "run-whole")), 0.0),
         (f"losses of {len(losses(work, plain))} steps in bf16, fast against plain kernels", worst(losses(work, fast), losses(work, plain)), 2e-2),
         ("their mean over the last quarter", worst(late(work, fast), late(work, plain)), 5e-3),
+        ("the same with CUDA graphs against without", worst(losses(work, "run-curve-graphs"), losses(work, fast)), 2e-2),
+        ("their mean over the last quarter", worst(late(work, "run-curve-graphs"), late(work, fast)), 5e-3),
     ]
     for name, difference, bound in checks:
         print(f"{'ok' if difference <= bound else 'FAILED':<7}{name}: relative difference {difference:.1e}, at most {bound:.0e}")
@@ -48,7 +50,7 @@ def main(work):
     for path in sorted(Path(work).glob("step-*.json")):
         step = json.loads(path.read_text(encoding="utf-8"))
         print(
-            f"step   12 x 768 {path.stem.removeprefix('step-'):<18} on {step['device']}, {step['kernels']} kernels: {step['tokens_per_second']:,.0f} tokens/s, "
+            f"step   12 x 768 {path.stem.removeprefix('step-'):<18} on {step['device']}, {step['kernels']} kernels{', CUDA graphs' if step['cuda_graphs'] else ''}: {step['tokens_per_second']:,.0f} tokens/s, "
             f"{step['step_ms']:.1f} ms, MFU {step['mfu']:.1%} of {step['matmul_tflops']:.0f} TFLOP/s, waited for data {step['data_wait']:.2%}"
         )
         for what in ("warning", "host_wait"):

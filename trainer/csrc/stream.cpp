@@ -33,6 +33,17 @@ c10::Stream copy_stream(const VirtualGuardImpl& streams, c10::Device device) {
 
 extern "C" {
 
+// Makes a stream of its own the current one of this thread, if that is the default one, of which no graph can be recorded.
+const char* drbert_leave_default_stream(int device_index) {
+    return guarded([&] {
+        const c10::Device device(c10::kCUDA, static_cast<c10::DeviceIndex>(device_index));
+        const VirtualGuardImpl streams(c10::kCUDA);
+        if (streams.getStream(device) == streams.getDefaultStream(device)) {
+            streams.exchangeStream(streams.getStreamFromGlobalPool(device));
+        }
+    });
+}
+
 // Copies `host` to a CUDA device, beside what the device computes; what it is given to compute after this call finds the copy done.
 const char* drbert_upload(const at::Tensor* host, int device_index, at::Tensor** uploaded) {
     return guarded([&] {

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     ffi::stream,
     throughput::Throughput,
-    train::{choose_kernels, next_step, start_loader, training_options},
+    train::{choose_kernels, in_lines, next_step, start_graphs, start_loader, training_options},
     trainer::Trainer,
 };
 
@@ -52,6 +52,8 @@ pub struct StepBench {
     pub data_wait: f64,
     /// What the model ran on: see `train.kernels`.
     pub kernels: String,
+    /// Whether passes were replayed: see `train.cuda_graphs`.
+    pub cuda_graphs: bool,
     /// Which faster ones were left out, and why.
     pub warning: Option<String>,
     /// On CUDA, what libtorch says if giving the device a step makes the host wait for it.
@@ -112,7 +114,9 @@ pub fn step(config: &Config) -> Result<StepBench> {
     let mut with_warmup = config.clone();
     with_warmup.train.steps += (WARMUP_STEPS + WATCHED_STEPS) as u64;
     let mut loader = start_loader(&with_warmup, &samples, 0, 1);
-    let warning = choose_kernels(config, &mut trainer, &*samples, &ProcessGroup::alone())?;
+    let alone = ProcessGroup::alone();
+    let warning = choose_kernels(config, &mut trainer, &*samples, &alone)?;
+    let graphs_warning = start_graphs(config, &mut trainer, directory.manifest().max_seq_len, &*samples, &alone)?;
     let mut run = |num_steps: usize, throughput: &mut Throughput| -> Result<()> {
         for _ in 0..num_steps {
             let (micro_batches, data_wait) = next_step(config, &mut loader, &trainer, 1)?;
@@ -144,7 +148,8 @@ pub fn step(config: &Config) -> Result<StepBench> {
         mfu: rates.mfu,
         matmul_tflops: matmul_rate / 1e12,
         data_wait: rates.data_wait,
-        warning,
+        cuda_graphs: trainer.has_graphs(),
+        warning: in_lines(&[warning, graphs_warning].into_iter().flatten().collect::<Vec<_>>()),
         host_wait,
     })
 }

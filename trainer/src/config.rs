@@ -164,6 +164,7 @@ pub struct TrainConfig {
     pub max_returns: u64,
     pub max_spike_steps: u64,
     pub activation_checkpointing: bool,
+    pub cuda_graphs: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -344,6 +345,7 @@ impl Default for TrainConfig {
             max_returns: 0,
             max_spike_steps: 50,
             activation_checkpointing: false,
+            cuda_graphs: false,
         }
     }
 }
@@ -456,6 +458,13 @@ impl Config {
         probability("optimizer.ema_decay", optimizer.ema_decay)?;
         at_least_one("train.max_skipped_steps", self.train.max_skipped_steps)?;
         at_least_one("train.max_spike_steps", self.train.max_spike_steps)?;
+        let sound = !(self.train.cuda_graphs && self.train.activation_checkpointing);
+        require(
+            "train.cuda_graphs",
+            sound,
+            self.train.cuda_graphs,
+            "false with train.activation_checkpointing, whose random numbers cannot be recorded",
+        )?;
         let sound = self.train.max_returns == 0 || self.checkpoint.interval_steps > 0;
         require("train.max_returns", sound, self.train.max_returns, "0 unless checkpoint.interval_steps makes checkpoints to return to")?;
         at_least_one("checkpoint.keep", self.checkpoint.keep as u64)

@@ -42,6 +42,13 @@ pub enum Error {
         fast[0], fast[1], plain[0], plain[1]
     )]
     KernelsDiffer { kernels: Kernels, fast: [f64; 2], plain: [f64; 2] },
+    #[error(
+        "{what} does not give what it should: loss and gradient norm of a micro-batch are {} and {}, expected {} and {}",
+        found[0], found[1], expected[0], expected[1]
+    )]
+    PassDiffers { what: &'static str, found: [f64; 2], expected: [f64; 2] },
+    #[error("attention is not variable-length's, which needs train.precision = \"bf16\" or \"fp16\" and train.kernels = \"auto\"")]
+    AttentionOfFixedShapes,
     #[error("the thread that writes checkpoints panicked: this is a bug, please report it")]
     WriterPanicked,
     #[error(

@@ -18,7 +18,6 @@ use crate::{
     device::{self, DeviceChoice},
     error::{Error, Result},
     model::{
-        attention::Segments,
         masked_lm::{MaskedLm, Mode},
         operators::cross_entropy,
         pretrained::load_model,
@@ -134,8 +133,7 @@ fn evaluate_with(
         tokens += micro_batch.num_tokens() as u64;
         masked_tokens += micro_batch.num_masked() as u64;
         let batch = Batch::to_device(&micro_batch, device)?;
-        let segments = Segments { lengths: &batch.segment_lengths, boundaries: &batch.segment_boundaries };
-        let logits = model.logits(&batch.input_ids, &batch.positions, segments, &batch.masked_positions, Mode::Evaluate)?;
+        let logits = model.logits(&batch.input_ids, &batch.positions, batch.segments(), &batch.masked_positions, Mode::Evaluate)?;
         let logits = logits.f_to_kind(Kind::Float)?;
         let losses = cross_entropy(&logits, &batch.labels, Reduction::None)?;
         let is_right = logits.f_argmax(-1, false)?.f_eq_tensor(&batch.labels)?;

@@ -1,6 +1,7 @@
 //! The C++ shim of `csrc/`: what libtorch has and tch lacks. The only unsafe code of this crate.
 #![expect(unsafe_code, reason = "calls into C++ cannot be checked by the compiler; this module keeps them in one place")]
 
+pub(crate) mod graph;
 pub(crate) mod kernels;
 pub(crate) mod recompute;
 pub(crate) mod stream;

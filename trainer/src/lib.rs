@@ -14,6 +14,7 @@ pub mod model;
 pub mod optim;
 
 pub mod distributed;
+mod graphs;
 pub mod trainer;
 
 pub mod checkpoint;

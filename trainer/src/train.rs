@@ -21,6 +21,7 @@ use crate::{
         loader::Loader,
         masking::MaskingShares,
         micro_batch::{MicroBatch, num_masked},
+        padding::Padding,
         samples::{EvaluationSamples, LateMasking, RankSamples, Samples, TrainingOptions, TrainingSamples},
     },
     device,
@@ -141,9 +142,11 @@ impl<'a> Run<'a> {
         let part = RankSamples::new(Arc::clone(&samples), world.rank, world.world_size);
         let loader = start_loader(config, &Arc::new(part), trainer.step(), world.world_size);
         let progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
-        if let Some(warning) = choose_kernels(config, &mut trainer, &*samples, group)? {
-            progress.message(&warning);
-        }
+        let warnings = [
+            choose_kernels(config, &mut trainer, &*samples, group)?,
+            start_graphs(config, &mut trainer, directory.manifest().max_seq_len, &*samples, group)?,
+        ];
+        warnings.iter().flatten().for_each(|warning| progress.message(warning));
         let matmul_rate = device::measure_matmul_rate(device, config.train.precision)?;
         let num_returns = state.recovery.num_returns;
         let metrics = world.is_main().then(|| Metrics::open(&config.train.output, trainer.step(), num_returns)).transpose()?;
@@ -292,19 +295,39 @@ pub(crate) fn choose_kernels(
     let Some((&last, checked)) = candidates.split_last() else { return Ok(None) };
     let mut warnings = Vec::new();
     for &kernels in checked {
-        let failure = trainer.try_kernels(kernels, &samples.micro_batch(config.micro_batches_before(trainer.step()))?).err();
-        let [failures] = group.sum([f64::from(failure.is_some())])?;
-        if failures == 0.0 {
-            return Ok(in_lines(&warnings));
-        }
-        let why = failure.map_or_else(|| "failed on another rank".to_owned(), |error| error.to_string());
+        let micro_batch = samples.micro_batch(config.micro_batches_before(trainer.step()))?;
+        let Some(why) = failure_of_any(group, trainer.try_kernels(kernels, &micro_batch))? else { return Ok(in_lines(&warnings)) };
         warnings.push(format!("warning: training without {kernels} kernels, which are faster: {why}"));
     }
     trainer.set_kernels(last);
     Ok(in_lines(&warnings))
 }
 
-fn in_lines(warnings: &[String]) -> Option<String> {
+/// Lets passes be recorded and replayed, if that is asked for and every rank finds it right on one micro-batch. Returns what to tell a person.
+pub(crate) fn start_graphs(
+    config: &Config,
+    trainer: &mut Trainer,
+    max_seq_len: usize,
+    samples: &dyn Samples,
+    group: &ProcessGroup,
+) -> Result<Option<String>> {
+    if !config.train.cuda_graphs {
+        return Ok(None);
+    }
+    let padding = Padding::new(config.data.micro_batch_size as usize, max_seq_len);
+    let micro_batch = samples.micro_batch(config.micro_batches_before(trainer.step()))?;
+    let Some(why) = failure_of_any(group, trainer.try_graphs(padding, &micro_batch))? else { return Ok(None) };
+    trainer.drop_graphs();
+    Ok(Some(format!("warning: training without CUDA graphs: {why}")))
+}
+
+/// Why something failed that every rank tried, if it did on any of them.
+fn failure_of_any(group: &ProcessGroup, tried: Result<()>) -> Result<Option<String>> {
+    let [failures] = group.sum([f64::from(tried.is_err())])?;
+    Ok((failures > 0.0).then(|| tried.err().map_or_else(|| "failed on another rank".to_owned(), |error| error.to_string())))
+}
+
+pub(crate) fn in_lines(warnings: &[String]) -> Option<String> {
     (!warnings.is_empty()).then(|| warnings.join("\n"))
 }
 
@@ -421,7 +444,12 @@ fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matm
             config.data.micro_batch_size,
             with_thousands((tokens_per_row * config.data.global_batch_size as f64).round() as u64)
         ),
-        format!("model         {} parameters, {} kernels", with_thousands(trainer.num_parameters() as u64), trainer.model().kernels()),
+        format!(
+            "model         {} parameters, {} kernels{}",
+            with_thousands(trainer.num_parameters() as u64),
+            trainer.model().kernels(),
+            if trainer.has_graphs() { ", CUDA graphs" } else { "" }
+        ),
         format!("output        {}", absolute(&config.train.output).display()),
     ]
     .join("\n")

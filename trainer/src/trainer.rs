@@ -8,12 +8,14 @@ use tch::{Device, Kind, Tensor};
 use crate::{
     checkpoint::{Checkpoint, TensorsToSave},
     config::Config,
-    data::{batch::Batch, micro_batch::MicroBatch},
+    data::{batch::Batch, micro_batch::MicroBatch, padding::Padding},
     device::Precision,
     distributed::{data_parallel::DataParallel, process_group::ProcessGroup},
     error::{Error, Result},
+    ffi::stream,
+    graphs::PassGraphs,
     model::{
-        attention::Segments,
+        attention::AttentionKernel,
         config::EncoderConfig,
         masked_lm::{MaskedLm, Mode},
         operators::Kernels,
@@ -31,8 +33,8 @@ use crate::{
     recovery::Divergence,
 };
 
-/// By how much losses and gradient norms of the fast and of the plain kernels may differ, as a share: in bf16 they agree to about 0.001.
-const KERNEL_TOLERANCE: f64 = 0.02;
+/// By how much losses and gradient norms of the same micro-batch may differ, as a share: in bf16 fast and plain kernels agree to about 0.001.
+const PROBE_TOLERANCE: f64 = 0.02;
 
 /// A model, its optimizer, and how far they are.
 #[derive(Debug)]
@@ -47,6 +49,12 @@ pub struct Trainer {
     average: Option<WeightAverage>,
     parallel: DataParallel,
     max_skipped_steps: u64,
+    /// If passes are recorded and replayed.
+    graphs: Option<PassGraphs>,
+    /// fp32 `[]`, of the global batch in hand. Like the next it stays where it is, as a recorded pass knows where that was.
+    masked_tokens: Tensor,
+    /// fp32 `[]`: this rank's share of the step's.
+    loss: Tensor,
     step: u64,
     /// In fp16.
     loss_scaler: Option<LossScaler>,
@@ -126,6 +134,10 @@ impl Trainer {
 
     /// Starts a model from these parameters, in the order of [`parameter_specs`].
     pub fn with_parameters(config: &Config, model: &EncoderConfig, values: &[Tensor], device: Device) -> Result<Self> {
+        if let (true, Device::Cuda(index)) = (config.train.cuda_graphs, device) {
+            // Before anything is given to the device, so that all of it has one order.
+            stream::leave_default(index)?;
+        }
         let specs = parameter_specs(model);
         let shapes: Vec<ParameterShape> = specs
             .iter()
@@ -152,6 +164,9 @@ impl Trainer {
             parameters,
             parallel,
             max_skipped_steps: config.train.max_skipped_steps,
+            graphs: None,
+            masked_tokens: Tensor::f_ones([], (Kind::Float, device))?,
+            loss: Tensor::f_zeros([], (Kind::Float, device))?,
             step: 0,
             loss_scaler: loss_scale.map(|scale| LossScaler::new(scale, device)).transpose()?,
             progress: Progress { loss_scale, ..Progress::default() },
@@ -203,22 +218,68 @@ impl Trainer {
     /// If they do not, or fail.
     pub fn try_kernels(&mut self, kernels: Kernels, micro_batch: &MicroBatch) -> Result<()> {
         self.set_kernels(Kernels::PLAIN);
-        let plain = self.probe(micro_batch)?;
+        let plain = self.probe(micro_batch, Mode::Evaluate)?;
         self.set_kernels(kernels);
-        let fast = self.probe(micro_batch);
-        self.parameters.zero_gradients()?;
-        let fast = fast?;
-        let is_close = |(fast, plain): (f64, f64)| (fast - plain).abs() <= KERNEL_TOLERANCE * plain.abs();
-        if fast.into_iter().zip(plain).all(is_close) { Ok(()) } else { Err(Error::KernelsDiffer { kernels, fast, plain }) }
+        let fast = self.probe(micro_batch, Mode::Evaluate)?;
+        if is_close(fast, plain) { Ok(()) } else { Err(Error::KernelsDiffer { kernels, fast, plain }) }
     }
 
-    /// The loss and the gradient norm of a micro-batch alone, without dropout.
-    fn probe(&mut self, micro_batch: &MicroBatch) -> Result<[f64; 2]> {
-        self.parameters.zero_gradients()?;
-        let loss = self.add_gradients(micro_batch, micro_batch.num_masked(), 1, Mode::Evaluate)?;
+    /// Whether passes are recorded and replayed.
+    pub fn has_graphs(&self) -> bool {
+        self.graphs.is_some()
+    }
+
+    /// Does every pass on its own from now on.
+    pub fn drop_graphs(&mut self) {
+        self.graphs = None;
+    }
+
+    /// Records passes and replays them from now on, on micro-batches that are padded, and sees whether this gives the loss and the gradient norm of this micro-batch.
+    /// Comes when the kernels are chosen.
+    ///
+    /// # Errors
+    /// If it does not, or fails.
+    pub fn try_graphs(&mut self, padding: Padding, micro_batch: &MicroBatch) -> Result<()> {
+        if self.device.is_cuda() && self.model.kernels().attention == AttentionKernel::Grouped {
+            return Err(Error::AttentionOfFixedShapes);
+        }
+        self.drop_graphs();
+        let plain = self.probe(micro_batch, Mode::Evaluate)?;
+        // What a pass with dropout drops depends on the shape too: of a replay only that it is the same again can be seen.
+        for (mode, expected) in [(Mode::Evaluate, Some(plain)), (Mode::Train, None)] {
+            self.graphs = Some(PassGraphs::new(padding));
+            let padded = self.probe(micro_batch, mode)?;
+            let replayed = self.probe(micro_batch, mode)?;
+            for (what, found, expected) in [("padding", padded, expected.unwrap_or(padded)), ("replaying a pass", replayed, padded)] {
+                if !is_close(found, expected) {
+                    return Err(Error::PassDiffers { what, found, expected });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The loss and the gradient norm of a micro-batch alone, with the same dropout each time, or none.
+    fn probe(&mut self, micro_batch: &MicroBatch, mode: Mode) -> Result<[f64; 2]> {
+        let num_ranks = self.parallel.group().world().world_size;
+        tch::manual_seed(self.seed as i64);
+        self.begin_sums(micro_batch.num_masked() * num_ranks)?;
+        let added = self.add_gradients(micro_batch, mode, false);
+        if added.is_err() {
+            // What it has added nevertheless goes with the sums.
+            self.parameters.accumulate_gradients()?;
+        }
+        added?;
         self.unscale_gradients()?;
         let gradient_norm = self.parameters.clip_gradients(0.0)?;
-        Ok([loss, gradient_norm].map(|number| number.double_value(&[])))
+        Ok([self.loss.double_value(&[]) * num_ranks as f64, gradient_norm.double_value(&[])])
+    }
+
+    /// Begins the sums of a step with so many masked tokens: of the loss, and of the gradients.
+    fn begin_sums(&mut self, masked_tokens: usize) -> Result<()> {
+        self.masked_tokens.f_fill_(masked_tokens.max(1) as f64).map(drop)?;
+        self.loss.f_zero_().map(drop)?;
+        self.parameters.zero_gradients()
     }
 
     /// Gives the device one step to do, on this rank's micro-batches of a global batch, and returns the result of the step before, if that is
@@ -231,23 +292,23 @@ impl Trainer {
     pub fn train_step(&mut self, micro_batches: &[MicroBatch], masked_tokens: usize) -> Result<Option<StepResult>> {
         let group = self.parallel.group();
         let (rank, world_size) = (group.world().rank, group.world().world_size);
-        let mut loss = Tensor::f_zeros([], (Kind::Float, self.device))?;
-        self.parameters.zero_gradients()?;
+        self.begin_sums(masked_tokens)?;
         for (index, micro_batch) in micro_batches.iter().enumerate() {
             // Dropout's mask depends on the place in the run alone, so a resumed run draws the same.
             let index_in_step = (index * world_size + rank) as u64;
             tch::manual_seed(CounterRng::new(Purpose::Dropout, self.seed, self.step, index_in_step).next_u64() as i64);
-            if index + 1 == micro_batches.len() {
+            let is_last = index + 1 == micro_batches.len();
+            if is_last {
                 self.parallel.prepare_last_pass()?;
             }
-            loss.f_add_(&self.add_gradients(micro_batch, masked_tokens, world_size, Mode::Train)?).map(drop)?;
+            self.add_gradients(micro_batch, Mode::Train, is_last && self.parallel.overlaps())?;
         }
         self.parallel.average_gradients(self.parameters.gradients())?;
-        self.parallel.group().all_reduce(&loss)?;
+        self.parallel.group().all_reduce(&self.loss)?;
         self.unscale_gradients()?;
         let gradient_norm = self.parameters.clip_gradients(self.max_gradient_norm)?;
         let learning_rate = self.schedule.learning_rate(self.step);
-        let numbers = self.update(&Tensor::f_stack(&[loss, gradient_norm], 0)?, learning_rate)?;
+        let numbers = self.update(&Tensor::f_stack(&[&self.loss, &gradient_norm], 0)?, learning_rate)?;
         self.step += 1;
         let before = self.finish_step()?;
         self.queued = Some(QueuedStep { step: self.step, learning_rate, masked_tokens, numbers });
@@ -262,21 +323,27 @@ impl Trainer {
         self.queued.take().map(|step| self.result_of(step)).transpose()
     }
 
-    /// Adds the gradients of a micro-batch to the step's. Returns its share of the step's loss, on the device.
-    fn add_gradients(&mut self, micro_batch: &MicroBatch, masked_tokens: usize, world_size: usize, mode: Mode) -> Result<Tensor> {
-        let batch = Batch::to_device(micro_batch, self.device)?;
-        let segments = Segments { lengths: &batch.segment_lengths, boundaries: &batch.segment_boundaries };
-        let (chosen, labels) = (&batch.masked_positions, &batch.labels);
+    /// Adds the loss and the gradients of a micro-batch to the step's. With `is_plain` its pass is not replayed.
+    fn add_gradients(&mut self, micro_batch: &MicroBatch, mode: Mode, is_plain: bool) -> Result<()> {
+        let Some(mut graphs) = self.graphs.take() else { return self.pass(&Batch::to_device(micro_batch, self.device)?, mode) };
+        let passed = graphs.pass(micro_batch, self.device, is_plain, |batch| self.pass(batch, mode));
+        self.graphs = Some(graphs);
+        passed
+    }
+
+    /// One forward and one backward pass. What the host does here may not happen again for a later batch of the same shape, for which the device does the same.
+    fn pass(&mut self, batch: &Batch, mode: Mode) -> Result<()> {
+        let (segments, chosen, labels) = (batch.segments(), &batch.masked_positions, &batch.labels);
         let summed_loss = self.model.summed_cross_entropy(&batch.input_ids, &batch.positions, segments, chosen, labels, mode)?;
-        let loss = summed_loss.f_div_scalar(masked_tokens.max(1) as f64)?;
+        let loss = summed_loss.f_div(&self.masked_tokens)?;
+        self.loss.f_add_(&loss.f_detach()?).map(drop)?;
         // The ranks' gradients are averaged, but their shares of the loss add up.
-        let share_of_ranks = loss.f_mul_scalar(world_size as f64)?;
+        let share_of_ranks = loss.f_mul_scalar(self.parallel.group().world().world_size as f64)?;
         match &self.loss_scaler {
             Some(scaler) => share_of_ranks.f_mul(&scaler.factor().f_squeeze()?)?.f_backward()?,
             None => share_of_ranks.f_backward()?,
         }
-        self.parameters.accumulate_gradients()?;
-        Ok(loss.f_detach()?)
+        self.parameters.accumulate_gradients()
     }
 
     fn unscale_gradients(&mut self) -> Result<()> {
@@ -338,4 +405,11 @@ impl Trainer {
             average: self.average.as_ref().map(|average| copy(average.average())).transpose()?,
         })
     }
+}
+
+/// Whether loss and gradient norm are, but for rounding, what is expected. In fp16 both may be infinite, before the loss scale fits.
+fn is_close(found: [f64; 2], expected: [f64; 2]) -> bool {
+    found.into_iter().zip(expected).all(|(found, expected)| {
+        (found.is_infinite() && expected.is_infinite()) || (found - expected).abs() <= PROBE_TOLERANCE * expected.abs()
+    })
 }

@@ -75,16 +75,17 @@ __global__ void cross_entropy(CrossEntropy work) {
         }
         const int32_t label = work.labels[row];
         const bool is_valid = label >= 0 && label < work.num_valid;
+        const float without_label = label == kIgnoredLabel ? 0.0f : NAN;
         const float log_sum = total.maximum + logf(total.sum);
         work.log_sums[row] = log_sum;
-        work.losses[row] = is_valid ? log_sum - static_cast<float>(static_cast<const T*>(work.logits)[start + label]) : NAN;
+        work.losses[row] = is_valid ? log_sum - static_cast<float>(static_cast<const T*>(work.logits)[start + label]) : without_label;
     }
 }
 
 template <typename T>
 __global__ void cross_entropy_backward(CrossEntropyBackward work) {
     const int64_t row = blockIdx.x, start = row * work.width, label = work.labels[row];
-    const float log_sum = work.log_sums[row], scale = *work.loss_gradient;
+    const float log_sum = work.log_sums[row], scale = label == kIgnoredLabel ? 0.0f : *work.loss_gradient;
     for (int64_t column = int64_t{threadIdx.x} * kVectorSize<T>; column < work.width; column += kEntropyThreads * kVectorSize<T>) {
         Vector<T> values = load<T>(work.logits, start + column);
 #pragma unroll

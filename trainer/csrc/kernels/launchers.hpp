@@ -99,7 +99,10 @@ struct TableGradient {
     void* table_gradient;  // [table_rows, width]
 };
 
-// losses[row] = log(sum(exp(logits[row, :num_valid]))) - logits[row, labels[row]]. A label that is none gives NaN.
+// A row with this label has no loss and no gradient.
+constexpr int64_t kIgnoredLabel = -100;
+
+// losses[row] = log(sum(exp(logits[row, :num_valid]))) - logits[row, labels[row]]. Any other label that is none gives NaN.
 struct CrossEntropy {
     NumberType type;
     int64_t rows;

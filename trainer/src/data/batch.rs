@@ -3,7 +3,7 @@
 use tch::{Device, Tensor};
 
 use super::micro_batch::MicroBatch;
-use crate::{error::Result, ffi::stream};
+use crate::{error::Result, ffi::stream, model::attention::Segments};
 
 /// The tensors of a [`MicroBatch`]; the segment lengths stay on the host, where attention is laid out.
 #[derive(Debug)]
@@ -13,13 +13,21 @@ pub struct Batch {
     /// int32 `[tokens]`.
     pub positions: Tensor,
     pub segment_lengths: Vec<i64>,
+    /// No segment has more tokens.
+    pub longest_segment: i64,
     /// int32 `[segments + 1]`: where each segment begins, and where the last ends.
     pub segment_boundaries: Tensor,
     /// int32 `[masked]`.
     pub masked_positions: Tensor,
     /// int32 `[masked]`.
     pub labels: Tensor,
+    /// All of these are parts of it.
+    packed: Tensor,
 }
+
+/// What the sizes of all tensors of a batch follow from: its tokens, masked positions and segments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BatchShape([i64; 3]);
 
 impl Batch {
     /// In one copy, which on CUDA goes beside what the device computes.
@@ -43,11 +51,29 @@ impl Batch {
         Ok(Self {
             input_ids: next(),
             positions: next(),
+            longest_segment: segment_lengths.iter().copied().max().unwrap_or_default(),
             segment_lengths: segment_lengths.clone(),
             segment_boundaries: next(),
             masked_positions: next(),
             labels: next(),
+            packed: all,
         })
+    }
+
+    pub fn shape(&self) -> BatchShape {
+        BatchShape([&self.input_ids, &self.labels, &self.segment_boundaries].map(|part| part.size()[0]))
+    }
+
+    /// The segments, as attention takes them.
+    pub fn segments(&self) -> Segments<'_> {
+        Segments { lengths: &self.segment_lengths, longest: self.longest_segment, boundaries: &self.segment_boundaries }
+    }
+
+    /// Puts another batch of the same shape into the memory of this one.
+    pub fn copy_from(&mut self, other: Self) -> Result<()> {
+        self.packed.f_copy_(&other.packed)?;
+        (self.segment_lengths, self.longest_segment) = (other.segment_lengths, other.longest_segment);
+        Ok(())
     }
 }
 

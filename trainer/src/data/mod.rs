@@ -8,6 +8,7 @@ pub mod loader;
 pub mod masking;
 pub mod micro_batch;
 mod order;
+pub mod padding;
 pub(crate) mod row_dump;
 pub mod samples;
 mod window;

@@ -31,6 +31,11 @@ impl DataParallel {
         &self.group
     }
 
+    /// Whether gradients are exchanged while the last pass of a step still runs.
+    pub fn overlaps(&self) -> bool {
+        self.reducer.is_some()
+    }
+
     /// Comes before the forward pass of a step's last micro-batch.
     pub fn prepare_last_pass(&self) -> Result<()> {
         self.reducer.as_ref().map_or(Ok(()), ffi::Reducer::prepare)

@@ -112,7 +112,8 @@ pub(crate) fn embedding_norm(
 }
 
 /// The sum, in fp32, of the cross-entropies of logits `[rows, width]`, of which the first `num_valid` columns count, and int32 labels `[rows]`. The
-/// backward pass, of which there can be but one, writes their gradient over the logits. A label outside those columns gives NaN.
+/// backward pass, of which there can be but one, writes their gradient over the logits. The label
+/// [`crate::model::operators::IGNORED_LABEL`] gives nothing, any other outside those columns NaN.
 pub(crate) fn cross_entropy(logits: &Tensor, labels: &Tensor, num_valid: i64) -> Result<Tensor> {
     // SAFETY: all pointers are of live tensors; C++ checks shapes, kinds and devices.
     made(|output| unsafe { drbert_cross_entropy(pointer(logits), pointer(labels), num_valid, output) })

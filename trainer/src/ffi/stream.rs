@@ -16,12 +16,20 @@ struct CppEvent {
 }
 
 unsafe extern "C" {
+    fn drbert_leave_default_stream(device_index: c_int) -> *const c_char;
     fn drbert_upload(host: *const CppTensor, device_index: c_int, uploaded: *mut *mut CppTensor) -> *const c_char;
     fn drbert_download(tensor: *const CppTensor, downloaded: *mut *mut CppTensor, done: *mut *mut CppEvent) -> *const c_char;
     fn drbert_event_query(event: *const CppEvent, has_come: *mut bool) -> *const c_char;
     fn drbert_event_wait(event: *const CppEvent) -> *const c_char;
     fn drbert_event_delete(event: *mut CppEvent) -> *const c_char;
     fn drbert_forbid_waiting(forbidden: bool) -> *const c_char;
+}
+
+/// Lets this thread give a CUDA device its work in another order than the default one, in which nothing can be recorded for a graph. All of its later work is in that
+/// order.
+pub(crate) fn leave_default(device_index: usize) -> Result<()> {
+    // SAFETY: the function takes a number and changes what is this thread's own.
+    check(unsafe { drbert_leave_default_stream(device_index as c_int) })
 }
 
 /// Copies a tensor in host memory to a CUDA device, beside what the device computes. What it is given to compute later finds the copy done.

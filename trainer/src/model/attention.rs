@@ -10,6 +10,8 @@ use crate::{error::Result, ffi};
 pub struct Segments<'a> {
     /// Their sum is the number of tokens.
     pub lengths: &'a [i64],
+    /// No length is greater.
+    pub longest: i64,
     /// int32 `[segments + 1]`, on the model's device: where each begins, and where the last ends.
     pub boundaries: &'a Tensor,
 }
@@ -39,13 +41,15 @@ pub(super) struct SegmentGroup {
 
 impl Attention {
     pub(super) fn new(kernel: AttentionKernel, segments: Segments) -> Self {
-        let Segments { lengths, boundaries } = segments;
+        let Segments { lengths, longest, boundaries } = segments;
         match kernel {
-            AttentionKernel::VariableLength => {
-                Self::VariableLength { boundaries: boundaries.shallow_clone(), longest: lengths.iter().copied().max().unwrap_or_default() }
-            }
+            AttentionKernel::VariableLength => Self::VariableLength { boundaries: boundaries.shallow_clone(), longest },
             AttentionKernel::Grouped => Self::Grouped(
-                lengths.chunk_by(|left, right| left == right).map(|run| SegmentGroup { count: run.len() as i64, length: run[0] }).collect(),
+                lengths
+                    .chunk_by(|left, right| left == right)
+                    .filter(|run| run[0] > 0)
+                    .map(|run| SegmentGroup { count: run.len() as i64, length: run[0] })
+                    .collect(),
             ),
         }
     }

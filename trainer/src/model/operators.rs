@@ -14,6 +14,9 @@ use crate::{
     ffi::kernels::{self, NormParameters},
 };
 
+/// A position with this label has no loss and no gradient.
+pub const IGNORED_LABEL: i32 = -100;
+
 /// The setting `train.kernels`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -195,6 +198,5 @@ pub(super) fn summed_cross_entropy(logits_mv: &Tensor, labels_m: &Tensor, num_va
 
 /// libtorch's cross-entropies of fp32 logits [m, v] and int32 labels `[m]`: each, their sum or their mean.
 pub(crate) fn cross_entropy(logits_mv: &Tensor, labels_m: &Tensor, reduction: Reduction) -> Result<Tensor> {
-    const NO_LABEL_IS_IGNORED: i64 = -100;
-    Ok(logits_mv.f_cross_entropy_loss::<&Tensor>(&labels_m.f_to_kind(Kind::Int64)?, None, reduction, NO_LABEL_IS_IGNORED, 0.0)?)
+    Ok(logits_mv.f_cross_entropy_loss::<&Tensor>(&labels_m.f_to_kind(Kind::Int64)?, None, reduction, i64::from(IGNORED_LABEL), 0.0)?)
 }

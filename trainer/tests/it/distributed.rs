@@ -213,6 +213,21 @@ fn layers_computed_twice_average_their_gradients_once() {
 }
 
 #[test]
+fn recorded_passes_take_the_same_course_on_any_number_of_ranks() {
+    let runs = Runs::new();
+    for (precision, tolerance) in [("fp32", 1e-6), ("bf16", 3e-3)] {
+        let name = |which: &str| format!("{which}_{precision}");
+        let precision = format!("train.precision={precision}");
+        let settings = [&precision, "train.cuda_graphs=true", "model.hidden_dropout_prob=0.2", "train.steps=8"];
+        let messages = succeed(runs.command(&name("alone"), &settings));
+        assert!(messages.contains("plain kernels, CUDA graphs"), "{messages}");
+        let verified = [&settings[..], &["distributed.verify_interval_steps=1"]].concat();
+        succeed(on_ranks(runs.command(&name("shared"), &verified), 2));
+        check_same_course(&runs.records(&name("alone")), &runs.records(&name("shared")), tolerance);
+    }
+}
+
+#[test]
 fn gradients_in_bf16_take_nearly_the_same_course() {
     let runs = Runs::new();
     succeed(runs.command("alone", &[]));

@@ -3,6 +3,7 @@
 mod checkpoints;
 mod command_line;
 mod distributed;
+mod graphs;
 mod kernels;
 mod pretrained;
 mod recomputation;

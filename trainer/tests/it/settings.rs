@@ -50,6 +50,10 @@ fn bad_settings_are_named_with_what_was_expected() {
     check(&["optimizer.weight_decay=-0.1"], "optimizer.weight_decay = -0.1: expected a number of at least 0");
     check(&["train.device=gpu"], "expected \"auto\", \"cpu\", \"cuda\" or \"cuda:N\", found \"gpu\"");
     check(&["train.precision=fp8"], "unknown variant `fp8`");
+    check(
+        &["train.cuda_graphs=true", "train.activation_checkpointing=true"],
+        "train.cuda_graphs = true: expected false with train.activation_checkpointing",
+    );
     check(&["attention=both"], "unknown variant `both`");
     check(&["checkpoint.keep=0"], "checkpoint.keep = 0: expected a number of at least 1");
     check(&["train.step=3"], "unknown setting \"train.step\"; did you mean \"train.steps\"?");

@@ -177,7 +177,11 @@ fn logits_at(model: &MaskedLm, segments: &[Vec<u16>], chosen: impl IntoIterator<
         Some(*end)
     });
     let boundaries: Vec<i32> = [0].into_iter().chain(ends).collect();
-    let segments = Segments { lengths: &lengths, boundaries: &Tensor::from_slice(&boundaries) };
+    let segments = Segments {
+        lengths: &lengths,
+        longest: lengths.iter().copied().max().unwrap_or_default(),
+        boundaries: &Tensor::from_slice(&boundaries),
+    };
     let chosen: Vec<i32> = chosen.into_iter().map(|position| position as i32).collect();
     let [ids, positions, chosen] = [ids, positions, chosen].map(|numbers| Tensor::from_slice(&numbers));
     model.logits(&ids, &positions, segments, &chosen, mode).expect("logits")

@@ -3,6 +3,7 @@
 use tch::{Kind, Reduction};
 
 use super::*;
+use crate::model::operators::IGNORED_LABEL;
 
 const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
@@ -267,6 +268,23 @@ fn cross_entropy_and_its_gradient_are_those_of_fp64_rounded_once() {
             let (loss_again, gradient_again) = run();
             assert!(loss.equal(&loss_again) && gradient.equal(&gradient_again), "{what}: another run gives other bits");
         }
+    }
+}
+
+#[test]
+fn an_ignored_label_has_no_loss_and_no_gradient() {
+    for kind in KINDS {
+        let (logits, labels) = logits_and_labels(3, 64, 60, kind);
+        let run = |logits: &Tensor, labels: &Tensor| {
+            let leaf = leaf(&logits.copy());
+            let loss = cross_entropy(&leaf, labels, 60).expect("a loss");
+            (loss.detach(), Tensor::run_backward(&[&loss], &[&leaf], false, false).remove(0))
+        };
+        let (loss, gradient) = run(&logits.narrow(0, 0, 2), &labels.narrow(0, 0, 2));
+        drop(labels.get(2).fill_(i64::from(IGNORED_LABEL)));
+        let (padded_loss, padded_gradient) = run(&logits, &labels);
+        assert!(padded_loss.equal(&loss) && padded_gradient.narrow(0, 0, 2).equal(&gradient), "{kind:?}");
+        assert!(is_zero(&padded_gradient.get(2)) && !is_zero(&gradient), "{kind:?}");
     }
 }
 
