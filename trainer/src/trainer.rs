@@ -134,7 +134,7 @@ impl Trainer {
         let layout = FlatLayout::new(&shapes);
         let parameters = FlatParameters::new(layout, values, device, config.train.precision.kind())?;
         let loss_scale = (config.train.precision == Precision::Fp16).then(LossScale::default);
-        let parallel = DataParallel::new(Rc::new(ProcessGroup::alone()), &parameters, config.distributed.gradient_compression)?;
+        let parallel = DataParallel::new(Rc::new(ProcessGroup::alone()), &parameters, &config.distributed)?;
         let mut masked_lm = MaskedLm::new(model.clone(), parameters.parameters()).recomputing_layers(config.train.activation_checkpointing);
         let kernels = config.train.kernels.candidates(model, config.train.precision.kind(), device)?;
         masked_lm.set_kernels(kernels.last().copied().unwrap_or(Kernels::PLAIN));
@@ -161,7 +161,7 @@ impl Trainer {
 
     /// Trains from now on together with the other ranks of a group, each on its part of every global batch.
     pub fn share_with(&mut self, group: &Rc<ProcessGroup>, config: &Config) -> Result<()> {
-        self.parallel = DataParallel::new(Rc::clone(group), &self.parameters, config.distributed.gradient_compression)?;
+        self.parallel = DataParallel::new(Rc::clone(group), &self.parameters, &config.distributed)?;
         Ok(())
     }
 
@@ -215,7 +215,9 @@ impl Trainer {
     /// The loss and the gradient norm of a micro-batch alone, without dropout.
     fn probe(&mut self, micro_batch: &MicroBatch) -> Result<[f64; 2]> {
         self.parameters.zero_gradients()?;
-        let loss = self.add_gradients(micro_batch, micro_batch.num_masked(), 1, Mode::Evaluate)?;
+        let loss = self.share_of_loss(micro_batch, micro_batch.num_masked(), Mode::Evaluate)?;
+        self.backward(&loss)?;
+        self.parameters.accumulate_gradients()?;
         self.unscale_gradients()?;
         let gradient_norm = self.parameters.clip_gradients(0.0)?;
         Ok([loss, gradient_norm].map(|number| number.double_value(&[])))
@@ -237,13 +239,17 @@ impl Trainer {
             // Dropout's mask depends on the place in the run alone, so a resumed run draws the same.
             let index_in_step = (index * world_size + rank) as u64;
             tch::manual_seed(CounterRng::new(Purpose::Dropout, self.seed, self.step, index_in_step).next_u64() as i64);
+            let share = self.share_of_loss(micro_batch, masked_tokens, Mode::Train)?;
+            loss.f_add_(&share.f_detach()?).map(drop)?;
             if index + 1 == micro_batches.len() {
-                self.parallel.prepare_last_pass()?;
+                self.parallel.begin_last_pass(&loss)?;
+                self.backward(&share)?;
+                self.parallel.end_last_pass(&mut self.parameters)?;
+            } else {
+                self.backward(&share)?;
+                self.parameters.accumulate_gradients()?;
             }
-            loss.f_add_(&self.add_gradients(micro_batch, masked_tokens, world_size, Mode::Train)?).map(drop)?;
         }
-        self.parallel.average_gradients(self.parameters.gradients())?;
-        self.parallel.group().all_reduce(&loss)?;
         self.unscale_gradients()?;
         let gradient_norm = self.parameters.clip_gradients(self.max_gradient_norm)?;
         let learning_rate = self.schedule.learning_rate(self.step);
@@ -262,25 +268,33 @@ impl Trainer {
         self.queued.take().map(|step| self.result_of(step)).transpose()
     }
 
-    /// Adds the gradients of a micro-batch to the step's. Returns its share of the step's loss, on the device.
-    fn add_gradients(&mut self, micro_batch: &MicroBatch, masked_tokens: usize, world_size: usize, mode: Mode) -> Result<Tensor> {
+    /// The share of a micro-batch in the loss of a step with so many masked tokens.
+    fn share_of_loss(&self, micro_batch: &MicroBatch, masked_tokens: usize, mode: Mode) -> Result<Tensor> {
         let batch = Batch::to_device(micro_batch, self.device)?;
         let segments = Segments { lengths: &batch.segment_lengths, boundaries: &batch.segment_boundaries };
         let (chosen, labels) = (&batch.masked_positions, &batch.labels);
         let summed_loss = self.model.summed_cross_entropy(&batch.input_ids, &batch.positions, segments, chosen, labels, mode)?;
-        let loss = summed_loss.f_div_scalar(masked_tokens.max(1) as f64)?;
-        // The ranks' gradients are averaged, but their shares of the loss add up.
-        let share_of_ranks = loss.f_mul_scalar(world_size as f64)?;
-        match &self.loss_scaler {
-            Some(scaler) => share_of_ranks.f_mul(&scaler.factor().f_squeeze()?)?.f_backward()?,
-            None => share_of_ranks.f_backward()?,
+        Ok(summed_loss.f_div_scalar(masked_tokens.max(1) as f64)?)
+    }
+
+    fn backward(&self, loss: &Tensor) -> Result<()> {
+        match self.gradient_scale()? {
+            Some(scale) => loss.f_mul(&scale.f_squeeze()?)?.f_backward()?,
+            None => loss.f_backward()?,
         }
-        self.parameters.accumulate_gradients()?;
-        Ok(loss.f_detach()?)
+        Ok(())
     }
 
     fn unscale_gradients(&mut self) -> Result<()> {
-        self.loss_scaler.as_ref().map_or(Ok(()), |scaler| self.parameters.unscale_gradients(scaler.factor()))
+        self.gradient_scale()?.map_or(Ok(()), |scale| self.parameters.unscale_gradients(&scale))
+    }
+
+    /// In fp16, what gradients are too large by, fp32 `[1]`: a rank's share of the loss is the smaller the more ranks there are, which must not cost
+    /// its gradients their digits.
+    fn gradient_scale(&self) -> Result<Option<Tensor>> {
+        let world_size = self.parallel.group().world().world_size as f64;
+        let scale = |scaler: &LossScaler| Ok(scaler.factor().f_mul_scalar(world_size)?);
+        self.loss_scaler.as_ref().map(scale).transpose()
     }
 
     /// Changes the parameters, unless the loss or the gradient norm, fp32 `[2]`, is not finite, which only the device knows here.
