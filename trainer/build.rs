@@ -29,8 +29,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17");
     build.files(
-        ["shim.cpp", "distributed.cpp", "recompute.cpp", "stream.cpp", "graph.cpp", "attention.cpp", "kernels.cpp", "kernels/emulated.cpp"]
-            .map(|file| Path::new("csrc").join(file)),
+        [
+            "shim.cpp",
+            "distributed.cpp",
+            "exchange.cpp",
+            "recompute.cpp",
+            "stream.cpp",
+            "graph.cpp",
+            "attention.cpp",
+            "kernels.cpp",
+            "kernels/emulated.cpp",
+        ]
+        .map(|file| Path::new("csrc").join(file)),
     );
     build.includes(["include", "include/torch/csrc/api/include"].map(|folder| libtorch.join(folder)));
     build.flag_if_supported("-Wno-unused-parameter").flag_if_supported("-Wno-unknown-pragmas");

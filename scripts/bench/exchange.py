@@ -90,12 +90,11 @@ def main() -> None:
     def all_reduce(num_bytes: float) -> float:
         return 2 * num_bytes * 8 / (mbit * 1e6)
 
-    exposed = model.exposed_of_buckets(1e-3 * compute, 4, all_reduce)
-    for compression, num_bytes, waits in (("none", 4 * model.parameters, exposed), ("bf16", 2 * model.parameters, all_reduce(2 * model.parameters))):
+    for travelling, compression, size in (("fp32", "none", 4), ("bf16", "bf16", 2)):
         finish(start("together", shards, 2, STEPS, compression))
-        step, whole = milliseconds("together", 2 * model.tokens), 1e3 * all_reduce(num_bytes)
-        name = "2 ranks, fp32, in buckets" if compression == "none" else "2 ranks, bf16, as a whole"
-        print(f"| {name} | {step:.0f} | {whole:.0f} | {step - compute:.0f} | {100 * (1 - (step - compute) / whole):.0f}% | {100 * (1 - 1e3 * waits / whole):.0f}% |", flush=True)
+        step, whole = milliseconds("together", 2 * model.tokens), 1e3 * all_reduce(size * model.parameters)
+        exposed = 1e3 * model.exposed(1e-3 * compute, size, all_reduce)
+        print(f"| 2 ranks, gradients in {travelling} | {step:.0f} | {whole:.0f} | {step - compute:.0f} | {100 * (1 - (step - compute) / whole):.0f}% | {100 * (1 - exposed / whole):.0f}% |", flush=True)
 
 
 if __name__ == "__main__":

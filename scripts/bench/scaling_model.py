@@ -8,7 +8,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
-FIRST_BUCKET, BUCKET = 1 << 20, 25 << 20  # bytes, as in csrc/distributed.cpp
+FIRST_BUCKET, BUCKET = 1 << 20, 25 << 20  # bytes of gradients in fp32, as in src/distributed/data_parallel.rs and by default in distributed.bucket_mib
 LINK_EFFICIENCY = 0.8  # of a link's rate that an all-reduce reaches
 TREE_STEP = 10e-6  # seconds for a short message between two nodes over NCCL
 UPDATE_BYTES = 60  # a parameter and step: gradients zeroed, summed, measured and clipped; optimizer's reads and writes
@@ -54,49 +54,38 @@ class Model:
         head_flops = tokens * masked * 2 * (h * h + h * v)
         layer_flops = tokens * (2 * (4 * h * h + 2 * h * f) + 4 * h * length)
         self.flops = 3 * (head_flops + layers * layer_flops)
-        # Elements of the parameters in the order in which a backward pass gives their gradients, each with the share of that pass after which it is there. The word embeddings,
+        # Elements of the matrices in the order in which a backward pass gives their gradients, each with the share of that pass after which it is there. The word embeddings,
         # used at both ends, are last.
         self.embeddings = h * v
-        head = [v, h, h, h, h * h]
-        layer = [h, h, h, h * f, f, f * h, h, h, h, h * h, 3 * h, 3 * h * h]
         head_share = head_flops / (head_flops + layers * layer_flops)
-        self.arrivals = [(head_share, size) for size in head]
+        self.arrivals = [(head_share, h * h)]
         for number in range(layers):
-            self.arrivals += [(head_share + (1 - head_share) * (number + 1) / layers, size) for size in layer]
-        self.arrivals += [(1.0, size) for size in (h, h, h, (length + 2) * h, self.embeddings)]
-        self.parameters = sum(size for _, size in self.arrivals)
+            self.arrivals += [(head_share + (1 - head_share) * (number + 1) / layers, size) for size in (h * f, f * h, h * h, 3 * h * h)]
+        self.arrivals += [(1.0, size) for size in (h, (length + 2) * h, self.embeddings)]
+        # Biases and norms of the head, the layers and the embeddings: with the last bucket.
+        self.vectors = v + 3 * h + layers * (9 * h + f) + 2 * h
+        self.parameters = sum(size for _, size in self.arrivals) + self.vectors
 
-    def buckets(self, bytes_per_element: int) -> list[tuple[float, int]]:
-        """When each bucket is full, as a share of the backward pass, and its bytes: tensors are put in one until it has its size, by libtorch's rule."""
+    def buckets(self) -> list[tuple[float, int]]:
+        """When each bucket is full, as a share of the backward pass, and its elements: matrices are put in one until it has its size, by the trainer's rule."""
         made, held = [], 0
-        for when, size in self.arrivals:
-            held += bytes_per_element * size
-            if held >= (FIRST_BUCKET if not made else BUCKET):
+        for when, size in self.arrivals[:-1]:
+            held += size
+            if 4 * held >= (BUCKET if made else FIRST_BUCKET):
                 made.append((when, held))
                 held = 0
-        return made + [(1.0, held)] if held else made
+        return made + [(1.0, held + self.embeddings + self.vectors)]
 
-    def exposed_of_buckets(self, compute: float, bytes_per_element: int, all_reduce) -> float:
+    def exposed(self, compute: float, bytes_per_element: int, all_reduce) -> float:
         """Seconds from the end of the backward pass to the end of the last all-reduce; one runs at a time, from when its bucket is full."""
         backward, end = compute * 2 / 3, 0.0
-        for when, num_bytes in self.buckets(bytes_per_element):
-            end = max(end, when * backward) + all_reduce(num_bytes)
+        for when, elements in self.buckets():
+            end = max(end, when * backward) + all_reduce(bytes_per_element * elements)
         return end - backward
 
 
-MODES = ["fp32, buckets", "bf16, one fp32 buffer", "the same, compressed to bf16", "not written: bf16, buckets"]
-
-
-def exchange(mode: str, model: Model, compute: float, all_reduce) -> tuple[float, float]:
-    """Bytes that are all-reduced in a step, and the seconds of that which the step waits for."""
-    size = model.parameters
-    if mode == MODES[0]:
-        return 4 * size, model.exposed_of_buckets(compute, 4, all_reduce)
-    if mode == MODES[1]:
-        return 4 * size, all_reduce(4 * size)
-    if mode == MODES[2]:
-        return 2 * size, all_reduce(2 * size)
-    return 2 * size, model.exposed_of_buckets(compute, 2, all_reduce)
+# In what the model computes and the gradients travel, and the bytes of one that travels.
+MODES = [("fp32", "fp32", 4), ("16 bits", "fp32", 4), ("16 bits", "bf16", 2)]
 
 
 def main() -> None:
@@ -110,19 +99,19 @@ def main() -> None:
     model = Model(**given)
     print(f"{model.parameters / 1e6:.1f} M parameters, {model.flops / model.tokens / 1e6:.1f} MFLOP a token, {model.flops / 1e12:.2f} TFLOP a GPU and step of {model.tokens:,} tokens")
     print(f"gradients {4 * model.parameters / 1e6:.0f} MB in fp32, of which the word embeddings {4 * model.embeddings / 1e6:.0f} MB; buckets in fp32:")
-    print("  " + ", ".join(f"{num_bytes / 1e6:.1f} MB at {100 * when:.0f}%" for when, num_bytes in model.buckets(4)) + " of the backward pass\n")
-    print("| cluster | gradients | GPUs | all-reduced | compute | update | exposed | hosts | step | efficiency |\n|---|---|---|---|---|---|---|---|---|---|")
+    print("  " + ", ".join(f"{4 * elements / 1e6:.1f} MB at {100 * when:.0f}%" for when, elements in model.buckets()) + " of the backward pass\n")
+    print("| cluster | computes in | gradients travel in | GPUs | all-reduced | all-reduce | exposed | compute | update | hosts | step | efficiency |\n|---|---|---|---|---|---|---|---|---|---|---|---|")
     for cluster in CLUSTERS:
         update = UPDATE_BYTES * model.parameters / (cluster.memory * 1e9)
-        for mode in MODES:
-            compute = model.flops / ((cluster.tflops_fp32 if mode == MODES[0] else cluster.tflops) * 1e12)
+        for precision, travelling, size in MODES:
+            compute = model.flops / ((cluster.tflops_fp32 if precision == "fp32" else cluster.tflops) * 1e12)
             for ranks in (32, 128):
-                num_bytes, exposed = exchange(mode, model, compute, lambda size: cluster.all_reduce(size, ranks))
+                exposed = model.exposed(compute, size, lambda num_bytes: cluster.all_reduce(num_bytes, ranks))
                 # The hosts sum two numbers in one exchange, once around the ring to add and once to tell, while the devices are at the step before.
                 hosts = 2 * (ranks - 1) * hop
                 alone, together = compute + update, max(compute + update + exposed, hosts)
-                times = " | ".join(f"{1e3 * seconds:.1f}" for seconds in (compute, update, exposed, hosts, together))
-                print(f"| {cluster.name} | {mode} | {ranks} | {num_bytes / 1e6:.0f} MB | {times} | {100 * alone / together:.0f}% |")
+                times = " | ".join(f"{1e3 * seconds:.1f}" for seconds in (cluster.all_reduce(size * model.parameters, ranks), exposed, compute, update, hosts, together))
+                print(f"| {cluster.name} | {precision} | {travelling} | {ranks} | {size * model.parameters / 1e6:.0f} MB | {times} | {100 * alone / together:.0f}% |")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-// libtorch's data-parallel engine (c10d) behind a C interface: a group of processes, and the Reducer that sums gradients in
-// buckets while the backward pass still runs. The rules of shim.hpp hold. Built without the headers of a backend, a function
-// that needs it says so.
+// libtorch's groups of processes (c10d) behind a C interface. The rules of shim.hpp hold. Built without the headers of a backend, a
+// function that needs it says so.
 
 #include "shim.hpp"
+
+#include "group.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -11,15 +12,12 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 #include <c10/util/Logging.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
-#include <torch/csrc/distributed/c10d/ProcessGroup.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
-#include <torch/csrc/distributed/c10d/reducer.hpp>
 #ifdef USE_C10D_GLOO
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #endif
@@ -29,11 +27,7 @@
 
 namespace {
 
-constexpr int64_t kFirstBucketBytes = int64_t{1} << 20;
-constexpr int64_t kBucketBytes = int64_t{25} << 20;
-
 using Group = c10d::ProcessGroup;
-using ReduceOp = c10d::ReduceOp;
 
 #ifdef USE_C10D_GLOO
 c10::intrusive_ptr<c10d::Backend> gloo_backend(
@@ -101,15 +95,6 @@ void meet(c10d::Store& store, int rank, int world_size, bool keeps_store, std::c
 }  // namespace
 
 extern "C" {
-
-struct DrbertGroup {
-    c10::intrusive_ptr<c10d::Store> store;
-    c10::intrusive_ptr<Group> group;
-};
-
-struct DrbertReducer {
-    std::unique_ptr<c10d::Reducer> reducer;
-};
 
 // Fails if this program was built without what its ranks would talk over.
 const char* drbert_group_check([[maybe_unused]] bool with_cuda) {
@@ -181,41 +166,6 @@ const char* drbert_group_ask(
         if (!note.empty()) {
             receive(receiver, reinterpret_cast<const char*>(note.data()), note.size());
         }
-    });
-}
-
-// A Reducer over the gradients of these parameters, which stay where they are; their means over the ranks replace them.
-const char* drbert_reducer_new(
-    const DrbertGroup* group, at::Tensor* const* parameters, std::size_t num_parameters, DrbertReducer** made) {
-    return guarded([&] {
-        std::vector<at::Tensor> tensors;
-        for (std::size_t index = 0; index < num_parameters; ++index) {
-            tensors.push_back(*parameters[index]);
-        }
-        const std::vector<bool> is_sparse(num_parameters, false);
-        auto buckets = std::get<0>(c10d::compute_bucket_assignment_by_size(
-            tensors, {static_cast<std::size_t>(kFirstBucketBytes), static_cast<std::size_t>(kBucketBytes)}, is_sparse));
-        // Backward passes give the last parameters' gradients first.
-        std::vector<std::vector<std::size_t>> reversed(buckets.rbegin(), buckets.rend());
-        auto result = std::make_unique<DrbertReducer>();
-        result->reducer = std::make_unique<c10d::Reducer>(
-            std::move(tensors), std::move(reversed), group->group, is_sparse, kBucketBytes,
-            /*find_unused_parameters=*/false, /*gradient_as_bucket_view=*/false, std::unordered_map<std::size_t, std::string>{},
-            kFirstBucketBytes, /*skip_all_reduce_unused_params=*/false, /*use_python_reducer=*/false, std::vector<int64_t>{});
-        *made = result.release();
-    });
-}
-
-const char* drbert_reducer_delete(DrbertReducer* reducer) {
-    return guarded([&] { delete reducer; });
-}
-
-// The next backward pass averages the gradients over the ranks. Comes before the forward pass.
-const char* drbert_reducer_prepare(const DrbertReducer* reducer) {
-    return guarded([&] {
-        reducer->reducer->prepare_for_forward();
-        reducer->reducer->rebuild_buckets();
-        reducer->reducer->prepare_for_backward({});
     });
 }
 

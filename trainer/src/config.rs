@@ -197,6 +197,8 @@ pub struct DistributedConfig {
     /// Steps between comparisons of all ranks' parameters; 0 = at the start only.
     pub verify_interval_steps: u64,
     pub gradient_compression: GradientCompression,
+    /// Of gradients in fp32 that travel together while the backward pass gives the next ones.
+    pub bucket_mib: f64,
 }
 
 /// In what precision gradients travel between ranks.
@@ -370,7 +372,7 @@ impl Default for LogConfig {
 
 impl Default for DistributedConfig {
     fn default() -> Self {
-        Self { timeout_seconds: 600, verify_interval_steps: 0, gradient_compression: GradientCompression::None }
+        Self { timeout_seconds: 600, verify_interval_steps: 0, gradient_compression: GradientCompression::None, bucket_mib: 25.0 }
     }
 }
 
@@ -438,6 +440,7 @@ impl Config {
         let multiple = data.global_batch_size > 0 && data.global_batch_size.is_multiple_of(data.micro_batch_size);
         require("data.global_batch_size", multiple, data.global_batch_size, "a multiple of data.micro_batch_size")?;
         at_least_one("distributed.timeout_seconds", self.distributed.timeout_seconds)?;
+        positive("distributed.bucket_mib", self.distributed.bucket_mib)?;
         at_least_one("data.loader_threads", data.loader_threads as u64)?;
         at_least_one("data.prefetch_batches", data.prefetch_batches as u64)?;
 

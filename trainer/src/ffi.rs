@@ -1,6 +1,7 @@
 //! The C++ shim of `csrc/`: what libtorch has and tch lacks. The only unsafe code of this crate.
 #![expect(unsafe_code, reason = "calls into C++ cannot be checked by the compiler; this module keeps them in one place")]
 
+pub(crate) mod exchange;
 pub(crate) mod graph;
 pub(crate) mod kernels;
 pub(crate) mod recompute;
@@ -28,11 +29,6 @@ struct CppTensor {
 
 #[repr(C)]
 struct CppGroup {
-    _opaque: [u8; 0],
-}
-
-#[repr(C)]
-struct CppReducer {
     _opaque: [u8; 0],
 }
 
@@ -82,14 +78,6 @@ unsafe extern "C" {
         receive: extern "C" fn(*mut c_void, *const c_char, usize),
         receiver: *mut c_void,
     ) -> *const c_char;
-    fn drbert_reducer_new(
-        group: *const CppGroup,
-        parameters: *const *mut CppTensor,
-        num_parameters: usize,
-        made: *mut *mut CppReducer,
-    ) -> *const c_char;
-    fn drbert_reducer_delete(reducer: *mut CppReducer) -> *const c_char;
-    fn drbert_reducer_prepare(reducer: *const CppReducer) -> *const c_char;
 }
 
 /// Makes `gradient` the tensor that backward passes add `parameter`'s gradient to.
@@ -221,36 +209,6 @@ impl Drop for Group {
         // SAFETY: the object was made by drbert_group_join and is deleted here only.
         if let Err(error) = check(unsafe { drbert_group_leave(self.0.as_ptr()) }) {
             log::debug!("leaving the group: {error}");
-        }
-    }
-}
-
-/// `c10d::Reducer`: averages gradients over the ranks during a backward pass.
-#[derive(Debug)]
-pub(crate) struct Reducer(NonNull<CppReducer>);
-
-impl Reducer {
-    /// For the gradients of these parameters, on every rank the same ones.
-    pub(crate) fn new(group: &Group, parameters: &[Tensor]) -> Result<Self> {
-        let pointers: Vec<*mut CppTensor> = parameters.iter().map(|parameter| parameter.as_ptr().cast_mut().cast()).collect();
-        let mut made = ptr::null_mut();
-        // SAFETY: the pointers are of live tensors, whose handles C++ copies; it keeps a reference of its own to the group.
-        check(unsafe { drbert_reducer_new(group.0.as_ptr(), pointers.as_ptr(), pointers.len(), &raw mut made) })?;
-        NonNull::new(made).map(Self).ok_or_else(|| Error::torch("no reducer was made"))
-    }
-
-    /// Makes the next backward pass average the gradients. Comes before its forward pass.
-    pub(crate) fn prepare(&self) -> Result<()> {
-        // SAFETY: the object lives as long as this handle, and only one thread has it.
-        check(unsafe { drbert_reducer_prepare(self.0.as_ptr()) })
-    }
-}
-
-impl Drop for Reducer {
-    fn drop(&mut self) {
-        // SAFETY: the object was made by drbert_reducer_new and is deleted here only.
-        if let Err(error) = check(unsafe { drbert_reducer_delete(self.0.as_ptr()) }) {
-            log::debug!("deleting the reducer: {error}");
         }
     }
 }

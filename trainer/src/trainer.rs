@@ -146,7 +146,7 @@ impl Trainer {
         let layout = FlatLayout::new(&shapes);
         let parameters = FlatParameters::new(layout, values, device, config.train.precision.kind())?;
         let loss_scale = (config.train.precision == Precision::Fp16).then(LossScale::default);
-        let parallel = DataParallel::new(Rc::new(ProcessGroup::alone()), &parameters, config.distributed.gradient_compression)?;
+        let parallel = DataParallel::new(Rc::new(ProcessGroup::alone()), &parameters, &config.distributed)?;
         let mut masked_lm = MaskedLm::new(model.clone(), parameters.parameters()).recomputing_layers(config.train.activation_checkpointing);
         let kernels = config.train.kernels.candidates(model, config.train.precision.kind(), device)?;
         masked_lm.set_kernels(kernels.last().copied().unwrap_or(Kernels::PLAIN));
@@ -176,7 +176,7 @@ impl Trainer {
 
     /// Trains from now on together with the other ranks of a group, each on its part of every global batch.
     pub fn share_with(&mut self, group: &Rc<ProcessGroup>, config: &Config) -> Result<()> {
-        self.parallel = DataParallel::new(Rc::clone(group), &self.parameters, config.distributed.gradient_compression)?;
+        self.parallel = DataParallel::new(Rc::clone(group), &self.parameters, &config.distributed)?;
         Ok(())
     }
 
@@ -261,9 +261,8 @@ impl Trainer {
 
     /// The loss and the gradient norm of a micro-batch alone, with the same dropout each time, or none.
     fn probe(&mut self, micro_batch: &MicroBatch, mode: Mode) -> Result<[f64; 2]> {
-        let num_ranks = self.parallel.group().world().world_size;
         tch::manual_seed(self.seed as i64);
-        self.begin_sums(micro_batch.num_masked() * num_ranks)?;
+        self.begin_sums(micro_batch.num_masked())?;
         let added = self.add_gradients(micro_batch, mode, false);
         if added.is_err() {
             // What it has added nevertheless goes with the sums.
@@ -272,7 +271,7 @@ impl Trainer {
         added?;
         self.unscale_gradients()?;
         let gradient_norm = self.parameters.clip_gradients(0.0)?;
-        Ok([self.loss.double_value(&[]) * num_ranks as f64, gradient_norm.double_value(&[])])
+        Ok([&self.loss, &gradient_norm].map(|number| number.double_value(&[])))
     }
 
     /// Begins the sums of a step with so many masked tokens: of the loss, and of the gradients.
@@ -297,14 +296,8 @@ impl Trainer {
             // Dropout's mask depends on the place in the run alone, so a resumed run draws the same.
             let index_in_step = (index * world_size + rank) as u64;
             tch::manual_seed(CounterRng::new(Purpose::Dropout, self.seed, self.step, index_in_step).next_u64() as i64);
-            let is_last = index + 1 == micro_batches.len();
-            if is_last {
-                self.parallel.prepare_last_pass()?;
-            }
-            self.add_gradients(micro_batch, Mode::Train, is_last && self.parallel.overlaps())?;
+            self.add_gradients(micro_batch, Mode::Train, index + 1 == micro_batches.len())?;
         }
-        self.parallel.average_gradients(self.parameters.gradients())?;
-        self.parallel.group().all_reduce(&self.loss)?;
         self.unscale_gradients()?;
         let gradient_norm = self.parameters.clip_gradients(self.max_gradient_norm)?;
         let learning_rate = self.schedule.learning_rate(self.step);
@@ -323,31 +316,42 @@ impl Trainer {
         self.queued.take().map(|step| self.result_of(step)).transpose()
     }
 
-    /// Adds the loss and the gradients of a micro-batch to the step's. With `is_plain` its pass is not replayed.
-    fn add_gradients(&mut self, micro_batch: &MicroBatch, mode: Mode, is_plain: bool) -> Result<()> {
-        let Some(mut graphs) = self.graphs.take() else { return self.pass(&Batch::to_device(micro_batch, self.device)?, mode) };
-        let passed = graphs.pass(micro_batch, self.device, is_plain, |batch| self.pass(batch, mode));
+    /// Adds the loss and the gradients of a micro-batch to the step's, which are summed over the ranks with the last one.
+    fn add_gradients(&mut self, micro_batch: &MicroBatch, mode: Mode, is_last: bool) -> Result<()> {
+        let Some(mut graphs) = self.graphs.take() else { return self.pass(&Batch::to_device(micro_batch, self.device)?, mode, is_last) };
+        // What the ranks exchange is not recorded.
+        let is_plain = is_last && self.parallel.overlaps();
+        let passed = graphs.pass(micro_batch, self.device, is_plain, |batch| self.pass(batch, mode, is_last));
         self.graphs = Some(graphs);
         passed
     }
 
     /// One forward and one backward pass. What the host does here may not happen again for a later batch of the same shape, for which the device does the same.
-    fn pass(&mut self, batch: &Batch, mode: Mode) -> Result<()> {
+    fn pass(&mut self, batch: &Batch, mode: Mode, is_last: bool) -> Result<()> {
         let (segments, chosen, labels) = (batch.segments(), &batch.masked_positions, &batch.labels);
         let summed_loss = self.model.summed_cross_entropy(&batch.input_ids, &batch.positions, segments, chosen, labels, mode)?;
         let loss = summed_loss.f_div(&self.masked_tokens)?;
         self.loss.f_add_(&loss.f_detach()?).map(drop)?;
-        // The ranks' gradients are averaged, but their shares of the loss add up.
-        let share_of_ranks = loss.f_mul_scalar(self.parallel.group().world().world_size as f64)?;
-        match &self.loss_scaler {
-            Some(scaler) => share_of_ranks.f_mul(&scaler.factor().f_squeeze()?)?.f_backward()?,
-            None => share_of_ranks.f_backward()?,
+        if is_last {
+            self.parallel.begin_last_pass(&self.loss)?;
         }
-        self.parameters.accumulate_gradients()
+        match self.gradient_scale()? {
+            Some(scale) => loss.f_mul(&scale.f_squeeze()?)?.f_backward()?,
+            None => loss.f_backward()?,
+        }
+        if is_last { self.parallel.end_last_pass(&mut self.parameters) } else { self.parameters.accumulate_gradients() }
     }
 
     fn unscale_gradients(&mut self) -> Result<()> {
-        self.loss_scaler.as_ref().map_or(Ok(()), |scaler| self.parameters.unscale_gradients(scaler.factor()))
+        self.gradient_scale()?.map_or(Ok(()), |scale| self.parameters.unscale_gradients(&scale))
+    }
+
+    /// In fp16, what gradients are too large by, fp32 `[1]`: a rank's share of the loss is the smaller the more ranks there are, which must not cost
+    /// its gradients their digits.
+    fn gradient_scale(&self) -> Result<Option<Tensor>> {
+        let world_size = self.parallel.group().world().world_size as f64;
+        let scale = |scaler: &LossScaler| Ok(scaler.factor().f_mul_scalar(world_size)?);
+        self.loss_scaler.as_ref().map(scale).transpose()
     }
 
     /// Changes the parameters, unless the loss or the gradient norm, fp32 `[2]`, is not finite, which only the device knows here.

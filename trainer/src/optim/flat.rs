@@ -1,6 +1,7 @@
 //! Parameters and gradients as views into a few flat buffers, so that zeroing, norm, clipping and the optimizer are few, large operations.
 //!
-//! A buffer has two ranges: parameters that decay, then those that do not. In bf16 or fp16 the model reads weights and writes
+//! A buffer has two ranges: parameters that decay, then those that do not, each in the order in which backward passes give their gradients:
+//! from the last one that the model uses to the first. In bf16 or fp16 the model reads weights and writes
 //! gradients of that kind, while the optimizer works on fp32 masters and on gradients summed in fp32; in fp32 both are the same memory.
 
 use tch::{Device, Kind, Tensor};
@@ -48,7 +49,7 @@ impl FlatLayout {
         let mut len = 0;
         let mut decaying_len = 0;
         for decaying in [true, false] {
-            for (place, _) in places.iter_mut().zip(parameters).filter(|(_, parameter)| parameter.decays == decaying) {
+            for (place, _) in places.iter_mut().zip(parameters).rev().filter(|(_, parameter)| parameter.decays == decaying) {
                 place.offset = len;
                 len = round_up(len + num_elements(&place.shape_in_memory), ALIGNMENT);
             }
@@ -84,6 +85,22 @@ impl FlatLayout {
             view.f_copy_(value)?;
         }
         Ok(())
+    }
+
+    /// The ends of the ranges, in elements, in which gradients travel between ranks: whole parameters, at least `first_len` elements of them and
+    /// then at least `len`. What does not decay, small vectors from all over the model, comes with the last one that does.
+    pub(crate) fn bucket_ends(&self, first_len: i64, len: i64) -> Vec<i64> {
+        let mut cuts: Vec<i64> = self.places.iter().map(|place| place.offset).filter(|cut| (1..self.decaying_len).contains(cut)).collect();
+        cuts.sort_unstable();
+        let (mut ends, mut begin) = (Vec::new(), 0);
+        for cut in cuts {
+            if cut - begin >= if ends.is_empty() { first_len } else { len } {
+                ends.push(cut);
+                begin = cut;
+            }
+        }
+        ends.push(self.len);
+        ends
     }
 
     /// Whether each parameter decays, in their order.
@@ -159,6 +176,11 @@ impl FlatParameters {
     /// The fp32 gradients of the step.
     pub fn gradients(&self) -> &Tensor {
         &self.gradients
+    }
+
+    /// What backward passes add to.
+    pub(crate) fn weight_gradients(&self) -> &Tensor {
+        &self.weight_gradients
     }
 
     /// Whether the model reads weights of lower precision, and writes such gradients.
@@ -240,6 +262,24 @@ mod tests {
             flat.zero_gradients().expect("zeroed");
             assert!(!flat.gradients().any().double_value(&[]).is_normal());
         }
+    }
+
+    #[test]
+    fn buckets_are_ranges_of_whole_parameters_in_the_order_of_backward_passes() {
+        // In memory: 3, 2, 0, which decay, then 4, 1.
+        let parameter = |shape, decays| ParameterShape { shape, rows_in_memory: shape[0], decays };
+        let [matrix, vector, large]: [&[i64]; 3] = [&[8, 16], &[16], &[64, 16]];
+        let described = [(large, true), (vector, false), (matrix, true), (matrix, true), (vector, false)];
+        let layout = FlatLayout::new(&described.map(|(shape, decays)| parameter(shape, decays)));
+        assert_eq!(layout.places.iter().map(|place| place.offset).collect::<Vec<_>>(), [256, 1344, 128, 0, 1280]);
+        let check = |first_len, len, expected: &[i64]| assert_eq!(layout.bucket_ends(first_len, len), expected, "{first_len} and {len}");
+        check(1, 1, &[128, 256, NORM_BLOCK]);
+        check(128, 128, &[128, 256, NORM_BLOCK]);
+        check(128, 129, &[128, NORM_BLOCK]);
+        check(129, 1, &[256, NORM_BLOCK]);
+        check(257, 1, &[NORM_BLOCK]);
+        let nothing_decays = FlatLayout::new(&[parameter(vector, false)]);
+        assert_eq!(nothing_decays.bucket_ends(1, 1), [NORM_BLOCK]);
     }
 
     #[test]

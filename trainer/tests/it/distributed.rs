@@ -61,6 +61,8 @@ impl Runs {
             "eval.rows=0",
             "log.interval_steps=1",
             "distributed.timeout_seconds=60",
+            // This model's gradients in five buckets.
+            "distributed.bucket_mib=0.001",
         ];
         command.arg("train").stdout(Stdio::piped()).stderr(Stdio::piped());
         for setting in paths.iter().map(String::as_str).chain(usual).chain(settings.iter().copied()) {
@@ -203,7 +205,7 @@ fn dropout_does_not_depend_on_the_number_of_ranks() {
 }
 
 #[test]
-fn layers_computed_twice_average_their_gradients_once() {
+fn layers_computed_twice_give_their_gradients_once() {
     let runs = Runs::new();
     let deep = ["model.hidden_dropout_prob=0.2", "model.num_hidden_layers=3", "train.steps=6"];
     succeed(runs.command("alone", &deep));
@@ -228,14 +230,32 @@ fn recorded_passes_take_the_same_course_on_any_number_of_ranks() {
 }
 
 #[test]
-fn gradients_in_bf16_take_nearly_the_same_course() {
+fn gradients_of_any_precision_take_nearly_the_same_course() {
     let runs = Runs::new();
     succeed(runs.command("alone", &[]));
     succeed(on_ranks(runs.command("compressed", &["distributed.gradient_compression=bf16"]), 2));
     check_same_course(&runs.records("alone"), &runs.records("compressed"), 3e-3);
-    succeed(runs.command("alone_bf16", &["train.precision=bf16"]));
-    succeed(on_ranks(runs.command("bf16", &["train.precision=bf16", "distributed.verify_interval_steps=1"]), 2));
-    check_same_course(&runs.records("alone_bf16"), &runs.records("bf16"), 3e-3);
+    for (precision, tolerance) in [("bf16", 3e-3), ("fp16", 1e-3)] {
+        let [alone, shared] = ["alone", "shared"].map(|name| format!("{name}_{precision}"));
+        let precision = format!("train.precision={precision}");
+        succeed(runs.command(&alone, &[&precision]));
+        succeed(on_ranks(runs.command(&shared, &[&precision, "distributed.verify_interval_steps=1"]), 2));
+        check_same_course(&runs.records(&alone), &runs.records(&shared), tolerance);
+    }
+}
+
+#[test]
+fn all_gradients_are_under_way_when_the_backward_pass_ends() {
+    let runs = Runs::new();
+    for (precision, recomputes) in [("fp32", "true"), ("bf16", "false")] {
+        let settings = [format!("train.precision={precision}"), format!("train.activation_checkpointing={recomputes}")];
+        let mut command = on_ranks(runs.command(precision, &[&settings[0], &settings[1], "train.steps=3"]), 2);
+        command.env("RUST_LOG", "trainer=debug");
+        let messages = succeed(command);
+        let exchanges: Vec<&str> = messages.lines().filter(|line| line.contains("buckets of gradients")).collect();
+        // Each step of each rank.
+        assert!(exchanges.len() == 6 && exchanges.iter().all(|line| line.contains("5 of 5 buckets")), "{messages}");
+    }
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn bad_settings_are_named_with_what_was_expected() {
     );
     check(&["optimizer.peak_learning_rate=-1.0"], "optimizer.peak_learning_rate = -1: expected a number above 0");
     check(&["optimizer.weight_decay=-0.1"], "optimizer.weight_decay = -0.1: expected a number of at least 0");
+    check(&["distributed.bucket_mib=0.0"], "distributed.bucket_mib = 0: expected a number above 0");
     check(&["train.device=gpu"], "expected \"auto\", \"cpu\", \"cuda\" or \"cuda:N\", found \"gpu\"");
     check(&["train.precision=fp8"], "unknown variant `fp8`");
     check(
