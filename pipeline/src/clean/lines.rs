@@ -62,11 +62,13 @@ impl LineMender {
             let are_spaces = (*space == b' ') & (*again == b' ');
             are_spaces & (first.wrapping_sub(b'A') < 26) & (second.wrapping_sub(b'A') < 26) & (third.wrapping_sub(b'A') < 26)
         };
-        if may_have_script(bytes)
-            || any_window(bytes, is_tight) && TIGHT_STOP.is_match(text)
-            || any_window(bytes, is_spaced)
-            || any_window(bytes, is_broken)
-        {
+        // Most texts have none of the three: one look tells.
+        let is_pair = |pair: &[u8; 2]| is_broken(pair) | is_tight(pair);
+        let is_any = |five: &[u8; 5]| is_spaced(five) | is_pair(&[five[0], five[1]]);
+        let may_be_any = any_window(bytes, is_any) || bytes[bytes.len().saturating_sub(4)..].array_windows().any(is_pair);
+        let is_one =
+            || any_window(bytes, is_tight) && TIGHT_STOP.is_match(text) || any_window(bytes, is_spaced) || any_window(bytes, is_broken);
+        if may_have_script(bytes) || may_be_any && is_one() {
             return true;
         }
         self.seen.clear();

@@ -16,7 +16,8 @@ pub(super) fn is_suspected(text: &str) -> bool {
     let is_three = |[first, second, third]: &[u8; 3]| {
         (*first == 0xC3) & ((*second == 0xA2) | (*second == 0xAF)) & ((*third == 0xC2) | (*third == 0xE2))
     };
-    any_window(text.as_bytes(), is_pair) || any_window(text.as_bytes(), is_three)
+    let is_either = |three: &[u8; 3]| is_three(three) | is_pair(&[three[0], three[1]]);
+    any_window(text.as_bytes(), is_either) || text.as_bytes().last_chunk().is_some_and(is_pair)
 }
 
 /// Appends the repaired text; returns how many characters were repaired. Double encoding takes two rounds.

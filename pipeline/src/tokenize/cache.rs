@@ -1,8 +1,7 @@
 //! The ids of words met before: exact, in bounded memory, without allocation for the words that text is mostly made of.
 //!
-//! Words of up to 15 bytes with up to seven ids below 65,536, which are nearly all, live in a table of small sets, where a word's
-//! bytes and length are its key and the words met most often come first. Those of up to 31 bytes live in a hash table with the same keys and ids, the
-//! others in one with memory for each.
+//! Words of up to 47 bytes with up to seven ids below 65,536, which are nearly all, live in two tables of small sets, one for those of up to 15 bytes. A
+//! word's bytes and length are its key, and in each set the words met most often come first. The others live in a hash table.
 
 use memmap2::MmapMut;
 use prefetch_index::prefetch_index;
@@ -10,14 +9,14 @@ use rustc_hash::FxHashMap;
 
 use crate::letters::{WINDOW, window};
 
-/// 128 bytes each: 16 MiB.
-const NUM_SETS: usize = 1 << 17;
-const WORDS_PER_SET: usize = 4;
+/// 128 bytes each: 16 MiB of short words, 4 MiB of long ones.
+const NUM_SHORT_SETS: usize = 1 << 17;
+const NUM_LONG_SETS: usize = 1 << 15;
 const MAX_INLINE_IDS: usize = 7;
 /// Words that are looked up together take so much room for each, whatever they need.
 pub(super) const ROOM_FOR_WORD: usize = MAX_INLINE_IDS + 1;
-/// When there are more of middling length, or more that are longer, all of these are forgotten.
-const MAX_LONG_WORDS: usize = 1 << 16;
+/// When there are more that no set can hold, all of them are forgotten.
+const MAX_OTHER_WORDS: usize = 1 << 16;
 /// Longer words are too rare to be worth remembering.
 const MAX_WORD_BYTES: usize = 64;
 
@@ -25,29 +24,33 @@ const MAX_WORD_BYTES: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ShortWord(u128);
 
-/// The same of a word of 16 to 31 bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct MiddlingWord([u128; 2]);
+/// The bytes of a word of 16 to 47 bytes, the first one lowest, and above them its length.
+#[derive(Clone, Copy)]
+pub(super) struct LongWord([u128; 3]);
 
-/// A word's key, or zero where there is none, and its [`ShortIds`].
-type Entry = [u128; 2];
 /// Up to seven ids, and in the last place how many.
 type ShortIds = [u16; MAX_INLINE_IDS + 1];
-type Set = [Entry; WORDS_PER_SET];
+/// Of each word the parts of its key, or zeros where there is none, and its [`ShortIds`].
+type ShortSet = [[u128; 2]; 4];
+type LongSet = [[u128; 4]; 2];
 
 pub(super) struct WordCache {
-    sets: Memory,
-    middling: FxHashMap<MiddlingWord, ShortIds>,
-    long: FxHashMap<Box<[u8]>, Box<[u32]>>,
+    short: Memory,
+    long: Memory,
+    others: FxHashMap<Box<[u8]>, Box<[u32]>>,
 }
 
 impl WordCache {
     pub(super) fn new() -> Self {
-        Self { sets: Memory::new(), middling: FxHashMap::default(), long: FxHashMap::default() }
+        Self {
+            short: Memory::new(NUM_SHORT_SETS * size_of::<ShortSet>()),
+            long: Memory::new(NUM_LONG_SETS * size_of::<LongSet>()),
+            others: FxHashMap::default(),
+        }
     }
 
     pub(super) fn words(&mut self) -> Words<'_> {
-        Words { sets: self.sets.sets(), middling: &mut self.middling, long: &mut self.long }
+        Words { short: self.short.as_sets(), long: self.long.as_sets(), others: &mut self.others }
     }
 }
 
@@ -58,8 +61,7 @@ enum Memory {
 }
 
 impl Memory {
-    fn new() -> Self {
-        let bytes = NUM_SETS * size_of::<Set>();
+    fn new(bytes: usize) -> Self {
         let Ok(memory) = MmapMut::map_anon(bytes) else { return Self::Plain(vec![0; bytes / size_of::<u128>()]) };
         #[cfg(target_os = "linux")]
         if let Err(error) = memory.advise(memmap2::Advice::HugePage) {
@@ -68,7 +70,7 @@ impl Memory {
         Self::LargePages(memory)
     }
 
-    fn sets(&mut self) -> &mut [Set] {
+    fn as_sets<S: bytemuck::Pod>(&mut self) -> &mut [S] {
         match self {
             Self::LargePages(memory) => bytemuck::cast_slice_mut(memory),
             Self::Plain(memory) => bytemuck::cast_slice_mut(memory),
@@ -78,62 +80,80 @@ impl Memory {
 
 /// The words of a cache, to be looked up and entered.
 pub(super) struct Words<'c> {
-    sets: &'c mut [Set],
-    middling: &'c mut FxHashMap<MiddlingWord, ShortIds>,
-    long: &'c mut FxHashMap<Box<[u8]>, Box<[u32]>>,
+    short: &'c mut [ShortSet],
+    long: &'c mut [LongSet],
+    others: &'c mut FxHashMap<Box<[u8]>, Box<[u32]>>,
 }
 
 impl Words<'_> {
     /// Begins to bring near where the word's ids may be.
     #[inline(always)]
-    pub(super) fn prefetch(&self, word: ShortWord) {
-        prefetch_index(&*self.sets, word.set());
+    pub(super) fn prefetch_short(&self, word: ShortWord) {
+        prefetch_index(&*self.short, word.set());
+    }
+
+    pub(super) fn prefetch_long(&self, word: LongWord) {
+        prefetch_index(&*self.long, word.set());
     }
 
     /// Writes the ids of a word at `at`, where there must be [`ROOM_FOR_WORD`], and returns where they end. `None` if it does not know them.
     #[inline(always)]
     pub(super) fn write_short(&mut self, word: ShortWord, ids: &mut [u32], at: usize) -> Option<usize> {
-        let set = &mut self.sets[word.set()];
-        let place = set.iter().position(|[key, _]| *key == word.0)?;
-        if place > 0 {
-            set.swap(place - 1, place);
-        }
-        let [_, held] = set[place.saturating_sub(1)];
-        let held: ShortIds = bytemuck::cast(held);
-        // All are written, whatever their number, since a branch on it would often be mispredicted.
-        *ids[at..].first_chunk_mut()? = held.map(u32::from);
-        Some(at + usize::from(held[MAX_INLINE_IDS]))
+        write(find(&mut self.short[word.set()], |[key, _]| *key == word.0)?, ids, at)
     }
 
-    pub(super) fn append_long(&self, word: &[u8], ids: &mut Vec<u32>) -> bool {
-        if let Some(held) = MiddlingWord::of(word).and_then(|word| self.middling.get(&word)) {
-            ids.extend(held[..usize::from(held[MAX_INLINE_IDS])].iter().map(|&id| u32::from(id)));
-            return true;
-        }
-        let known = self.long.get(word);
+    /// The same for a long word.
+    #[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
+    pub(super) fn write_long(&mut self, word: LongWord, ids: &mut [u32], at: usize) -> Option<usize> {
+        let [first, second, third] = word.0;
+        write(find(&mut self.long[word.set()], |[a, b, c, _]| (*a == first) & (*b == second) & (*c == third))?, ids, at)
+    }
+
+    /// Appends the ids of a word that no set can hold, if it knows them.
+    pub(super) fn append_other(&self, word: &[u8], ids: &mut Vec<u32>) -> bool {
+        let known = self.others.get(word);
         ids.extend(known.into_iter().flatten());
         known.is_some()
     }
 
-    /// `short` is the word's short form, if it has one.
-    pub(super) fn insert(&mut self, word: &[u8], short: Option<ShortWord>, ids: &[u32]) {
-        let held = short_ids(ids);
-        if let Some((short, held)) = short.zip(held) {
-            let set = &mut self.sets[short.set()];
-            let place = set.iter().position(|[key, _]| *key == 0).unwrap_or(WORDS_PER_SET - 1);
-            set[place] = [short.0, bytemuck::cast(held)];
-        } else if let Some((middling, held)) = MiddlingWord::of(word).zip(held) {
-            if self.middling.len() == MAX_LONG_WORDS {
-                self.middling.clear();
-            }
-            self.middling.insert(middling, held);
+    pub(super) fn insert(&mut self, word: &[u8], ids: &[u32]) {
+        let held = short_ids(ids).map(bytemuck::cast);
+        if let Some((short, held)) = ShortWord::of(word, 0, word.len()).zip(held) {
+            put(&mut self.short[short.set()], [short.0, held]);
+        } else if let Some((long, held)) = LongWord::of(word, 0, word.len()).zip(held) {
+            let [first, second, third] = long.0;
+            put(&mut self.long[long.set()], [first, second, third, held]);
         } else if word.len() <= MAX_WORD_BYTES {
-            if self.long.len() == MAX_LONG_WORDS {
-                self.long.clear();
+            if self.others.len() == MAX_OTHER_WORDS {
+                self.others.clear();
             }
-            self.long.insert(word.into(), ids.into());
+            self.others.insert(word.into(), ids.into());
         }
     }
+}
+
+/// The ids of a word of a set, which comes one place further to the front.
+#[inline(always)]
+fn find<const N: usize, const WORDS: usize>(set: &mut [[u128; N]; WORDS], is_it: impl Fn(&[u128; N]) -> bool) -> Option<ShortIds> {
+    let place = set.iter().position(is_it)?;
+    if place > 0 {
+        set.swap(place - 1, place);
+    }
+    Some(bytemuck::cast(set[place.saturating_sub(1)][N - 1]))
+}
+
+/// Enters a word into a set: where none is, or in place of the last. The last part of every key is not zero.
+fn put<const N: usize, const WORDS: usize>(set: &mut [[u128; N]; WORDS], entry: [u128; N]) {
+    let place = set.iter().position(|held| held[N - 2] == 0).unwrap_or(WORDS - 1);
+    set[place] = entry;
+}
+
+/// Writes ids at `at`, and returns where they end.
+#[inline(always)]
+fn write(held: ShortIds, ids: &mut [u32], at: usize) -> Option<usize> {
+    // All are written, whatever their number, since a branch on it would often be mispredicted.
+    *ids[at..].first_chunk_mut()? = held.map(u32::from);
+    Some(at + usize::from(held[MAX_INLINE_IDS]))
 }
 
 /// `None` if the ids do not fit.
@@ -145,11 +165,16 @@ fn short_ids(ids: &[u32]) -> Option<ShortIds> {
     Some(short)
 }
 
-impl MiddlingWord {
-    fn of(word: &[u8]) -> Option<Self> {
-        let (first, rest) = word.split_first_chunk()?;
-        let rest = if rest.is_empty() { 0 } else { ShortWord::of(rest, 0, rest.len())?.0 };
-        Some(Self([u128::from_le_bytes(*first), rest]))
+impl LongWord {
+    /// The long form of the word at `start` of `text`, if it has one.
+    pub(super) fn of(text: &[u8], start: usize, length: usize) -> Option<Self> {
+        let part = |at: usize| if at < length { window(text, start + at, length - at) } else { 0 };
+        let is_long = (WINDOW..3 * WINDOW).contains(&length);
+        is_long.then(|| Self([part(0), part(WINDOW), part(2 * WINDOW) | with_length(length)]))
+    }
+
+    fn set(self) -> usize {
+        self.0.iter().fold(0, |hash: u64, part| hash.rotate_left(21) ^ folded(*part)) as usize % NUM_LONG_SETS
     }
 }
 
@@ -160,15 +185,26 @@ impl ShortWord {
         if length >= WINDOW || length == 0 {
             return None;
         }
-        Some(Self(window(text, start, length) | (length as u128) << (u128::BITS - 8)))
+        Some(Self(window(text, start, length) | with_length(length)))
     }
 
     #[inline(always)]
     fn set(self) -> usize {
-        let (low, high) = (self.0 as u64, (self.0 >> 64) as u64);
-        let product = u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xd1b5_4a32_d192_ed03);
-        ((product >> 64) as u64 ^ product as u64) as usize % NUM_SETS
+        folded(self.0) as usize % NUM_SHORT_SETS
     }
+}
+
+/// A length, in a key's highest byte.
+fn with_length(length: usize) -> u128 {
+    (length as u128) << (u128::BITS - 8)
+}
+
+/// A hash of one part of a key.
+#[inline(always)]
+fn folded(part: u128) -> u64 {
+    let (low, high) = (part as u64, (part >> 64) as u64);
+    let product = u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xd1b5_4a32_d192_ed03);
+    (product >> 64) as u64 ^ product as u64
 }
 
 #[cfg(test)]
@@ -178,17 +214,18 @@ mod tests {
     fn lookup(cache: &mut WordCache, word: &str) -> Option<Vec<u32>> {
         let mut ids = vec![7];
         let mut words = cache.words();
-        let short = ShortWord::of(word.as_bytes(), 0, word.len());
+        let (short, long) = (ShortWord::of(word.as_bytes(), 0, word.len()), LongWord::of(word.as_bytes(), 0, word.len()));
         ids.resize(1 + ROOM_FOR_WORD, 0);
-        let end = short.and_then(|short| words.write_short(short, &mut ids, 1));
+        let end =
+            short.and_then(|short| words.write_short(short, &mut ids, 1)).or(long.and_then(|long| words.write_long(long, &mut ids, 1)));
         ids.truncate(end.unwrap_or(1));
-        let is_known = end.is_some() || words.append_long(word.as_bytes(), &mut ids);
+        let is_known = end.is_some() || words.append_other(word.as_bytes(), &mut ids);
         assert_eq!(ids[0], 7);
         is_known.then(|| ids.split_off(1))
     }
 
     fn insert(cache: &mut WordCache, word: &str, ids: &[u32]) {
-        cache.words().insert(word.as_bytes(), ShortWord::of(word.as_bytes(), 0, word.len()), ids);
+        cache.words().insert(word.as_bytes(), ids);
     }
 
     #[test]
@@ -207,8 +244,12 @@ mod tests {
             "seventeen_bytes_b",
             "a_word_of_as_many_as_31_bytes_a",
             "a_word_of_as_many_as_31_bytes_b",
-            "a_word_of_more_than_31_bytes__aa",
-            "a_word_of_more_than_31_bytes__ab",
+            "a_word_of_no_more_than_32_bytes_a",
+            "a_word_of_no_more_than_32_bytes_b",
+            "a_word_that_has_no_more_and_no_less_than_47_aaa",
+            "a_word_that_has_no_more_and_no_less_than_47_aab",
+            "a_word_that_has_no_more_and_no_less_than_48_aaaa",
+            "a_word_that_has_no_more_and_no_less_than_48_aaab",
             "a\u{1}b",
         ];
         let mut cache = WordCache::new();
@@ -236,14 +277,21 @@ mod tests {
         let mut cache = WordCache::new();
         for number in 0..1_000_000_u32 {
             insert(&mut cache, &number.to_string(), &[number % 60_000]);
-            insert(&mut cache, &format!("a_middling_word_{number}"), &[number % 60_000]);
-            insert(&mut cache, &format!("a_long_word_of_more_than_thirty_bytes_{number}"), &[number]);
+            insert(&mut cache, &format!("a_long_word_{number:07}"), &[number % 60_000]);
+            insert(&mut cache, &format!("another_long_word_{number}"), &[100_000 + number]);
         }
-        assert!(cache.long.len() <= MAX_LONG_WORDS && cache.middling.len() <= MAX_LONG_WORDS && cache.sets.sets().len() == NUM_SETS);
+        assert!(cache.others.len() <= MAX_OTHER_WORDS);
         let kept = (0..1_000_000)
             .filter(|number| lookup(&mut cache, &number.to_string()).inspect(|ids| assert_eq!(ids, &[number % 60_000])).is_some())
             .count();
-        assert!(kept > NUM_SETS * WORDS_PER_SET / 2, "{kept}");
+        assert!(kept > NUM_SHORT_SETS * 4 / 2, "{kept}");
+        let kept = (0..1_000_000)
+            .filter(|number| {
+                let found = lookup(&mut cache, &format!("a_long_word_{number:07}"));
+                found.inspect(|ids| assert_eq!(ids, &[number % 60_000])).is_some()
+            })
+            .count();
+        assert!(kept > NUM_LONG_SETS * 2 / 2, "{kept}");
         insert(&mut cache, &"x".repeat(MAX_WORD_BYTES + 1), &[1]);
         assert_eq!(lookup(&mut cache, &"x".repeat(MAX_WORD_BYTES + 1)), None);
     }

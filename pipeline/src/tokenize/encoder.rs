@@ -14,7 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
     TokenizeError,
-    cache::{ROOM_FOR_WORD, ShortWord, WordCache, Words},
+    cache::{LongWord, ROOM_FOR_WORD, ShortWord, WordCache, Words},
     layout::{self, SPACE},
     merges::Merges,
     words::is_separator,
@@ -127,7 +127,9 @@ impl Encoder {
             // Where many words may be is asked for before the first is needed: most come from far away.
             let short = ShortWord::of(text.as_bytes(), start, end - start);
             if let Some(short) = short {
-                words.prefetch(short);
+                words.prefetch_short(short);
+            } else if let Some(long) = LongWord::of(text.as_bytes(), start, end - start) {
+                words.prefetch_long(long);
             }
             ahead[count] = (start, end, short);
             count += 1;
@@ -158,18 +160,20 @@ impl Shared {
         let mut at = ids.len();
         ids.resize(at + ROOM_FOR_WORD * found.len(), 0);
         for (number, &(start, end, short)) in found.iter().enumerate() {
-            if let Some(after) = short.and_then(|short| words.write_short(short, ids, at)) {
+            let mut long = || LongWord::of(text.as_bytes(), start, end - start).and_then(|long| words.write_long(long, ids, at));
+            let known = if let Some(short) = short { words.write_short(short, ids, at) } else { long() };
+            if let Some(after) = known {
                 at = after;
                 continue;
             }
             ids.truncate(at);
             let word = &text[start..end];
-            if !words.append_long(word.as_bytes(), ids) {
+            if !words.append_other(word.as_bytes(), ids) {
                 if self.independence == Independence::OfSeparateWords && !self.stands_alone(word) {
                     return false;
                 }
                 self.encode_word(word, ids);
-                words.insert(word.as_bytes(), short, &ids[at..]);
+                words.insert(word.as_bytes(), &ids[at..]);
             }
             at = ids.len();
             ids.resize(at + ROOM_FOR_WORD * (found.len() - number), 0);

@@ -17,7 +17,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// How long a rank that has lost the others waits to hear why; the connection to rank 0 may be what was lost.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// What the messages of lost connections and of waits in vain have in them.
-const SIGNS_OF_LOSS: [&str; 5] = ["gloo/", "NCCL", "TCPStore", "c10d", "ProcessGroup"];
+const SIGNS_OF_LOSS: [&str; 6] = ["gloo/", "pair closure", "NCCL", "TCPStore", "c10d", "ProcessGroup"];
 
 /// All ranks of a run.
 #[derive(Debug)]
