@@ -184,8 +184,10 @@ mod tests {
 
     fn count(table: &FunctionWords, words: &[&str]) -> Evidence {
         let mut count = table.count();
-        words.iter().for_each(|word| count.add(hash_of(word), true));
-        words.iter().for_each(|word| count.add(hash_of(word), false));
+        for word in words {
+            count.add(hash_of(word), true);
+            count.add(hash_of(word), false);
+        }
         count.evidence()
     }
 

@@ -71,6 +71,7 @@ impl Profiler {
     }
 
     /// Remembers a line's words, and says what they tell of its language.
+    #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator would be a branch")]
     fn read_words(&mut self, line: &[u8]) -> Evidence {
         let Self { words, function_words, .. } = self;
         let mut count = function_words.count();
