@@ -157,9 +157,8 @@ impl Group {
         let (host, attempt, address) = (c_string(&point.host), c_string(&format!("attempt {}", point.attempt)), c_string(address));
         let listens = world.is_main() && point.listener == Listener::FirstRank;
         let (rank, world_size) = (world.rank as c_int, world.world_size as c_int);
-        let mut joined = ptr::null_mut();
         // SAFETY: the strings and the place for the result live until the call returns.
-        check(unsafe {
+        let joined = object("process group", |joined| unsafe {
             drbert_group_join(
                 host.as_ptr(),
                 point.port,
@@ -170,10 +169,10 @@ impl Group {
                 world_size,
                 timeout.as_millis() as i64,
                 with_cuda,
-                &raw mut joined,
+                joined,
             )
-        })?;
-        NonNull::new(joined).map(Self).ok_or_else(|| Error::torch("no process group was made"))
+        });
+        joined.map(Self)
     }
 
     /// Sums a tensor over the ranks, in place.
@@ -207,17 +206,27 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         // SAFETY: the object was made by drbert_group_join and is deleted here only.
-        if let Err(error) = check(unsafe { drbert_group_leave(self.0.as_ptr()) }) {
-            log::debug!("leaving the group: {error}");
-        }
+        ended("leaving the group", unsafe { drbert_group_leave(self.0.as_ptr()) });
     }
 }
 
 /// The tensor that a call puts into the place that it is given.
 fn made(call: impl FnOnce(*mut *mut CppTensor) -> *const c_char) -> Result<Tensor> {
+    object("tensor", call).map(|made| taken(made.as_ptr()))
+}
+
+/// The C++ object that a call puts into the place that it is given.
+fn object<T>(what: &str, call: impl FnOnce(*mut *mut T) -> *const c_char) -> Result<NonNull<T>> {
     let mut made = ptr::null_mut();
     check(call(&raw mut made))?;
-    Ok(taken(made))
+    NonNull::new(made).ok_or_else(|| Error::torch(&format!("no {what} was made")))
+}
+
+/// Notes the message, if there is one, of what ends a C++ object: nobody can be given the error.
+fn ended(what: &str, message: *const c_char) {
+    if let Err(error) = check(message) {
+        log::debug!("{what}: {error}");
+    }
 }
 
 /// Owns a tensor that C++ has made.

@@ -1,14 +1,11 @@
 //! The sum of all ranks' gradients, begun while the backward pass still gives them.
 
-use std::{
-    ffi::c_char,
-    ptr::{self, NonNull},
-};
+use std::{ffi::c_char, ptr::NonNull};
 
 use tch::Tensor;
 
-use super::{CppGroup, CppTensor, Group, check};
-use crate::error::{Error, Result};
+use super::{CppGroup, CppTensor, Group, check, ended, object};
+use crate::error::Result;
 
 #[repr(C)]
 struct CppExchange {
@@ -49,10 +46,9 @@ impl Exchange {
         compresses: bool,
     ) -> Result<Self> {
         let pointers: Vec<*mut CppTensor> = parameters.iter().map(|parameter| parameter.as_ptr().cast_mut().cast()).collect();
-        let mut made = ptr::null_mut();
         // SAFETY: the pointers are of live tensors, whose handles C++ copies, and of lists that live until the call returns; it keeps a reference
         // of its own to the group.
-        check(unsafe {
+        let made = object("exchange", |made| unsafe {
             drbert_exchange_new(
                 group.0.as_ptr(),
                 pointers.as_ptr(),
@@ -62,10 +58,10 @@ impl Exchange {
                 bucket_ends.as_ptr(),
                 bucket_ends.len(),
                 compresses,
-                &raw mut made,
+                made,
             )
-        })?;
-        NonNull::new(made).map(Self).ok_or_else(|| Error::torch("no exchange was made"))
+        });
+        made.map(Self)
     }
 
     /// Makes the next backward pass exchange the gradients, and begins to sum `loss` over the ranks, in place.
@@ -86,8 +82,6 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         // SAFETY: the object was made by drbert_exchange_new and is deleted here only. Hooks of the parameters find it gone.
-        if let Err(error) = check(unsafe { drbert_exchange_delete(self.0.as_ptr()) }) {
-            log::debug!("deleting an exchange: {error}");
-        }
+        ended("deleting an exchange", unsafe { drbert_exchange_delete(self.0.as_ptr()) });
     }
 }

@@ -5,8 +5,8 @@ use std::{
     ptr::{self, NonNull},
 };
 
-use super::check;
-use crate::error::{Error, Result};
+use super::{check, ended, object};
+use crate::error::Result;
 
 #[repr(C)]
 struct CppGraph {
@@ -28,10 +28,9 @@ impl Graph {
     /// Records what `work` gives the current stream, which [`super::stream::leave_default`] chose, without doing any of it. `work` must have been done before, so
     /// that libraries are loaded, must not wait for the device, and must leave no tensor behind. The memory between is that of `beside` too.
     pub(crate) fn record(beside: Option<&Self>, work: impl FnOnce() -> Result<()>) -> Result<Self> {
-        let mut begun = ptr::null_mut();
+        let beside = beside.map_or(ptr::null(), |graph| graph.0.as_ptr().cast_const());
         // SAFETY: the pointer is null or of a live object, and the place for the result lives until the call returns.
-        check(unsafe { drbert_graph_begin(beside.map_or(ptr::null(), |graph| graph.0.as_ptr()), &raw mut begun) })?;
-        let graph = NonNull::new(begun).map(Self).ok_or_else(|| Error::torch("no graph was made"))?;
+        let graph = object("graph", |begun| unsafe { drbert_graph_begin(beside, begun) }).map(Self)?;
         let worked = work();
         // SAFETY: the object lives as long as `graph`.
         let ended = check(unsafe { drbert_graph_end(graph.0.as_ptr()) });
@@ -48,9 +47,7 @@ impl Graph {
 impl Drop for Graph {
     fn drop(&mut self) {
         // SAFETY: the object was made by drbert_graph_begin and is deleted here only.
-        if let Err(error) = check(unsafe { drbert_graph_delete(self.0.as_ptr()) }) {
-            log::debug!("deleting a graph: {error}");
-        }
+        ended("deleting a graph", unsafe { drbert_graph_delete(self.0.as_ptr()) });
     }
 }
 

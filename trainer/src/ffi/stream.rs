@@ -7,8 +7,8 @@ use std::{
 
 use tch::Tensor;
 
-use super::{CppTensor, check, made, taken};
-use crate::error::{Error, Result};
+use super::{CppTensor, check, ended, made, object, taken};
+use crate::error::Result;
 
 #[repr(C)]
 struct CppEvent {
@@ -59,19 +59,16 @@ impl Event {
 impl Drop for Event {
     fn drop(&mut self) {
         // SAFETY: the object was made by drbert_download and is deleted here only.
-        if let Err(error) = check(unsafe { drbert_event_delete(self.0.as_ptr()) }) {
-            log::debug!("deleting an event: {error}");
-        }
+        ended("deleting an event", unsafe { drbert_event_delete(self.0.as_ptr()) });
     }
 }
 
 /// Begins to copy a CUDA tensor to host memory. The copy is whole when the event has come.
 pub(crate) fn download(tensor: &Tensor) -> Result<(Tensor, Event)> {
-    let (mut downloaded, mut done) = (ptr::null_mut(), ptr::null_mut());
+    let mut downloaded = ptr::null_mut();
     // SAFETY: the tensor and the places for the results live until the call returns.
-    check(unsafe { drbert_download(tensor.as_ptr().cast(), &raw mut downloaded, &raw mut done) })?;
-    let done = NonNull::new(done).map(Event).ok_or_else(|| Error::torch("no event was made"))?;
-    Ok((taken(downloaded), done))
+    let done = object("event", |done| unsafe { drbert_download(tensor.as_ptr().cast(), &raw mut downloaded, done) })?;
+    Ok((taken(downloaded), Event(done)))
 }
 
 /// Makes it an error, or no longer, that an operation of libtorch lets the host wait for a CUDA device. To wait for an [`Event`] is none.
