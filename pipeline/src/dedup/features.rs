@@ -28,44 +28,39 @@ pub struct Features {
     /// Hash of the text with its white space unified: a copy with other line breaks is a copy.
     pub(super) key: ContentHash,
     /// `None` where there are too few words, or near duplicates are not looked for.
-    pub(super) near: Option<MinHash>,
+    pub(super) near: Option<Shingles<Range<usize>>>,
     pub(super) paragraphs: Vec<Paragraph>,
     pub(super) text_bytes: usize,
 }
 
-/// The MinHash of a document's shingles, and where enough of them lie to verify it.
+/// The MinHash of a document's shingles, and enough of them to verify it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct MinHash {
-    bands: [u32; BANDS],
-    sketch: Range<usize>,
-    is_complete: bool,
-}
-
-/// The same, with the sketch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shingles<'s> {
+pub(super) struct Shingles<Sketch> {
     pub(super) bands: [u32; BANDS],
-    /// Hashes, in no order, possibly repeated.
-    pub(super) sketch: Cow<'s, [u32]>,
+    /// Hashes, in no order, possibly repeated; or their place among those of other documents.
+    pub(super) sketch: Sketch,
     /// Whether the sketch has all of them.
     pub(super) is_complete: bool,
 }
 
-impl Shingles<'_> {
-    /// With the sketch sorted and without repetitions.
-    pub(super) fn sorted(self) -> Shingles<'static> {
-        let mut sketch = self.sketch.into_owned();
-        let count = sort_distinct(&mut sketch);
-        sketch.truncate(count);
-        Shingles { sketch: sketch.into(), ..self }
+impl Shingles<Range<usize>> {
+    /// With the hashes, which lie among these.
+    pub(super) fn with_sketch(self, sketches: &[u32]) -> Shingles<Cow<'_, [u32]>> {
+        Shingles { bands: self.bands, sketch: Cow::Borrowed(&sketches[self.sketch]), is_complete: self.is_complete }
     }
 }
 
-impl MinHash {
-    pub(super) fn with_sketch<'s>(&self, sketches: &'s [u32]) -> Shingles<'s> {
-        Shingles { bands: self.bands, sketch: Cow::Borrowed(&sketches[self.sketch.clone()]), is_complete: self.is_complete }
+impl Shingles<Cow<'_, [u32]>> {
+    /// With the sketch sorted and without repetitions.
+    pub(super) fn sorted(self) -> Shingles<Vec<u32>> {
+        let mut sketch = self.sketch.into_owned();
+        let count = sort_distinct(&mut sketch);
+        sketch.truncate(count);
+        Shingles { bands: self.bands, sketch, is_complete: self.is_complete }
     }
+}
 
+impl<Sketch> Shingles<Sketch> {
     /// The values of the bands, each with the band's number.
     pub(super) fn bands(&self) -> impl Iterator<Item = (usize, u32)> {
         self.bands.into_iter().enumerate()
@@ -109,7 +104,7 @@ impl FeatureExtractor {
     pub fn extract(&mut self, text: &str, hash: ContentHash, words: &[u64], sketches: &mut Vec<u32>) -> Features {
         Features {
             key: self.key(text, hash),
-            near: if self.near { self.min_hash(words, sketches) } else { None },
+            near: if self.near { self.shingles(words, sketches) } else { None },
             paragraphs: self.min_paragraph_bytes.map_or_else(Vec::new, |min_bytes| paragraphs(text, min_bytes)),
             text_bytes: text.len(),
         }
@@ -135,7 +130,7 @@ impl FeatureExtractor {
         ContentHash::of(self.flat.as_bytes())
     }
 
-    fn min_hash(&self, words: &[u64], sketches: &mut Vec<u32>) -> Option<MinHash> {
+    fn shingles(&self, words: &[u64], sketches: &mut Vec<u32>) -> Option<Shingles<Range<usize>>> {
         let start = sketches.len();
         sketches.extend(words.array_windows().map(shingle));
         let shingles = &mut sketches[start..];
@@ -148,7 +143,7 @@ impl FeatureExtractor {
             let kept = bring_smallest_forward(shingles);
             sketches.truncate(start + kept);
         }
-        Some(MinHash { bands, sketch: start..sketches.len(), is_complete })
+        Some(Shingles { bands, sketch: start..sketches.len(), is_complete })
     }
 
     fn bands(&self, shingles: &[u32]) -> [u32; BANDS] {
@@ -270,7 +265,7 @@ mod tests {
         let text = words.concat();
         let words = word_hashes(&text);
         let mut sketches = vec![7];
-        let found = FeatureExtractor::new(&DedupConfig::default()).min_hash(&words, &mut sketches).expect("long");
+        let found = FeatureExtractor::new(&DedupConfig::default()).shingles(&words, &mut sketches).expect("long");
         let every: BTreeSet<u32> = words.array_windows().map(shingle).collect();
         let smallest: Vec<u32> = every.into_iter().take(SKETCH_SHINGLES).collect();
         assert_eq!((*found.with_sketch(&sketches).sketch).to_vec(), smallest);

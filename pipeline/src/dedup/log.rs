@@ -1,6 +1,7 @@
 //! The kept documents' records: what verifies a near duplicate, and what an interrupted run builds its tables from again.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io::{self, BufReader, Read, Write},
     os::unix::fs::FileExt,
@@ -22,7 +23,7 @@ const HEADER_BYTES: usize = 4 + 8;
 pub(super) struct Record<'s> {
     pub(super) id: u64,
     pub(super) key: u128,
-    pub(super) near: Option<Shingles<'s>>,
+    pub(super) near: Option<Shingles<Cow<'s, [u32]>>>,
     pub(super) paragraphs: Vec<u64>,
 }
 

@@ -16,13 +16,14 @@ mod tables;
 pub use features::{FeatureExtractor, Features};
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io,
     ops::Range,
     path::{Path, PathBuf},
 };
 
-use features::{MinHash, Paragraph, Shingles, sort_distinct};
+use features::{Paragraph, Shingles, sort_distinct};
 use index::{Index, TEXT_COLUMN};
 use log::{Log, Record};
 use places::Places;
@@ -107,7 +108,7 @@ impl Deduplicator {
 
     /// Prepares for a document that will be judged soon.
     pub fn prefetch(&self, features: &Features) {
-        let bands = features.near.iter().flat_map(MinHash::bands);
+        let bands = features.near.iter().flat_map(Shingles::bands);
         self.tables.index.prefetch(bands.chain([(TEXT_COLUMN, text_value(features.key.0))]));
     }
 
@@ -152,10 +153,10 @@ impl Deduplicator {
     }
 
     /// The first kept document that is similar enough.
-    fn near_duplicate_of(&mut self, shingles: &Shingles<'_>) -> Result<Option<u64>, DedupError> {
+    fn near_duplicate_of(&mut self, shingles: &Shingles<Cow<'_, [u32]>>) -> Result<Option<u64>, DedupError> {
         let threshold = self.threshold;
         let mut own = None;
-        self.first(shingles.bands.into_iter().enumerate(), |record| {
+        self.first(shingles.bands(), |record| {
             record.near.is_some_and(|other| {
                 let own = own.get_or_insert_with(|| shingles.clone().sorted());
                 similarity(own, &other.sorted()) >= threshold
@@ -215,7 +216,7 @@ impl Tables {
     fn enter(&mut self, place: u64, record: &Record<'_>) -> Result<(), DedupError> {
         let document = self.places.push(place);
         self.index.insert(TEXT_COLUMN, text_value(record.key), document)?;
-        for (band, &value) in record.near.iter().flat_map(|shingles| shingles.bands.iter().enumerate()) {
+        for (band, value) in record.near.iter().flat_map(Shingles::bands) {
             self.index.insert(band, value, document)?;
         }
         record.paragraphs.iter().for_each(|&hash| self.paragraphs.add_one(hash));
@@ -235,10 +236,11 @@ impl Tables {
 
 /// The Jaccard similarity of two documents' shingles: exact where both sketches are complete, else estimated from the smallest hashes of both
 /// (Beyer et al. 2007, "On Synopses for Distinct-Value Estimation"). The sketches must be sorted and without repetitions.
-fn similarity(left: &Shingles<'_>, right: &Shingles<'_>) -> f64 {
-    let bound = |shingles: &Shingles<'_>| if shingles.is_complete { u32::MAX } else { shingles.sketch.last().copied().unwrap_or(u32::MAX) };
+fn similarity(left: &Shingles<Vec<u32>>, right: &Shingles<Vec<u32>>) -> f64 {
+    let bound =
+        |shingles: &Shingles<Vec<u32>>| if shingles.is_complete { u32::MAX } else { shingles.sketch.last().copied().unwrap_or(u32::MAX) };
     let bound = bound(left).min(bound(right));
-    let up_to_bound = |shingles: &Shingles<'_>| shingles.sketch.partition_point(|&hash| hash <= bound);
+    let up_to_bound = |shingles: &Shingles<Vec<u32>>| shingles.sketch.partition_point(|&hash| hash <= bound);
     let (left, right) = (&left.sketch[..up_to_bound(left)], &right.sketch[..up_to_bound(right)]);
     let (mut at_left, mut at_right, mut shared) = (0, 0, 0);
     while at_left < left.len() && at_right < right.len() {

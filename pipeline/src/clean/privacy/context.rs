@@ -146,29 +146,31 @@ impl ContextRules {
     /// The rules whose words may stand in the text.
     fn announced(&self, text: &str) -> u16 {
         let is_in_word = |at: usize| text[..at].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_');
+        // Where each sign that needs another was met last.
+        let (mut number, mut patient, mut stay) = (None, None, None);
+        let near = |last: Option<usize>, at: usize, rule: u16| if last.is_some_and(|last| last.abs_diff(at) <= NEAR) { rule } else { 0 };
         let mut announced = 0;
-        let (mut numbers, mut patients, mut stays) = (Last::default(), Last::default(), Last::default());
         for found in self.stems.find_overlapping_iter(text) {
             let (_, sign, must_begin_word) = STEMS[found.pattern().as_usize()];
             let at = found.start();
             if must_begin_word && is_in_word(at) {
                 continue;
             }
-            match sign {
+            announced |= match sign {
                 NUMBER => {
-                    numbers.at = Some(at);
-                    announced |= if patients.is_near(at) { IPP } else { 0 } | if stays.is_near(at) { NDA } else { 0 };
+                    number = Some(at);
+                    near(patient, at, IPP) | near(stay, at, NDA)
                 }
                 PATIENT => {
-                    patients.at = Some(at);
-                    announced |= if numbers.is_near(at) { IPP } else { 0 };
+                    patient = Some(at);
+                    near(number, at, IPP)
                 }
                 STAY => {
-                    stays.at = Some(at);
-                    announced |= if numbers.is_near(at) { NDA } else { 0 };
+                    stay = Some(at);
+                    near(number, at, NDA)
                 }
-                rule => announced |= rule,
-            }
+                rule => rule,
+            };
         }
         announced
     }
@@ -228,18 +230,6 @@ impl ContextRules {
                 add(&self.box_or_place, window, Identity::Adresse);
             }
         }
-    }
-}
-
-/// Where a sign was met last.
-#[derive(Clone, Copy, Default)]
-struct Last {
-    at: Option<usize>,
-}
-
-impl Last {
-    fn is_near(self, at: usize) -> bool {
-        self.at.is_some_and(|last| last.abs_diff(at) <= NEAR)
     }
 }
 
