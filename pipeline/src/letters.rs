@@ -2,52 +2,52 @@
 
 use wide::u8x32;
 
-const BLOCK: usize = 64;
+/// Bytes that are looked at together.
+pub(crate) const BLOCK: usize = 64;
+/// So many edges of runs are gathered before the runs are visited, and written together.
+const STRETCH: usize = 512;
+const AT_ONCE: usize = 8;
 const TWO_BYTE_SIGN: u8 = 0xC2;
 const THREE_BYTE_SIGN: u8 = 0xE2;
-/// Bytes of a word that are looked at together.
+/// Bytes of a word that are hashed together.
 pub(crate) const WINDOW: usize = size_of::<u128>();
 /// The bit in which the letters of ASCII, and those from À to ÿ, differ by case; digits and the bytes of other letters have it already, or are told apart by
 /// their other bits.
 const CASE: u64 = 0x2020_2020_2020_2020;
 
-/// Calls `visit` with the beginning and the hash of every word, in order: of every run of letters and ASCII digits, whatever their case. Signs from U+0080 to
-/// U+00BF and punctuation and symbols from U+2000 to U+2FFF are none of either; what else is beyond ASCII is taken for letters.
+/// Calls `visit` with the beginnings and ends of words, some at a time and all in order: of every run of letters and ASCII digits, whatever their case. Signs
+/// from U+0080 to U+00BF and punctuation and symbols from U+2000 to U+2FFF are none of either; what else is beyond ASCII is taken for letters.
 #[inline(always)]
-pub(crate) fn for_each_word(text: &[u8], mut visit: impl FnMut(usize, u64)) {
-    let is_inside = |byte: u8| {
-        (byte | 0x20).wrapping_sub(b'a') < 26
-            || byte.wrapping_sub(b'0') < 10
-            || byte >= 0x80 && byte != TWO_BYTE_SIGN && byte != THREE_BYTE_SIGN
+pub(crate) fn for_words(text: &[u8], visit: impl FnMut(&[[usize; 2]])) {
+    let mut signs = 0;
+    let inside = |block: &[u8; BLOCK]| {
+        let is_of_word = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26 || byte.wrapping_sub(b'0') < 10 || byte >= 0x80;
+        let begins_short = mask(block, |byte| byte == TWO_BYTE_SIGN);
+        let begins_long = mask(block, |byte| byte == THREE_BYTE_SIGN);
+        let begins = begins_short | begins_long;
+        // What a block before has left over of its last sign comes first.
+        let are_signs = begins | begins << 1 | begins_long << 2 | signs;
+        signs = begins >> (BLOCK - 1) | begins_long >> (BLOCK - 2);
+        mask(block, is_of_word) & !are_signs
     };
-    for_each_run(text, is_inside, |start, end| {
-        // What follows the first byte of a sign looks like the inside of a word.
-        let sign = match text[start.saturating_sub(1)] {
-            TWO_BYTE_SIGN => 1,
-            THREE_BYTE_SIGN => 2,
-            _ => 0,
-        };
-        if start + sign < end {
-            visit(start + sign, word_hash(text, start + sign, end));
-        }
-    });
+    for_runs(text, inside, visit);
 }
 
 /// The hashes of a text's words.
 pub fn word_hashes(text: &str) -> Vec<u64> {
     let mut hashes = Vec::new();
-    for_each_word(text.as_bytes(), |_, hash| hashes.push(hash));
+    for_words(text.as_bytes(), |places| hashes.extend(places.iter().map(|&place| word_hash(text.as_bytes(), place))));
     hashes
 }
 
-/// The hash that [`for_each_word`] gives of a word.
+/// The hash of a word.
 pub(crate) fn hash_of(word: &str) -> u64 {
-    word_hash(word.as_bytes(), 0, word.len())
+    word_hash(word.as_bytes(), [0, word.len()])
 }
 
-/// Words of up to eight bytes have different hashes; those of others are well spread.
+/// The hash of the word at a place. Words of up to eight bytes have different hashes; those of others are well spread.
 #[inline(always)]
-fn word_hash(text: &[u8], start: usize, end: usize) -> u64 {
+pub(crate) fn word_hash(text: &[u8], [start, end]: [usize; 2]) -> u64 {
     let length = end - start;
     // Nearly all words end in the first window: no branch tells their lengths apart.
     let first = window(text, start, length);
@@ -94,48 +94,54 @@ pub(crate) fn for_each_place(text: &[u8], is_it: impl Fn(u8) -> bool, mut visit:
 }
 
 /// Calls `visit` with the beginning and the end of every run of ASCII digits, in order.
-pub(crate) fn for_each_run_of_digits(text: &[u8], visit: impl FnMut(usize, usize)) {
-    for_each_run(text, |byte| byte.wrapping_sub(b'0') < 10, visit);
+pub(crate) fn for_each_run_of_digits(text: &[u8], mut visit: impl FnMut(usize, usize)) {
+    let inside = |block: &[u8; BLOCK]| mask(block, |byte| byte.wrapping_sub(b'0') < 10);
+    for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start, end)));
 }
 
 /// Calls `visit` with the beginning and the end of every run of bytes beyond ASCII's space and controls, in order.
 #[inline(always)]
-pub(crate) fn for_each_run_between_spaces(text: &[u8], visit: impl FnMut(usize, usize)) {
-    for_each_run(text, |byte| byte > b' ', visit);
+pub(crate) fn for_each_run_between_spaces(text: &[u8], mut visit: impl FnMut(usize, usize)) {
+    let inside = |block: &[u8; BLOCK]| mask(block, |byte| byte > b' ');
+    for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start, end)));
 }
 
+/// Calls `visit` with the beginnings and ends of runs, some at a time and all in order. `inside` says which bytes of a block are of one.
 #[inline(always)]
-fn for_each_run(text: &[u8], is_inside: impl Fn(u8) -> bool, mut visit: impl FnMut(usize, usize)) {
-    let mut start = 0;
+fn for_runs(text: &[u8], mut inside: impl FnMut(&[u8; BLOCK]) -> u64, mut visit: impl FnMut(&[[usize; 2]])) {
+    // Where runs begin and end, in turn. Many are gathered before they are visited: where a loop over those of one block ends cannot be predicted.
+    let mut edges = [0; STRETCH + AT_ONCE];
+    let mut count = 0;
     let mut last = 0;
     // What is beyond the end is outside, so the last run ends too.
     let (blocks, rest) = text.as_chunks::<BLOCK>();
     let mut padded = [b' '; BLOCK];
     padded[..rest.len()].copy_from_slice(rest);
     for (number, block) in blocks.iter().chain([&padded]).enumerate() {
-        let inside = mask(block, &is_inside);
-        let before = inside << 1 | last;
-        let (mut starts, mut ends) = (inside & !before, before & !inside);
-        let take_first = |places: &mut u64| {
-            let place = places.trailing_zeros() as usize;
-            *places &= places.wrapping_sub(1);
-            number * BLOCK + place
-        };
-        // A run that began in a block before has its start already.
-        if last == 0 {
-            start = take_first(&mut starts);
-        }
+        let inside = inside(block);
+        let mut places = inside ^ (inside << 1 | last);
         last = inside >> (BLOCK - 1);
-        while ends != 0 {
-            visit(start, take_first(&mut ends));
-            start = take_first(&mut starts);
+        let after = count + places.count_ones() as usize;
+        while places != 0 {
+            for edge in &mut edges[count..count + AT_ONCE] {
+                *edge = number * BLOCK + places.trailing_zeros() as usize;
+                places &= places.wrapping_sub(1);
+            }
+            count += AT_ONCE;
+        }
+        count = after;
+        if count > STRETCH - BLOCK || number == blocks.len() {
+            let (runs, begun) = edges[..count].as_chunks::<2>();
+            visit(runs);
+            count = begun.len();
+            edges[0] = begun.first().copied().unwrap_or_default();
         }
     }
 }
 
 /// A bit for each byte, the first one lowest.
 #[inline(always)]
-fn mask(block: &[u8; BLOCK], is_inside: impl Fn(u8) -> bool) -> u64 {
+pub(crate) fn mask(block: &[u8; BLOCK], is_inside: impl Fn(u8) -> bool) -> u64 {
     let ones = block.map(|byte| if is_inside(byte) { u8::MAX } else { 0 });
     let [low, high]: [[u8; BLOCK / 2]; 2] = bytemuck::cast(ones);
     u64::from(u8x32::new(low).to_bitmask()) | u64::from(u8x32::new(high).to_bitmask()) << (BLOCK / 2)
@@ -144,15 +150,11 @@ fn mask(block: &[u8; BLOCK], is_inside: impl Fn(u8) -> bool) -> u64 {
 /// The first bytes of a run of `length`, the first one lowest, and zeros after its end.
 #[inline(always)]
 pub(crate) fn window(text: &[u8], start: usize, length: usize) -> u128 {
-    let bytes = text[start..].first_chunk::<WINDOW>().map_or_else(
-        || {
-            let mut padded = [0; WINDOW];
-            let rest = &text[start..];
-            padded[..rest.len()].copy_from_slice(rest);
-            u128::from_le_bytes(padded)
-        },
-        |bytes| u128::from_le_bytes(*bytes),
-    );
+    let rest = &text[start..];
+    let bytes = match rest.first_chunk::<WINDOW>() {
+        Some(bytes) => u128::from_le_bytes(*bytes),
+        None => rest.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte)),
+    };
     bytes & INSIDE[length.min(WINDOW)]
 }
 
@@ -177,7 +179,7 @@ mod tests {
         #[test]
         fn words_are_those_of_a_plain_split(text in "([a-zA-Zéœ«–²0-9]{0,80}[ ,.\n\t@\\[`{]{0,70}){0,6}") {
             let mut found = Vec::new();
-            for_each_word(text.as_bytes(), |start, hash| found.push((start, hash)));
+            for_words(text.as_bytes(), |places| found.extend(places.iter().map(|&place| (place[0], word_hash(text.as_bytes(), place)))));
             let is_word = |character: char| character.is_ascii_alphanumeric() || character >= 'À' && !('\u{2000}'..'\u{3000}').contains(&character);
             let words = text.split(|character| !is_word(character)).filter(|word| !word.is_empty());
             let place = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;

@@ -7,6 +7,7 @@
 pub mod config;
 pub mod read;
 
+mod displaced;
 pub mod letters;
 
 pub mod clean;

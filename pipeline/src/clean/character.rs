@@ -1,5 +1,7 @@
 //! What cleaning does with each character.
 
+use crate::letters::{BLOCK, mask};
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Visible,
@@ -47,29 +49,34 @@ pub(super) fn classify(character: char) -> Class {
     }
 }
 
-/// Bytes that are looked at together.
-const BLOCK: usize = 32;
-
 /// The length of the text's beginning that stays as it is: visible ASCII, letters from À to ÿ, and single spaces between them.
 pub(super) fn plain_length(text: &[u8]) -> usize {
     let mut at = 0;
-    while let Some(block) = text[at..].first_chunk::<{ BLOCK + 1 }>() {
-        // Without a branch for each byte, so that the compiler uses vectors.
-        let is_plain = (0..BLOCK).fold(true, |is_plain, place| is_plain & !ends_plain(block[place], block[place + 1]));
-        if !is_plain {
-            break;
+    let end = loop {
+        let rest = &text[at..];
+        let ends = match rest.first_chunk() {
+            Some(block) => ends_of_plain(block, rest.get(BLOCK) == Some(&b' ')),
+            None => {
+                let mut padded = [b'\n'; BLOCK];
+                padded[..rest.len()].copy_from_slice(rest);
+                ends_of_plain(&padded, false)
+            }
+        };
+        if ends != 0 {
+            break at + ends.trailing_zeros() as usize;
         }
         at += BLOCK;
-    }
-    at += (at..text.len()).take_while(|&at| !ends_plain(text[at], text.get(at + 1).copied().unwrap_or(b'\n'))).count();
-    let ends_in_space = at > 0 && text[at - 1] == b' ';
-    if text.first() == Some(&b' ') { 0 } else { at - usize::from(ends_in_space) }
+    };
+    let ends_in_space = end > 0 && text[end - 1] == b' ';
+    if text.first() == Some(&b' ') { 0 } else { end - usize::from(ends_in_space) }
 }
 
-/// Whether plain text ends before this byte: before controls, characters that are neither ASCII nor begin with 0xC3, and the first of two spaces.
+/// Where plain text ends: at controls, characters that are neither ASCII nor begin with 0xC3, and the first of two spaces.
 #[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
-fn ends_plain(byte: u8, next: u8) -> bool {
-    (byte < b' ') | (byte == 0x7F) | ((byte >= 0xC0) & (byte != 0xC3)) | ((byte == b' ') & (next == b' '))
+fn ends_of_plain(block: &[u8; BLOCK], is_before_space: bool) -> u64 {
+    let spaces = mask(block, |byte| byte == b' ');
+    let other = mask(block, |byte| (byte < b' ') | (byte == 0x7F) | ((byte >= 0xC0) & (byte != 0xC3)));
+    other | spaces & (spaces >> 1 | u64::from(is_before_space) << (BLOCK - 1))
 }
 
 /// What the fonts Symbol and Wingdings show, as far as it is sure: bullets, arrows, comparisons and Greek letters.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use wide::u8x32;
 
-use crate::letters::hash_of;
+use crate::{displaced::Size, letters::hash_of};
 
 /// Languages with a list, by ISO 639-1 code (Haitian Creole is `ht`, Occitan `oc`).
 pub(super) const LANGUAGES: [&str; 12] = ["fr", "en", "es", "pt", "it", "de", "nl", "ca", "ro", "oc", "ht", "la"];
@@ -41,21 +41,18 @@ const SHARED_LANES: usize = 16;
 /// A byte holds no more.
 const MAX_IN_LANES: usize = u8::MAX as usize;
 
-const SLOTS: usize = 1 << SLOT_BITS;
-const SLOT_BITS: u32 = 10;
-const BUCKETS: usize = 1 << BUCKET_BITS;
-const BUCKET_BITS: u32 = 8;
-const CLASS: u64 = 0xFFFF;
+const SIZE: Size = Size { bucket_bits: 8, slot_bits: 10 };
+const BUCKETS: usize = 1 << SIZE.bucket_bits;
+const SLOTS: usize = 1 << SIZE.slot_bits;
+const CLASS: u64 = 0xFF;
 
-/// The words in a table in which each has a slot of its own, so that looking one up takes no decision (Belazzougui, Botelho, Dietzfelbinger 2009, "Hash,
-/// displace, and compress").
+/// The words in a table that takes no decision for a look-up.
 pub(super) struct FunctionWords {
-    /// What the words of a bucket must be multiplied by for all of them to have free slots.
-    multipliers: Vec<u32>,
+    multipliers: Box<[u32; BUCKETS]>,
     /// The upper bits of the word's hash, and below them its class.
-    slots: Vec<u64>,
+    slots: Box<[u64; SLOTS]>,
     /// What the words of a class add to each lane.
-    classes: Vec<u8x32>,
+    classes: Box<[u8x32; CLASS as usize + 1]>,
 }
 
 impl FunctionWords {
@@ -71,90 +68,42 @@ impl FunctionWords {
             let (own, shared) = lanes.split_at_mut(SHARED_LANES);
             shared[..LANGUAGES.len()].copy_from_slice(&own[..LANGUAGES.len()]);
         }
-        let mut table = Self { multipliers: vec![1; BUCKETS], slots: vec![0; SLOTS], classes: Vec::new() };
-        let mut buckets: Vec<Vec<u64>> = vec![Vec::new(); BUCKETS];
-        for &hash in lanes_of.keys() {
-            buckets[bucket(hash)].push(hash);
-        }
-        let mut by_size: Vec<usize> = (0..BUCKETS).collect();
-        by_size.sort_by_key(|&bucket| std::cmp::Reverse(buckets[bucket].len()));
-        for bucket in by_size {
-            table.place(bucket, &buckets[bucket], &lanes_of);
+        let multipliers = SIZE.multipliers(lanes_of.keys().copied()).expect("words whose hashes differ");
+        let multipliers: [u32; BUCKETS] = multipliers.try_into().expect("one for each bucket");
+        let mut table =
+            Self { multipliers: Box::new(multipliers), slots: Box::new([0; SLOTS]), classes: Box::new([u8x32::ZERO; CLASS as usize + 1]) };
+        let mut known: Vec<[u8; LANES]> = Vec::new();
+        for (&hash, lanes) in &lanes_of {
+            let class = known.iter().position(|known| known == lanes).unwrap_or_else(|| {
+                known.push(*lanes);
+                known.len() - 1
+            });
+            table.classes[class] = u8x32::new(*lanes);
+            table.slots[SIZE.slot(hash, multipliers[SIZE.bucket(hash)])] = hash & !CLASS | class as u64;
         }
         table
     }
 
-    fn place(&mut self, bucket: usize, hashes: &[u64], lanes_of: &BTreeMap<u64, [u8; LANES]>) {
-        let is_free = |multiplier: u32| {
-            let mut taken: Vec<usize> = hashes.iter().map(|&hash| slot(hash, multiplier)).collect();
-            taken.sort_unstable();
-            taken.array_windows().all(|[first, second]| first != second) && taken.iter().all(|&slot| self.slots[slot] == 0)
-        };
-        let multiplier = (1..u32::MAX).step_by(2).find(|&multiplier| is_free(multiplier)).unwrap_or(1);
-        self.multipliers[bucket] = multiplier;
-        for &hash in hashes {
-            let lanes = u8x32::new(lanes_of[&hash]);
-            let class = self.classes.iter().position(|known| *known == lanes).unwrap_or_else(|| {
-                self.classes.push(lanes);
-                self.classes.len() - 1
-            });
-            self.slots[slot(hash, multiplier)] = hash & !CLASS | class as u64;
-        }
-    }
-
-    /// Begins to count words.
-    pub(super) fn count(&self) -> Count<'_> {
-        Count { table: self, lanes: u8x32::ZERO, num_in_lanes: 0, evidence: Evidence::default() }
-    }
-}
-
-/// What words say together, one after another.
-pub(super) struct Count<'t> {
-    table: &'t FunctionWords,
-    lanes: u8x32,
-    num_in_lanes: usize,
-    evidence: Evidence,
-}
-
-impl Count<'_> {
-    /// Counts a word, given by its hash, if it is `telling`. Every other word is known, so branches would often be mispredicted.
+    /// Adds what words say together. Each is given by its hash, and counts if it is telling.
     #[inline(always)]
-    pub(super) fn add(&mut self, hash: u64, is_telling: bool) {
-        if self.num_in_lanes == MAX_IN_LANES {
-            self.empty_lanes();
+    pub(super) fn count(&self, words: impl Iterator<Item = (u64, bool)>, evidence: &mut Evidence) {
+        let Self { multipliers, slots, classes } = self;
+        let mut words = words.peekable();
+        while words.peek().is_some() {
+            let mut lanes = u8x32::ZERO;
+            // Every other word is known: a branch on it would often be mispredicted.
+            for (hash, is_telling) in words.by_ref().take(MAX_IN_LANES) {
+                let held = slots[SIZE.slot(hash, multipliers[SIZE.bucket(hash)])];
+                let is_counted = ((held ^ hash) & !CLASS == 0) & is_telling;
+                lanes += classes[(held & CLASS) as usize] & u8x32::splat(u8::from(is_counted).wrapping_neg());
+                evidence.words += u32::from(is_telling);
+            }
+            let (own, shared) = lanes.as_array().split_at(SHARED_LANES);
+            let counts = evidence.hits.iter_mut().zip(own).chain(evidence.shared.iter_mut().zip(shared));
+            counts.for_each(|(count, lane)| *count += u32::from(*lane));
+            evidence.stop_words += u32::from(own[STOP_WORD_LANE]);
         }
-        let FunctionWords { multipliers, slots, classes } = self.table;
-        let held = slots[slot(hash, multipliers[bucket(hash)])];
-        let is_counted = u8::from((held ^ hash) & !CLASS == 0) & u8::from(is_telling);
-        self.lanes += classes[(held & CLASS) as usize] & u8x32::splat(is_counted.wrapping_neg());
-        self.num_in_lanes += 1;
-        self.evidence.words += u32::from(is_telling);
     }
-
-    /// What all words together said.
-    pub(super) fn evidence(mut self) -> Evidence {
-        self.empty_lanes();
-        self.evidence
-    }
-
-    fn empty_lanes(&mut self) {
-        let Self { lanes, evidence, .. } = self;
-        let (own, shared) = lanes.as_array().split_at(SHARED_LANES);
-        let counts = evidence.hits.iter_mut().zip(own).chain(evidence.shared.iter_mut().zip(shared));
-        counts.for_each(|(count, lane)| *count += u32::from(*lane));
-        evidence.stop_words += u32::from(own[STOP_WORD_LANE]);
-        (self.lanes, self.num_in_lanes) = (u8x32::ZERO, 0);
-    }
-}
-
-#[inline(always)]
-fn bucket(hash: u64) -> usize {
-    (hash >> (u64::BITS - BUCKET_BITS)) as usize
-}
-
-#[inline(always)]
-fn slot(hash: u64, multiplier: u32) -> usize {
-    ((hash as u32).wrapping_mul(multiplier) >> (u32::BITS - SLOT_BITS)) as usize
 }
 
 /// What the words of a text say of its language.
@@ -183,12 +132,9 @@ mod tests {
     use super::*;
 
     fn count(table: &FunctionWords, words: &[&str]) -> Evidence {
-        let mut count = table.count();
-        for word in words {
-            count.add(hash_of(word), true);
-            count.add(hash_of(word), false);
-        }
-        count.evidence()
+        let mut evidence = Evidence::default();
+        table.count(words.iter().flat_map(|word| [true, false].map(|is_telling| (hash_of(word), is_telling))), &mut evidence);
+        evidence
     }
 
     #[test]

@@ -58,25 +58,25 @@ impl LineMender {
         let is_tight = |[stop, next]: &[u8; 2]| {
             ((*stop == b'.') | (*stop == b'!') | (*stop == b'?')) & ((next.wrapping_sub(b'A') < 26) | (*next == 0xC3))
         };
-        let is_spaced = |[first, space, second, again, third]: &[u8; 5]| {
-            let are_spaces = (*space == b' ') & (*again == b' ');
-            are_spaces & (first.wrapping_sub(b'A') < 26) & (second.wrapping_sub(b'A') < 26) & (third.wrapping_sub(b'A') < 26)
-        };
         // Most texts have none of the three: one look tells.
         let is_pair = |pair: &[u8; 2]| is_broken(pair) | is_tight(pair);
-        let is_any = |five: &[u8; 5]| is_spaced(five) | is_pair(&[five[0], five[1]]);
+        let is_any = |five: &[u8; 5]| are_single_capitals(five) | is_pair(&[five[0], five[1]]);
         let may_be_any = any_window(bytes, is_any) || bytes[bytes.len().saturating_sub(4)..].array_windows().any(is_pair);
-        let is_one =
-            || any_window(bytes, is_tight) && TIGHT_STOP.is_match(text) || any_window(bytes, is_spaced) || any_window(bytes, is_broken);
-        if may_have_script(bytes) || may_be_any && is_one() {
+        let is_one = || {
+            any_window(bytes, is_tight) && TIGHT_STOP.is_match(text)
+                || any_window(bytes, are_single_capitals)
+                || any_window(bytes, is_broken)
+        };
+        if may_be_any && is_one() {
             return true;
         }
         self.seen.clear();
+        let may_have_script = may_have_script(bytes);
         let mut line_start = 0;
         memchr::memchr_iter(b'\n', bytes).chain([text.len()]).any(|line_end| {
             let line = &text[line_start..line_end];
             line_start = line_end + 1;
-            !line.is_empty() && self.unwanted(line, false).is_some()
+            !line.is_empty() && self.unwanted(line, may_have_script).is_some()
         })
     }
 
@@ -216,7 +216,7 @@ fn join(out: &mut String, start: usize, line: &str, text: &str) {
 fn mend_line(line: &str, out: &mut String, counts: &mut CleanCounts) {
     let start = out.len();
     out.push_str(line);
-    if has_single_capitals(line) && LETTER_SPACED.is_match(line) {
+    if any_window(line.as_bytes(), are_single_capitals) && LETTER_SPACED.is_match(line) {
         let joined = LETTER_SPACED.replace_all(line, |found: &regex::Captures<'_>| join_letters(&found[0], counts)).into_owned();
         out.truncate(start);
         out.push_str(&joined);
@@ -227,14 +227,11 @@ fn mend_line(line: &str, out: &mut String, counts: &mut CleanCounts) {
     }
 }
 
-/// Whether three capitals stand with single spaces between them. Every fourth byte of the line tells where that can be.
-fn has_single_capitals(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    let is_capital = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_uppercase);
-    let is_space = |at: usize| bytes.get(at) == Some(&b' ');
-    let are_here = |at: usize| is_capital(at) && is_space(at + 1) && is_capital(at + 2) && is_space(at + 3) && is_capital(at + 4);
-    let may_be_near = |at: usize| is_space(at) && is_capital(at + 1) || is_capital(at) && is_space(at + 1);
-    (0..bytes.len()).step_by(4).any(|at| may_be_near(at) && (at.saturating_sub(3)..=at).any(are_here))
+/// Whether three capitals stand with single spaces between them.
+#[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
+fn are_single_capitals([first, space, second, again, third]: &[u8; 5]) -> bool {
+    let are_spaces = (*space == b' ') & (*again == b' ');
+    are_spaces & (first.wrapping_sub(b'A') < 26) & (second.wrapping_sub(b'A') < 26) & (third.wrapping_sub(b'A') < 26)
 }
 
 /// « D I A G N O S T I C » is a word, « A B C D E » and « I I I I I » are lists.
@@ -325,10 +322,11 @@ mod tests {
 
     #[test]
     fn single_capitals_are_found_wherever_they_stand() {
+        let are_found = |text: String| any_window(text.as_bytes(), are_single_capitals);
         for before in 0..9 {
             let padding = "x".repeat(before);
-            assert!(has_single_capitals(&format!("{padding}A B C")) && has_single_capitals(&format!("{padding}A B Cé, suite")));
-            assert!(!has_single_capitals(&format!("{padding}A B, C D")));
+            assert!(are_found(format!("{padding}A B C")) && are_found(format!("{padding}A B Cé, suite")));
+            assert!(!are_found(format!("{padding}A B, C D")));
         }
     }
 

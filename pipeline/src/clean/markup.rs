@@ -4,10 +4,10 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
 use regex::Regex;
 
 use super::privacy::Identity;
+use crate::letters::any_window;
 
 /// Elements whose content nobody reads as text.
 const HIDDEN: [&str; 10] = ["script", "style", "head", "nav", "footer", "noscript", "svg", "template", "iframe", "select"];
@@ -59,15 +59,20 @@ const MAX_TAG: usize = 4096;
 const MAX_ENTITY: usize = 12;
 
 /// Whether there may be markup.
+#[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
 pub(super) fn is_suspected(text: &str) -> bool {
-    memchr::memchr2(b'<', b'&', text.as_bytes()).is_some() || may_have_links(text)
+    let begins = |byte: u8| (byte == b'<') | (byte == b'&');
+    any_window(text.as_bytes(), |pair: &[u8; 2]| begins(pair[0]) | may_be_link(pair)) || text.bytes().next_back().is_some_and(begins)
 }
 
 fn may_have_links(text: &str) -> bool {
-    static BASE_64: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(";base64,"));
-    let bytes = text.as_bytes();
-    let is_sign = |at: usize| matches!(bytes[at..], [b']', b'(', ..] | [b'{', b'.' | b'#', ..]);
-    memchr::memchr2_iter(b']', b'{', bytes).any(is_sign) || BASE_64.find(bytes).is_some()
+    any_window(text.as_bytes(), may_be_link)
+}
+
+/// Whether this may be inside a link, attributes or an embedded file (« ;base64, »).
+#[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
+fn may_be_link([first, second]: &[u8; 2]) -> bool {
+    (*first == b']') & (*second == b'(') | (*first == b'{') & ((*second == b'.') | (*second == b'#')) | (*first == b';') & (*second == b'b')
 }
 
 /// Appends the text without markup; returns how many tags, entities and links were replaced.

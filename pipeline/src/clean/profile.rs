@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use wide::u8x32;
+
 use super::function_words::{Evidence, FunctionWords};
-use crate::letters::{for_each_place, for_each_word};
+use crate::letters::{for_each_place, for_words, word_hash};
 
 /// Bytes that are counted together; a lane counts up to 255 of them.
 const LANES: usize = 32;
@@ -63,25 +65,40 @@ impl Profiler {
             let next = bytes[line_end..].iter().position(|&byte| byte != b'\n').map_or(bytes.len(), |at| line_end + at);
             let mut profile = read_line(&text[line_start..line_end]);
             profile.characters += (next - line_end) as u32;
-            profile.words = self.read_words(&bytes[line_start..line_end]);
-            self.whole.add(&profile);
             self.lines.push((line_start..next, profile));
             line_start = next;
         }
+        self.read_words(bytes, start);
+        self.lines.iter().for_each(|(_, profile)| self.whole.add(profile));
     }
 
-    /// Remembers a line's words, and says what they tell of its language.
+    /// Remembers the words from `start` on, and says of each line what they tell of its language.
     #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator would be a branch")]
-    fn read_words(&mut self, line: &[u8]) -> Evidence {
-        let Self { words, function_words, .. } = self;
-        let mut count = function_words.count();
-        for_each_word(line, |start, hash| {
-            words.push(hash);
-            // « °C » and « µg » are units: C is no word there.
-            let follows_sign = start > 0 && line[start - 1] >= 0x80;
-            count.add(hash, !line[start].is_ascii_digit() & !follows_sign);
+    fn read_words(&mut self, text: &[u8], start: usize) {
+        let Self { words, function_words, lines, .. } = self;
+        let text = &text[start..];
+        // « °C » and « µg » are units: C is no word there.
+        let is_telling = |at: usize| !text[at].is_ascii_digit() & !(at > 0 && text[at - 1] >= 0x80);
+        let mut lines = lines.iter_mut();
+        let mut line = lines.next();
+        for_words(text, |mut places| {
+            let known = words.len();
+            words.extend(places.iter().map(|&place| word_hash(text, place)));
+            let mut hashes = &words[known..];
+            while let Some((range, profile)) = &mut line {
+                let of_line = places.partition_point(|[at, _]| start + at < range.end);
+                let of_line_places;
+                let of_line_hashes;
+                (of_line_places, places) = places.split_at(of_line);
+                (of_line_hashes, hashes) = hashes.split_at(of_line);
+                function_words
+                    .count(of_line_hashes.iter().zip(of_line_places).map(|(hash, [at, _])| (*hash, is_telling(*at))), &mut profile.words);
+                if places.is_empty() {
+                    break;
+                }
+                line = lines.next();
+            }
         });
-        count.evidence()
     }
 }
 
@@ -95,18 +112,17 @@ fn read_line(line: &str) -> Profile {
         // The inside of a character counts for nothing.
         let mut padded = [0x80; LANES];
         padded[..rest.len()].copy_from_slice(rest);
-        let mut lanes = [[0; LANES]; 5];
+        let mut lanes = [u8x32::ZERO; 5];
         for block in blocks.iter().chain([&padded]) {
             let [characters, letters, digits, braces, symbols] = &mut lanes;
-            for (lane, &byte) in block.iter().enumerate() {
-                characters[lane] += u8::from(byte & 0xC0 != 0x80);
-                letters[lane] += u8::from(is_letter(byte));
-                digits[lane] += u8::from(byte.is_ascii_digit());
-                braces[lane] += u8::from((byte == b'{') | (byte == b'}'));
-                symbols[lane] += u8::from(is_symbol(byte));
-            }
+            *characters += ones(block, |byte| byte & 0xC0 != 0x80);
+            *letters += ones(block, is_letter);
+            *digits += ones(block, |byte| byte.is_ascii_digit());
+            *braces += ones(block, |byte| (byte == b'{') | (byte == b'}'));
+            *symbols += ones(block, is_symbol);
         }
-        let [characters, letters, digits, braces, symbols] = lanes.map(|lanes| lanes.into_iter().map(u32::from).sum::<u32>());
+        let [characters, letters, digits, braces, symbols] =
+            lanes.map(|lanes| lanes.as_array().iter().copied().map(u32::from).sum::<u32>());
         profile.characters += characters;
         profile.letters += letters;
         profile.digits += digits;
@@ -119,13 +135,21 @@ fn read_line(line: &str) -> Profile {
         |byte| byte == 0xC2 || byte > LATIN,
         |at| {
             let character = line[at..].chars().next().unwrap_or_default();
-            let is_punctuation = matches!(character, '«' | '»' | '…' | '–' | '—' | '’') || character.is_whitespace();
-            let is_letter = character.is_alphabetic();
-            profile.letters += u32::from(is_letter);
-            profile.symbols += u32::from(!is_letter && !is_punctuation);
+            // Apostrophes and quotation marks are most of them, and whether something is a letter takes longer to tell.
+            if !matches!(character, '’' | '«' | '»' | '…' | '–' | '—') && !character.is_whitespace() {
+                let is_letter = character.is_alphabetic();
+                profile.letters += u32::from(is_letter);
+                profile.symbols += u32::from(!is_letter);
+            }
         },
     );
     profile
+}
+
+/// One in each lane whose byte is what is looked for.
+#[inline(always)]
+fn ones(block: &[u8; LANES], is_it: impl Fn(u8) -> bool) -> u8x32 {
+    u8x32::new(block.map(|byte| u8::from(is_it(byte))))
 }
 
 /// Whether it is a letter of ASCII, or begins one from À to ÿ.

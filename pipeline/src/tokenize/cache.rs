@@ -3,6 +3,8 @@
 //! Words of up to 47 bytes with up to seven ids below 65,536, which are nearly all, live in two tables of small sets, one for those of up to 15 bytes. A
 //! word's bytes and length are its key, and in each set the words met most often come first. The others live in a hash table.
 
+use std::num::NonZeroU128;
+
 use memmap2::MmapMut;
 use prefetch_index::prefetch_index;
 use rustc_hash::FxHashMap;
@@ -20,9 +22,9 @@ const MAX_OTHER_WORDS: usize = 1 << 16;
 /// Longer words are too rare to be worth remembering.
 const MAX_WORD_BYTES: usize = 64;
 
-/// The bytes of a word of up to 15 bytes, the first one lowest, and above them its length. Never zero.
+/// The bytes of a word of up to 15 bytes, the first one lowest, and above them its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ShortWord(u128);
+pub(super) struct ShortWord(NonZeroU128);
 
 /// The bytes of a word of 16 to 47 bytes, the first one lowest, and above them its length.
 #[derive(Clone, Copy)]
@@ -99,14 +101,19 @@ impl Words<'_> {
     /// Writes the ids of a word at `at`, where there must be [`ROOM_FOR_WORD`], and returns where they end. `None` if it does not know them.
     #[inline(always)]
     pub(super) fn write_short(&mut self, word: ShortWord, ids: &mut [u32], at: usize) -> Option<usize> {
-        write(find(&mut self.short[word.set()], |[key, _]| *key == word.0)?, ids, at)
+        let held = find(&mut self.short[word.set()], |[key, _]| *key == word.0.get())?;
+        // All are written, whatever their number, since a branch on it would often be mispredicted.
+        *ids[at..].first_chunk_mut()? = held.map(u32::from);
+        Some(at + usize::from(held[MAX_INLINE_IDS]))
     }
 
-    /// The same for a long word.
+    /// Appends the ids of a long word, if it knows them.
     #[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
-    pub(super) fn write_long(&mut self, word: LongWord, ids: &mut [u32], at: usize) -> Option<usize> {
+    pub(super) fn append_long(&mut self, word: LongWord, ids: &mut Vec<u32>) -> bool {
         let [first, second, third] = word.0;
-        write(find(&mut self.long[word.set()], |[a, b, c, _]| (*a == first) & (*b == second) & (*c == third))?, ids, at)
+        let held = find(&mut self.long[word.set()], |[a, b, c, _]| (*a == first) & (*b == second) & (*c == third));
+        ids.extend(held.iter().flat_map(|held| &held[..usize::from(held[MAX_INLINE_IDS])]).copied().map(u32::from));
+        held.is_some()
     }
 
     /// Appends the ids of a word that no set can hold, if it knows them.
@@ -119,7 +126,7 @@ impl Words<'_> {
     pub(super) fn insert(&mut self, word: &[u8], ids: &[u32]) {
         let held = short_ids(ids).map(bytemuck::cast);
         if let Some((short, held)) = ShortWord::of(word, 0, word.len()).zip(held) {
-            put(&mut self.short[short.set()], [short.0, held]);
+            put(&mut self.short[short.set()], [short.0.get(), held]);
         } else if let Some((long, held)) = LongWord::of(word, 0, word.len()).zip(held) {
             let [first, second, third] = long.0;
             put(&mut self.long[long.set()], [first, second, third, held]);
@@ -148,14 +155,6 @@ fn put<const N: usize, const WORDS: usize>(set: &mut [[u128; N]; WORDS], entry: 
     set[place] = entry;
 }
 
-/// Writes ids at `at`, and returns where they end.
-#[inline(always)]
-fn write(held: ShortIds, ids: &mut [u32], at: usize) -> Option<usize> {
-    // All are written, whatever their number, since a branch on it would often be mispredicted.
-    *ids[at..].first_chunk_mut()? = held.map(u32::from);
-    Some(at + usize::from(held[MAX_INLINE_IDS]))
-}
-
 /// `None` if the ids do not fit.
 fn short_ids(ids: &[u32]) -> Option<ShortIds> {
     let mut short = [0; MAX_INLINE_IDS + 1];
@@ -182,15 +181,13 @@ impl ShortWord {
     /// The short form of the word at `start` of `text`, if it is short enough.
     #[inline(always)]
     pub(super) fn of(text: &[u8], start: usize, length: usize) -> Option<Self> {
-        if length >= WINDOW || length == 0 {
-            return None;
-        }
-        Some(Self(window(text, start, length) | with_length(length)))
+        let key = if length < WINDOW { window(text, start, length) | with_length(length) } else { 0 };
+        NonZeroU128::new(key).map(Self)
     }
 
     #[inline(always)]
     fn set(self) -> usize {
-        folded(self.0) as usize % NUM_SHORT_SETS
+        folded(self.0.get()) as usize % NUM_SHORT_SETS
     }
 }
 
@@ -216,10 +213,10 @@ mod tests {
         let mut words = cache.words();
         let (short, long) = (ShortWord::of(word.as_bytes(), 0, word.len()), LongWord::of(word.as_bytes(), 0, word.len()));
         ids.resize(1 + ROOM_FOR_WORD, 0);
-        let end =
-            short.and_then(|short| words.write_short(short, &mut ids, 1)).or(long.and_then(|long| words.write_long(long, &mut ids, 1)));
+        let end = short.and_then(|short| words.write_short(short, &mut ids, 1));
         ids.truncate(end.unwrap_or(1));
-        let is_known = end.is_some() || words.append_other(word.as_bytes(), &mut ids);
+        let is_known =
+            end.is_some() || long.is_some_and(|long| words.append_long(long, &mut ids)) || words.append_other(word.as_bytes(), &mut ids);
         assert_eq!(ids[0], 7);
         is_known.then(|| ids.split_off(1))
     }

@@ -36,6 +36,14 @@ pub struct Encoder {
     cache: Option<WordCache>,
 }
 
+/// Where a word stands, and its short form if it has one.
+#[derive(Clone, Copy, Default)]
+struct Found {
+    start: usize,
+    end: usize,
+    short: Option<ShortWord>,
+}
+
 struct Shared {
     tokenizer: Tokenizer,
     hash: ContentHash,
@@ -121,7 +129,7 @@ impl Encoder {
     fn encode_by_words(&mut self, text: &str, ids: &mut Vec<u32>) -> bool {
         let mut words = self.cache.get_or_insert_with(WordCache::new).words();
         let mut are_separate = true;
-        let mut ahead = [(0, 0, None); WORDS_AHEAD];
+        let mut ahead = [Found::default(); WORDS_AHEAD];
         let mut count = 0;
         for_each_run_between_spaces(text.as_bytes(), |start, end| {
             // Where many words may be is asked for before the first is needed: most come from far away.
@@ -131,7 +139,7 @@ impl Encoder {
             } else if let Some(long) = LongWord::of(text.as_bytes(), start, end - start) {
                 words.prefetch_long(long);
             }
-            ahead[count] = (start, end, short);
+            ahead[count] = Found { start, end, short };
             count += 1;
             if count == WORDS_AHEAD {
                 are_separate = are_separate && self.shared.encode_words(text, &ahead, &mut words, ids);
@@ -154,31 +162,42 @@ impl Shared {
         ids.extend(encoding.get_ids().iter().map(|id| self.as_text(*id)));
     }
 
-    /// The ids of words, each given by its beginning, its end and its short form. Returns false at the first that is not separate.
+    /// Appends the ids of words. Returns false at the first that is not separate.
     #[inline(always)]
-    fn encode_words(&self, text: &str, found: &[(usize, usize, Option<ShortWord>)], words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
+    fn encode_words(&self, text: &str, found: &[Found], words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
         let mut at = ids.len();
         ids.resize(at + ROOM_FOR_WORD * found.len(), 0);
-        for (number, &(start, end, short)) in found.iter().enumerate() {
-            let mut long = || LongWord::of(text.as_bytes(), start, end - start).and_then(|long| words.write_long(long, ids, at));
-            let known = if let Some(short) = short { words.write_short(short, ids, at) } else { long() };
-            if let Some(after) = known {
+        for (number, &found_word) in found.iter().enumerate() {
+            if let Some(after) = found_word.short.and_then(|short| words.write_short(short, ids, at)) {
                 at = after;
                 continue;
             }
             ids.truncate(at);
-            let word = &text[start..end];
-            if !words.append_other(word.as_bytes(), ids) {
-                if self.independence == Independence::OfSeparateWords && !self.stands_alone(word) {
-                    return false;
-                }
-                self.encode_word(word, ids);
-                words.insert(word.as_bytes(), &ids[at..]);
+            if !self.append_rare(text, found_word, words, ids) {
+                return false;
             }
             at = ids.len();
             ids.resize(at + ROOM_FOR_WORD * (found.len() - number), 0);
         }
         ids.truncate(at);
+        true
+    }
+
+    /// Appends the ids of a long word, or of one not met before. Returns false if it is not separate.
+    #[inline(never)]
+    fn append_rare(&self, text: &str, Found { start, end, .. }: Found, words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
+        let word = &text[start..end];
+        if LongWord::of(text.as_bytes(), start, end - start).is_some_and(|long| words.append_long(long, ids))
+            || words.append_other(word.as_bytes(), ids)
+        {
+            return true;
+        }
+        if self.independence == Independence::OfSeparateWords && !self.stands_alone(word) {
+            return false;
+        }
+        let at = ids.len();
+        self.encode_word(word, ids);
+        words.insert(word.as_bytes(), &ids[at..]);
         true
     }
 

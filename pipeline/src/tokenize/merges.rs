@@ -7,19 +7,33 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use tokenizers::models::bpe::BPE;
 
+use crate::displaced::Size;
+
 /// Longer words go to the library, whose queue is then faster.
 const MAX_SYMBOLS: usize = 1 << PLACE_BITS;
 const PLACE_BITS: u32 = 6;
-/// Ranks are below this.
-const MAX_MERGES: usize = 1 << (u32::BITS - PLACE_BITS);
+/// A slot holds two symbols and, below them, the rank of their merge.
+const SYMBOL_BITS: u32 = 21;
+const RANK_BITS: u32 = u64::BITS - 2 * SYMBOL_BITS;
+const MAX_RANK: u32 = (1 << RANK_BITS) - 1;
+const EMPTY: u64 = u64::MAX;
+/// Orders that are looked at together.
+const ORDERS: usize = 8;
 /// Of a symbol that does not merge with the next.
 const NO_MERGE: u32 = u32::MAX;
 
 pub(super) struct Merges {
-    characters: FxHashMap<char, u32>,
-    /// Two symbols → the merge's rank and the symbol that it makes.
-    pairs: FxHashMap<(u32, u32), (u32, u32)>,
+    /// The symbol of each character up to the last that has one, or [`NO_SYMBOL`].
+    characters: Vec<u32>,
+    /// Two symbols → the rank of their merge.
+    size: Size,
+    multipliers: Vec<u32>,
+    slots: Vec<u64>,
+    /// What the merge of each rank makes.
+    made: Vec<u32>,
 }
+
+const NO_SYMBOL: u32 = u32::MAX;
 
 /// What a `tokenizer.json` says of merges, in the order of their ranks.
 #[derive(Deserialize)]
@@ -62,24 +76,45 @@ impl Merges {
             return None;
         }
         let vocabulary = model.get_vocab();
-        let mut characters = FxHashMap::default();
+        let mut characters = Vec::new();
         for (piece, &id) in &vocabulary {
             let mut of_piece = piece.chars();
             if let (Some(only), None) = (of_piece.next(), of_piece.next()) {
-                characters.insert(only, id);
+                characters.resize(characters.len().max(only as usize + 1), NO_SYMBOL);
+                characters[only as usize] = id;
             }
         }
         let TokenizerFile { model: ModelInFile { merges } } = serde_json::from_slice(file).ok()?;
-        if merges.len() >= MAX_MERGES {
+        let mut made = Vec::new();
+        let mut ranks = FxHashMap::default();
+        for (merge, rank) in merges.iter().zip(0_u64..) {
+            let (left, right) = merge.parts()?;
+            made.push(*vocabulary.get(&format!("{left}{right}"))?);
+            ranks.insert(pair(*vocabulary.get(left)?, *vocabulary.get(right)?), rank);
+        }
+        if merges.len() > MAX_RANK as usize || vocabulary.values().any(|&id| id >= (1 << SYMBOL_BITS) - 1) {
             return None;
         }
-        let mut pairs = FxHashMap::default();
-        for (merge, rank) in merges.iter().zip(0..) {
-            let (left, right) = merge.parts()?;
-            let made = vocabulary.get(&format!("{left}{right}"))?;
-            pairs.insert((*vocabulary.get(left)?, *vocabulary.get(right)?), (rank, *made));
+        // Half of the slots stay free, or more.
+        let slot_bits = (2 * ranks.len().max(8)).next_power_of_two().ilog2();
+        let size = Size { bucket_bits: slot_bits - 3, slot_bits };
+        let multipliers = size.multipliers(ranks.keys().map(|&pair| hash(pair)))?;
+        let mut slots = vec![EMPTY; 1 << slot_bits];
+        for (&pair, rank) in &ranks {
+            slots[size.slot(hash(pair), multipliers[size.bucket(hash(pair))])] = pair << RANK_BITS | rank;
         }
-        Some(Self { characters, pairs })
+        Some(Self { characters, size, multipliers, slots, made })
+    }
+
+    /// The order of the merge of the symbol at a place with the next, or [`NO_MERGE`].
+    #[inline(always)]
+    fn order(&self, place: usize, left: u32, right: u32) -> u32 {
+        let pair = pair(left, right);
+        let hash = hash(pair);
+        let held = self.slots[self.size.slot(hash, self.multipliers[self.size.bucket(hash)])];
+        // All bits of it if there is none: a branch would often be mispredicted.
+        let none = u32::from(held >> RANK_BITS == pair).wrapping_sub(1);
+        (held as u32 & MAX_RANK) << PLACE_BITS | place as u32 | none
     }
 
     /// Appends the ids of a word; returns false, and appends nothing, if it is too long or has a character that is no symbol.
@@ -87,27 +122,28 @@ impl Merges {
         let mut symbols = [0; MAX_SYMBOLS];
         let mut count = 0;
         for character in word {
-            let Some(&symbol) = self.characters.get(&character).filter(|_| count < MAX_SYMBOLS) else { return false };
+            let symbol = self.characters.get(character as usize).copied().unwrap_or(NO_SYMBOL);
+            if symbol == NO_SYMBOL || count == MAX_SYMBOLS {
+                return false;
+            }
             symbols[count] = symbol;
             count += 1;
         }
-        // Of each symbol and the next: what they make, and the rank of their merge with the symbol's place below it, so that the least is the merge to do next.
-        let (mut made, mut orders) = ([0; MAX_SYMBOLS], [NO_MERGE; MAX_SYMBOLS]);
-        let pair = |place: usize, left: u32, right: u32| {
-            let merge = self.pairs.get(&(left, right));
-            merge.map_or((NO_MERGE, 0), |&(rank, made)| (rank << PLACE_BITS | place as u32, made))
-        };
+        // Of each symbol and the next: the rank of their merge with the symbol's place below it, so that the least is the merge to do next.
+        let mut orders = [NO_MERGE; MAX_SYMBOLS];
         for place in 1..count {
-            (orders[place - 1], made[place - 1]) = pair(place - 1, symbols[place - 1], symbols[place]);
+            orders[place - 1] = self.order(place - 1, symbols[place - 1], symbols[place]);
         }
         // A symbol stays in its place; those after it go, and the places before and after each that is left are remembered.
         let mut before: [u8; MAX_SYMBOLS] = std::array::from_fn(|place| place.saturating_sub(1) as u8);
         let mut after: [u8; MAX_SYMBOLS] = std::array::from_fn(|place| place as u8 + 1);
-        while let Some(&order) = orders[..count].iter().min()
-            && order != NO_MERGE
-        {
+        loop {
+            let order = least(&orders, count);
+            if order == NO_MERGE {
+                break;
+            }
             let place = order as usize % MAX_SYMBOLS;
-            symbols[place] = made[place];
+            symbols[place] = self.made[(order >> PLACE_BITS) as usize];
             let gone = usize::from(after[place]);
             orders[gone] = NO_MERGE;
             let next = usize::from(after[gone]);
@@ -115,11 +151,11 @@ impl Merges {
             orders[place] = NO_MERGE;
             if next < count {
                 before[next] = place as u8;
-                (orders[place], made[place]) = pair(place, symbols[place], symbols[next]);
+                orders[place] = self.order(place, symbols[place], symbols[next]);
             }
             if place > 0 {
                 let previous = usize::from(before[place]);
-                (orders[previous], made[previous]) = pair(previous, symbols[previous], symbols[place]);
+                orders[previous] = self.order(previous, symbols[previous], symbols[place]);
             }
         }
         let mut place = 0;
@@ -129,4 +165,24 @@ impl Merges {
         }
         true
     }
+}
+
+/// The least of the first `count` orders.
+#[inline(always)]
+fn least(orders: &[u32; MAX_SYMBOLS], count: usize) -> u32 {
+    let (groups, _) = orders.as_chunks::<ORDERS>();
+    let least = groups[..count.div_ceil(ORDERS)]
+        .iter()
+        .fold([NO_MERGE; ORDERS], |least, group| std::array::from_fn(|lane| least[lane].min(group[lane])));
+    least.into_iter().fold(NO_MERGE, u32::min)
+}
+
+fn pair(left: u32, right: u32) -> u64 {
+    u64::from(left) << SYMBOL_BITS | u64::from(right)
+}
+
+#[inline(always)]
+fn hash(pair: u64) -> u64 {
+    let product = pair.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ product >> 32
 }
