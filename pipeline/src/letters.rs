@@ -48,17 +48,22 @@ pub(crate) fn hash_of(word: &str) -> u64 {
 /// The hash of the word at a place. Words of up to eight bytes have different hashes; those of others are well spread.
 #[inline(always)]
 pub(crate) fn word_hash(text: &[u8], [start, end]: [usize; 2]) -> u64 {
-    let length = end - start;
     // Nearly all words end in the first window: no branch tells their lengths apart.
-    let first = window(text, start, length);
-    let mut hash = hash_step(hash_step(length as u64, first as u64), (first >> 64) as u64);
-    let mut at = start + WINDOW;
-    while at < end {
-        let next = window(text, at, end - at);
-        hash = hash_step(hash_step(hash, next as u64), (next >> 64) as u64);
-        at += WINDOW;
-    }
+    let first = window(text, start, end - start);
+    let hash = hash_window((end - start) as u64, first);
+    let hash = if end - start > WINDOW { hash_rest(hash, &text[start + WINDOW..end]) } else { hash };
     hash ^ hash >> 32
+}
+
+#[cold]
+#[inline(never)]
+fn hash_rest(hash: u64, rest: &[u8]) -> u64 {
+    (0..rest.len()).step_by(WINDOW).fold(hash, |hash, at| hash_window(hash, window(rest, at, rest.len() - at)))
+}
+
+#[inline(always)]
+fn hash_window(hash: u64, window: u128) -> u64 {
+    hash_step(hash_step(hash, window as u64), (window >> 64) as u64)
 }
 
 fn hash_step(hash: u64, window: u64) -> u64 {
@@ -151,11 +156,14 @@ pub(crate) fn mask(block: &[u8; BLOCK], is_inside: impl Fn(u8) -> bool) -> u64 {
 #[inline(always)]
 pub(crate) fn window(text: &[u8], start: usize, length: usize) -> u128 {
     let rest = &text[start..];
-    let bytes = match rest.first_chunk::<WINDOW>() {
-        Some(bytes) => u128::from_le_bytes(*bytes),
-        None => rest.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte)),
-    };
+    let bytes = rest.first_chunk::<WINDOW>().map_or_else(|| padded_window(rest), |bytes| u128::from_le_bytes(*bytes));
     bytes & INSIDE[length.min(WINDOW)]
+}
+
+#[cold]
+#[inline(never)]
+fn padded_window(rest: &[u8]) -> u128 {
+    rest.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte))
 }
 
 /// The bits of so many bytes.

@@ -98,10 +98,10 @@ fn private(character: char) -> Option<&'static str> {
     })
 }
 
-/// False only for characters that are in NFC whatever stands beside them: Latin without marks, and the punctuation,
-/// currency and superscript blocks.
+/// False only for characters that are in NFC whatever stands beside them: Latin without marks, Greek and Cyrillic, and the blocks of punctuation, currencies,
+/// superscripts, arrows and mathematics.
 pub(super) fn may_need_composition(character: char) -> bool {
-    character >= '\u{300}' && !('\u{2002}'..='\u{20cf}').contains(&character)
+    !matches!(character, ..'\u{300}' | '\u{388}'..'\u{483}' | '\u{2002}'..'\u{20d0}' | '\u{2190}'..'\u{2329}')
 }
 
 #[cfg(test)]

@@ -84,24 +84,25 @@ impl FunctionWords {
         table
     }
 
-    /// Adds what words say together. Each is given by its hash, and counts if it is telling.
+    /// Adds to the evidence what words, given by their hashes, say together. `is_telling` says which of them count.
     #[inline(always)]
-    pub(super) fn count(&self, words: impl Iterator<Item = (u64, bool)>, evidence: &mut Evidence) {
+    pub(super) fn count(&self, hashes: &[u64], is_telling: impl Fn(usize) -> bool, evidence: &mut Evidence) {
         let Self { multipliers, slots, classes } = self;
-        let mut words = words.peekable();
-        while words.peek().is_some() {
-            let mut lanes = u8x32::ZERO;
+        for (stretch, hashes) in hashes.chunks(MAX_IN_LANES).enumerate() {
+            let (mut lanes, mut words) = (u8x32::ZERO, 0);
             // Every other word is known: a branch on it would often be mispredicted.
-            for (hash, is_telling) in words.by_ref().take(MAX_IN_LANES) {
+            for (place, &hash) in hashes.iter().enumerate() {
                 let held = slots[SIZE.slot(hash, multipliers[SIZE.bucket(hash)])];
+                let is_telling = is_telling(stretch * MAX_IN_LANES + place);
                 let is_counted = ((held ^ hash) & !CLASS == 0) & is_telling;
                 lanes += classes[(held & CLASS) as usize] & u8x32::splat(u8::from(is_counted).wrapping_neg());
-                evidence.words += u32::from(is_telling);
+                words += u32::from(is_telling);
             }
             let (own, shared) = lanes.as_array().split_at(SHARED_LANES);
             let counts = evidence.hits.iter_mut().zip(own).chain(evidence.shared.iter_mut().zip(shared));
             counts.for_each(|(count, lane)| *count += u32::from(*lane));
             evidence.stop_words += u32::from(own[STOP_WORD_LANE]);
+            evidence.words += words;
         }
     }
 }
@@ -133,7 +134,8 @@ mod tests {
 
     fn count(table: &FunctionWords, words: &[&str]) -> Evidence {
         let mut evidence = Evidence::default();
-        table.count(words.iter().flat_map(|word| [true, false].map(|is_telling| (hash_of(word), is_telling))), &mut evidence);
+        let hashes: Vec<u64> = words.iter().flat_map(|word| [hash_of(word); 2]).collect();
+        table.count(&hashes, |place| place % 2 == 0, &mut evidence);
         evidence
     }
 

@@ -41,7 +41,6 @@ static SCRIPT_LINES: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static LETTER_SPACED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\p{Lu}(?: \p{Lu}){4,}").expect("a tested pattern"));
-static TIGHT_STOP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\p{Ll}{2}[.!?]\p{Lu}\p{Ll}").expect("a tested pattern"));
 
 /// Mends one document after another.
 #[derive(Default)]
@@ -63,7 +62,7 @@ impl LineMender {
         let is_any = |five: &[u8; 5]| are_single_capitals(five) | is_pair(&[five[0], five[1]]);
         let may_be_any = any_window(bytes, is_any) || bytes[bytes.len().saturating_sub(4)..].array_windows().any(is_pair);
         let is_one = || {
-            any_window(bytes, is_tight) && TIGHT_STOP.is_match(text)
+            any_window(bytes, is_tight) && tight_stops(text).next().is_some()
                 || any_window(bytes, are_single_capitals)
                 || any_window(bytes, is_broken)
         };
@@ -221,7 +220,7 @@ fn mend_line(line: &str, out: &mut String, counts: &mut CleanCounts) {
         out.truncate(start);
         out.push_str(&joined);
     }
-    if has_tight_stop(&out[start..]) {
+    if tight_stops(&out[start..]).next().is_some() {
         let line = out.split_off(start);
         space_after_stops(&line, out, counts);
     }
@@ -247,16 +246,22 @@ fn join_letters(found: &str, counts: &mut CleanCounts) -> String {
     letters.into_iter().collect()
 }
 
-fn has_tight_stop(line: &str) -> bool {
-    memchr::memchr3_iter(b'.', b'!', b'?', line.as_bytes())
-        .any(|at| line.as_bytes().get(at + 1).is_some_and(|next| next.is_ascii_uppercase() || *next == 0xC3))
+/// The ends of full stops between a word and a capital letter.
+fn tight_stops(text: &str) -> impl Iterator<Item = usize> {
+    let begins_word = |rest: &str| {
+        let mut letters = rest.chars();
+        letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(char::is_lowercase)
+    };
+    let ends_word = |rest: &str| rest.chars().rev().take(2).filter(|letter| letter.is_lowercase()).count() == 2;
+    memchr::memchr3_iter(b'.', b'!', b'?', text.as_bytes())
+        .filter(move |&at| begins_word(&text[at + 1..]) && ends_word(&text[..at]))
+        .map(|at| at + 1)
 }
 
 /// Puts a space after full stops that have none, but not inside addresses and names of files.
 fn space_after_stops(line: &str, out: &mut String, counts: &mut CleanCounts) {
     let mut copied = 0;
-    for found in TIGHT_STOP.find_iter(line) {
-        let stop = found.start() + found.as_str().find(['.', '!', '?']).unwrap_or_default() + 1;
+    for stop in tight_stops(line) {
         let word_start = line[..stop].rfind(' ').map_or(0, |at| at + 1);
         let word_end = line[stop..].find(' ').map_or(line.len(), |at| stop + at);
         let word = &line[word_start..word_end];

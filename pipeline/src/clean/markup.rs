@@ -62,7 +62,7 @@ const MAX_ENTITY: usize = 12;
 #[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
 pub(super) fn is_suspected(text: &str) -> bool {
     let begins = |byte: u8| (byte == b'<') | (byte == b'&');
-    any_window(text.as_bytes(), |pair: &[u8; 2]| begins(pair[0]) | may_be_link(pair)) || text.bytes().next_back().is_some_and(begins)
+    any_window(text.as_bytes(), |three: &[u8; 3]| begins(three[0]) | may_be_link(three)) || text.bytes().rev().take(2).any(begins)
 }
 
 fn may_have_links(text: &str) -> bool {
@@ -71,8 +71,10 @@ fn may_have_links(text: &str) -> bool {
 
 /// Whether this may be inside a link, attributes or an embedded file (« ;base64, »).
 #[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
-fn may_be_link([first, second]: &[u8; 2]) -> bool {
-    (*first == b']') & (*second == b'(') | (*first == b'{') & ((*second == b'.') | (*second == b'#')) | (*first == b';') & (*second == b'b')
+fn may_be_link([first, second, third]: &[u8; 3]) -> bool {
+    (*first == b']') & (*second == b'(')
+        | (*first == b'{') & ((*second == b'.') | (*second == b'#'))
+        | (*first == b';') & (*second == b'b') & (*third == b'a')
 }
 
 /// Appends the text without markup; returns how many tags, entities and links were replaced.
@@ -111,7 +113,7 @@ fn tag(text: &str, out: &mut String) -> Option<usize> {
     if text.starts_with("<!--") {
         return text.find("-->").map(|end| end + 3);
     }
-    let end = text.bytes().take(MAX_TAG).skip(1).position(|byte| byte == b'>' || byte == b'<').map(|at| at + 1)?;
+    let end = 1 + memchr::memchr2(b'>', b'<', &text.as_bytes()[1..text.len().min(MAX_TAG)])?;
     if text.as_bytes()[end] != b'>' {
         return None;
     }

@@ -82,20 +82,17 @@ impl Profiler {
         let mut lines = lines.iter_mut();
         let mut line = lines.next();
         for_words(text, |mut places| {
-            let known = words.len();
+            let mut known = words.len();
             words.extend(places.iter().map(|&place| word_hash(text, place)));
-            let mut hashes = &words[known..];
             while let Some((range, profile)) = &mut line {
-                let of_line = places.partition_point(|[at, _]| start + at < range.end);
-                let of_line_places;
-                let of_line_hashes;
-                (of_line_places, places) = places.split_at(of_line);
-                (of_line_hashes, hashes) = hashes.split_at(of_line);
-                function_words
-                    .count(of_line_hashes.iter().zip(of_line_places).map(|(hash, [at, _])| (*hash, is_telling(*at))), &mut profile.words);
-                if places.is_empty() {
+                let (of_line, others) = places.split_at(places.partition_point(|[at, _]| start + at < range.end));
+                let hashes = &words[known..known + of_line.len()];
+                function_words.count(hashes, |place| is_telling(of_line[place][0]), &mut profile.words);
+                if others.is_empty() {
                     break;
                 }
+                known += of_line.len();
+                places = others;
                 line = lines.next();
             }
         });

@@ -28,6 +28,8 @@ const TAKES_ANY_TEXT: &str = "a tokenizer that has an entry for the unknown take
 
 /// Words that are looked up together.
 const WORDS_AHEAD: usize = 32;
+/// For the ids of these words.
+type Room = [u32; WORDS_AHEAD * ROOM_FOR_WORD];
 
 /// Encodes text for one thread; a clone shares the tokenizer but has a cache of its own.
 pub struct Encoder {
@@ -130,6 +132,7 @@ impl Encoder {
         let mut words = self.cache.get_or_insert_with(WordCache::new).words();
         let mut are_separate = true;
         let mut ahead = [Found::default(); WORDS_AHEAD];
+        let mut room = [0; WORDS_AHEAD * ROOM_FOR_WORD];
         let mut count = 0;
         for_each_run_between_spaces(text.as_bytes(), |start, end| {
             // Where many words may be is asked for before the first is needed: most come from far away.
@@ -142,11 +145,11 @@ impl Encoder {
             ahead[count] = Found { start, end, short };
             count += 1;
             if count == WORDS_AHEAD {
-                are_separate = are_separate && self.shared.encode_words(text, &ahead, &mut words, ids);
+                are_separate = are_separate && self.shared.encode_words(text, &ahead, &mut room, &mut words, ids);
                 count = 0;
             }
         });
-        are_separate && self.shared.encode_words(text, &ahead[..count], &mut words, ids)
+        are_separate && self.shared.encode_words(text, &ahead[..count], &mut room, &mut words, ids)
     }
 
     /// The text of some ids, special tokens left out.
@@ -164,22 +167,20 @@ impl Shared {
 
     /// Appends the ids of words. Returns false at the first that is not separate.
     #[inline(always)]
-    fn encode_words(&self, text: &str, found: &[Found], words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
-        let mut at = ids.len();
-        ids.resize(at + ROOM_FOR_WORD * found.len(), 0);
-        for (number, &found_word) in found.iter().enumerate() {
-            if let Some(after) = found_word.short.and_then(|short| words.write_short(short, ids, at)) {
-                at = after;
+    fn encode_words(&self, text: &str, found: &[Found], room: &mut Room, words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
+        let mut count = 0;
+        for &word in found {
+            if let Some(after) = word.short.and_then(|short| words.write_short(short, room, count)) {
+                count = after;
                 continue;
             }
-            ids.truncate(at);
-            if !self.append_rare(text, found_word, words, ids) {
+            ids.extend_from_slice(&room[..count]);
+            count = 0;
+            if !self.append_rare(text, word, words, ids) {
                 return false;
             }
-            at = ids.len();
-            ids.resize(at + ROOM_FOR_WORD * (found.len() - number), 0);
         }
-        ids.truncate(at);
+        ids.extend_from_slice(&room[..count]);
         true
     }
 
