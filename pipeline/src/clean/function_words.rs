@@ -41,14 +41,14 @@ const SHARED_LANES: usize = 16;
 /// A byte holds no more.
 const MAX_IN_LANES: usize = u8::MAX as usize;
 
-const SIZE: Size = Size { bucket_bits: 8, slot_bits: 10 };
+const SIZE: Size = Size { bucket_bits: 8, num_slots: 1 << 10 };
 const BUCKETS: usize = 1 << SIZE.bucket_bits;
-const SLOTS: usize = 1 << SIZE.slot_bits;
+const SLOTS: usize = SIZE.num_slots as usize;
 const CLASS: u64 = 0xFF;
 
 /// The words in a table that takes no decision for a look-up.
 pub(super) struct FunctionWords {
-    multipliers: Box<[u32; BUCKETS]>,
+    multipliers: Box<[u16; BUCKETS]>,
     /// The upper bits of the word's hash, and below them its class.
     slots: Box<[u64; SLOTS]>,
     /// What the words of a class add to each lane.
@@ -69,7 +69,7 @@ impl FunctionWords {
             shared[..LANGUAGES.len()].copy_from_slice(&own[..LANGUAGES.len()]);
         }
         let multipliers = SIZE.multipliers(lanes_of.keys().copied()).expect("words whose hashes differ");
-        let multipliers: [u32; BUCKETS] = multipliers.try_into().expect("one for each bucket");
+        let multipliers: [u16; BUCKETS] = multipliers.try_into().expect("one for each bucket");
         let mut table =
             Self { multipliers: Box::new(multipliers), slots: Box::new([0; SLOTS]), classes: Box::new([u8x32::ZERO; CLASS as usize + 1]) };
         let mut known: Vec<[u8; LANES]> = Vec::new();

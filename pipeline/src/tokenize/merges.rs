@@ -12,11 +12,10 @@ use crate::displaced::Size;
 /// Longer words go to the library, whose queue is then faster.
 const MAX_SYMBOLS: usize = 1 << PLACE_BITS;
 const PLACE_BITS: u32 = 6;
-/// A slot holds two symbols and, below them, the rank of their merge.
-const SYMBOL_BITS: u32 = 21;
-const RANK_BITS: u32 = u64::BITS - 2 * SYMBOL_BITS;
+/// A slot holds the rank of a merge and, above it, some bits of its pair's hash.
+const RANK_BITS: u32 = u32::BITS - 12;
 const MAX_RANK: u32 = (1 << RANK_BITS) - 1;
-const EMPTY: u64 = u64::MAX;
+const EMPTY: u32 = u32::MAX;
 /// Orders that are looked at together.
 const ORDERS: usize = 8;
 /// Of a symbol that does not merge with the next.
@@ -25,12 +24,18 @@ const NO_MERGE: u32 = u32::MAX;
 pub(super) struct Merges {
     /// The symbol of each character up to the last that has one, or [`NO_SYMBOL`].
     characters: Vec<u32>,
-    /// Two symbols → the rank of their merge.
+    /// Two symbols → the rank of their merge, if they have one: a few others have a slot too, but not its merge. The table is small, so that it stays near.
     size: Size,
-    multipliers: Vec<u32>,
-    slots: Vec<u64>,
-    /// What the merge of each rank makes.
-    made: Vec<u32>,
+    multipliers: Vec<u16>,
+    slots: Vec<u32>,
+    /// By rank.
+    merges: Vec<Merge>,
+}
+
+struct Merge {
+    left: u32,
+    right: u32,
+    made: u32,
 }
 
 const NO_SYMBOL: u32 = u32::MAX;
@@ -45,18 +50,18 @@ struct TokenizerFile<'f> {
 #[derive(Deserialize)]
 struct ModelInFile<'f> {
     #[serde(borrow)]
-    merges: Vec<Merge<'f>>,
+    merges: Vec<MergeInFile<'f>>,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Merge<'f> {
+enum MergeInFile<'f> {
     Pair(#[serde(borrow)] [Cow<'f, str>; 2]),
     /// As older files have it.
     Joined(#[serde(borrow)] Cow<'f, str>),
 }
 
-impl Merge<'_> {
+impl MergeInFile<'_> {
     fn parts(&self) -> Option<(&str, &str)> {
         match self {
             Self::Pair([left, right]) => Some((left, right)),
@@ -84,37 +89,37 @@ impl Merges {
                 characters[only as usize] = id;
             }
         }
-        let TokenizerFile { model: ModelInFile { merges } } = serde_json::from_slice(file).ok()?;
-        let mut made = Vec::new();
+        let TokenizerFile { model: ModelInFile { merges: in_file } } = serde_json::from_slice(file).ok()?;
+        let mut merges = Vec::new();
         let mut ranks = FxHashMap::default();
-        for (merge, rank) in merges.iter().zip(0_u64..) {
+        for (merge, rank) in in_file.iter().zip(0..MAX_RANK) {
             let (left, right) = merge.parts()?;
-            made.push(*vocabulary.get(&format!("{left}{right}"))?);
-            ranks.insert(pair(*vocabulary.get(left)?, *vocabulary.get(right)?), rank);
+            let made = *vocabulary.get(&format!("{left}{right}"))?;
+            let (left, right) = (*vocabulary.get(left)?, *vocabulary.get(right)?);
+            merges.push(Merge { left, right, made });
+            ranks.insert(hash(left, right), rank);
         }
-        if merges.len() > MAX_RANK as usize || vocabulary.values().any(|&id| id >= (1 << SYMBOL_BITS) - 1) {
+        if ranks.len() < in_file.len() {
             return None;
         }
-        // Half of the slots stay free, or more.
-        let slot_bits = (2 * ranks.len().max(8)).next_power_of_two().ilog2();
-        let size = Size { bucket_bits: slot_bits - 3, slot_bits };
-        let multipliers = size.multipliers(ranks.keys().map(|&pair| hash(pair)))?;
-        let mut slots = vec![EMPTY; 1 << slot_bits];
-        for (&pair, rank) in &ranks {
-            slots[size.slot(hash(pair), multipliers[size.bucket(hash(pair))])] = pair << RANK_BITS | rank;
+        let num_slots = ranks.len() as u32 * 5 / 4 + 8;
+        let size = Size { bucket_bits: num_slots.ilog2() - 2, num_slots };
+        let multipliers = size.multipliers(ranks.keys().copied())?;
+        let mut slots = vec![EMPTY; num_slots as usize];
+        for (&hash, rank) in &ranks {
+            slots[size.slot(hash, multipliers[size.bucket(hash)])] = tag(hash) << RANK_BITS | rank;
         }
-        Some(Self { characters, size, multipliers, slots, made })
+        Some(Self { characters, size, multipliers, slots, merges })
     }
 
-    /// The order of the merge of the symbol at a place with the next, or [`NO_MERGE`].
+    /// The order of the merge that the symbol at a place may have with the next, or [`NO_MERGE`].
     #[inline(always)]
     fn order(&self, place: usize, left: u32, right: u32) -> u32 {
-        let pair = pair(left, right);
-        let hash = hash(pair);
+        let hash = hash(left, right);
         let held = self.slots[self.size.slot(hash, self.multipliers[self.size.bucket(hash)])];
         // All bits of it if there is none: a branch would often be mispredicted.
-        let none = u32::from(held >> RANK_BITS == pair).wrapping_sub(1);
-        (held as u32 & MAX_RANK) << PLACE_BITS | place as u32 | none
+        let none = u32::from(held >> RANK_BITS == tag(hash)).wrapping_sub(1);
+        (held & MAX_RANK) << PLACE_BITS | place as u32 | none
     }
 
     /// Appends the ids of a word; returns false, and appends nothing, if it is too long or has a character that is no symbol.
@@ -143,8 +148,13 @@ impl Merges {
                 break;
             }
             let place = order as usize % MAX_SYMBOLS;
-            symbols[place] = self.made[(order >> PLACE_BITS) as usize];
             let gone = usize::from(after[place]);
+            let merge = self.merges.get((order >> PLACE_BITS) as usize);
+            let Some(merge) = merge.filter(|merge| (merge.left, merge.right) == (symbols[place], symbols[gone])) else {
+                orders[place] = NO_MERGE;
+                continue;
+            };
+            symbols[place] = merge.made;
             orders[gone] = NO_MERGE;
             let next = usize::from(after[gone]);
             after[place] = next as u8;
@@ -177,12 +187,14 @@ fn least(orders: &[u32; MAX_SYMBOLS], count: usize) -> u32 {
     least.into_iter().fold(NO_MERGE, u32::min)
 }
 
-fn pair(left: u32, right: u32) -> u64 {
-    u64::from(left) << SYMBOL_BITS | u64::from(right)
+#[inline(always)]
+fn hash(left: u32, right: u32) -> u64 {
+    let product = (u64::from(left) << u32::BITS | u64::from(right)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ product >> 32
 }
 
+/// Bits of a hash that its bucket does not depend on, nor its slot as a whole.
 #[inline(always)]
-fn hash(pair: u64) -> u64 {
-    let product = pair.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    product ^ product >> 32
+fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32 & (u32::MAX >> RANK_BITS)
 }
