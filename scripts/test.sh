@@ -20,7 +20,7 @@ unset PYTHONDONTWRITEBYTECODE # the checks import the same large packages, one a
 scratch=$(mktemp -d)
 passed=()
 failed=()
-declare -A running begun # a check's process: its name, and when it began
+declare -A running=() begun=() # a check's process: its name, and when it began
 
 summary() {
     printf '\n=== summary after %d min %d s\n' $((SECONDS / 60)) $((SECONDS % 60))
