@@ -26,6 +26,8 @@ TORCHRUN = Path(sys.executable).parent / "torchrun"
 TIMEOUT_S = 3
 # Beyond the timeout, on a busy machine.
 SLACK_S = 8
+# For what has no time limit of its own, on a machine that other checks keep busy.
+PATIENCE_S = 240
 NUM_KILLS = 8
 ENDLESS = 1_000_000
 # On two ranks two micro-batches of each step are added up on each.
@@ -53,11 +55,11 @@ def errors_in(text):
     return [line for line in text.splitlines() if "error: " in line or re.match(r"(rank \d: )?(\[[IWEF]\d|Exception raised|frame #)", line)]
 
 
-def wait(what, holds, limit_s=60):
-    deadline = time.monotonic() + limit_s
+def wait(what, holds):
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > deadline:
-            sys.exit(f"FAIL {what}: not within {limit_s} s")
+            sys.exit(f"FAIL {what}: not within {PATIENCE_S} s")
         time.sleep(0.01)
 
 
@@ -114,7 +116,7 @@ def check_torchrun(shards, work):
     train(shards, work / "one", **SETTINGS)
     expected = step_records(work / "one")
     output = work / "torchrun"
-    status, errors = end(start(*torchrun("--standalone"), *train_arguments(shards, output, **SETTINGS)), 60)
+    status, errors = end(start(*torchrun("--standalone"), *train_arguments(shards, output, **SETTINGS)), PATIENCE_S)
     sound = status == 0 and not errors_in(errors)
     check("torchrun trains on two ranks without a complaint", sound, "" if sound else errors)
     found = step_records(output) if status == 0 else []
@@ -130,7 +132,7 @@ def check_restart(shards, work):
     process = start(*torchrun("--master-port", free_port(), "--max-restarts", 1), *arguments)
     wait("torchrun's ranks save a checkpoint", lambda: checkpoints(output) or process.poll() is not None)
     os.kill(children(process.pid)[-1], signal.SIGKILL)
-    status, errors = end(process, 60)
+    status, errors = end(process, PATIENCE_S)
     resumed = "resuming from" in errors
     check("torchrun --max-restarts goes on after a kill", status == 0 and resumed, errors if status != 0 or not resumed else "")
 
@@ -192,7 +194,7 @@ def check_hosts(shards, work):
         hosts.set_link("up")
         steps = int(checkpoints(output)[-1].name.removeprefix("step-")) + 4
         ranks = hosts.start(train_arguments(shards, output, "--resume", **{**SETTINGS, "train__steps": steps}))
-        ends = [end(rank, 60) for rank in ranks]
+        ends = [end(rank, PATIENCE_S) for rank in ranks]
         goes_on = all(status == 0 for status, _ in ends) and is_whole(output / f"checkpoints/step-{steps:08}")
         check("with the link back they go on", goes_on, "" if goes_on else str(ends))
 
@@ -204,7 +206,7 @@ def check_kills(shards, work, seed):
     undisturbed = start(DRBERT, *train_arguments(shards, whole, "--nproc-per-node=2", **{**SETTINGS, "train__steps": steps}))
     wait("two ranks save a checkpoint", lambda: checkpoints(whole))
     start_up = time.monotonic() - begun
-    status, errors = end(undisturbed, 60)
+    status, errors = end(undisturbed, PATIENCE_S)
     check("two ranks train undisturbed", status == 0, errors if status != 0 else "")
     draw = random.Random(seed)
     for number in range(1, NUM_KILLS + 1):
@@ -231,7 +233,7 @@ def check_kills(shards, work, seed):
         last = saved[-1].name if saved else "no checkpoint yet"
         what = f"kill {number}, of rank {victim} {moment:.2f} s after {'a checkpoint' if in_training else 'the start'}, ends the run in time with a clear error"
         check(what, holds, f"{took:.1f} s, {last}" if holds else f"status {status}, left {left}, damaged {damaged}, {last}: {errors}")
-    status, errors = end(start(*launch), 60)
+    status, errors = end(start(*launch), PATIENCE_S)
     same = status == 0 and weights(killed, steps) == weights(whole, steps)
     check(f"after {NUM_KILLS} kills the run ends with the weights and moments of an undisturbed one, to the bit", same, errors if status != 0 else "")
     passed_over = [path.name for path in killed.glob("checkpoints/damaged-*")]

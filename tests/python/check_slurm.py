@@ -23,7 +23,7 @@ PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scontrol")
 # The corpus is copies of one sample, and long enough for several checkpoints.
 SETTINGS = settings("write.shard_size_mib=1", "pack.window_tokens=65536", "dedup.near.enabled=false", "dedup.paragraphs.enabled=false")
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
-PATIENCE_S = 120
+PATIENCE_S = 240
 CONFIGURATION = """
 ClusterName=check
 SlurmctldHost=localhost
