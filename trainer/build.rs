@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "graph.cpp",
             "attention.cpp",
             "kernels.cpp",
+            "fp8.cpp",
             "kernels/emulated.cpp",
         ]
         .map(|file| Path::new("csrc").join(file)),
