@@ -11,8 +11,7 @@
 namespace drbert {
 namespace {
 
-constexpr int kLargestThreads = 512;
-constexpr int kCastThreads = 256;
+constexpr int kFp8Threads = 256;
 // A block casts a tile of so many rows and columns, a warp a quarter of either side at a time.
 constexpr int kTile = 128;
 constexpr int kWarpTile = 32;
@@ -38,9 +37,8 @@ __device__ inline float of_bits(uint32_t bits) {
 __device__ inline float larger(float one, float other) { return other > one || other != other ? other : one; }
 
 // The largest of the values of a block's threads, for all of them.
-template <int kThreads>
-__device__ float block_largest(float value) {
-    constexpr int kWarps = kThreads / kWarpSize;
+__device__ inline float block_largest(float value) {
+    constexpr int kWarps = kFp8Threads / kWarpSize;
     __shared__ float of_warps[kWarps];
 #pragma unroll
     for (int distance = kWarpSize / 2; distance > 0; distance /= 2) {
@@ -59,16 +57,16 @@ __device__ float block_largest(float value) {
 // Every block stores the largest magnitude of its share of the vectors.
 __global__ void largest_magnitudes(const void* input, int64_t vectors, float* largest) {
     float found = 0.0f;
-    const int64_t step = static_cast<int64_t>(gridDim.x) * kLargestThreads;
+    const int64_t step = static_cast<int64_t>(gridDim.x) * kFp8Threads;
 #pragma unroll 4
-    for (int64_t vector = static_cast<int64_t>(blockIdx.x) * kLargestThreads + threadIdx.x; vector < vectors; vector += step) {
+    for (int64_t vector = static_cast<int64_t>(blockIdx.x) * kFp8Threads + threadIdx.x; vector < vectors; vector += step) {
         const Vector<BFloat16> values = load<BFloat16>(input, vector * kThreadColumns);
 #pragma unroll
         for (int i = 0; i < kThreadColumns; ++i) {
             found = larger(found, fabsf(values.values[i]));
         }
     }
-    found = block_largest<kLargestThreads>(found);
+    found = block_largest(found);
     if (threadIdx.x == 0) {
         largest[blockIdx.x] = found;
     }
@@ -118,9 +116,9 @@ template <Fp8Format kFormat>
 __global__ void fp8_cast(Fp8Cast work, int64_t num_parts, int64_t padded_rows) {
     // A column's bytes lie together, and what the lanes of a warp touch at once lies in different banks.
     __shared__ uint32_t columns[kTile][kTileWords + 1];
-    static_assert(kMaxLargest <= kCastThreads, "a thread reads one of them");
+    static_assert(kMaxLargest <= kFp8Threads, "a thread reads one of them");
     const float largest = threadIdx.x < num_parts ? work.largest[threadIdx.x] : 0.0f;
-    const Scale scale = scale_for<kFormat>(block_largest<kCastThreads>(largest));
+    const Scale scale = scale_for<kFormat>(block_largest(largest));
     if (blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0) {
         *work.inverse_scale = scale.inverse;
     }
@@ -128,7 +126,7 @@ __global__ void fp8_cast(Fp8Cast work, int64_t num_parts, int64_t padded_rows) {
     const int lane = threadIdx.x % kWarpSize, warp = threadIdx.x / kWarpSize;
     constexpr int kLanesAcross = kWarpTile / kThreadColumns;
 #pragma unroll
-    for (int warp_tile = warp; warp_tile < kWarpTilesPerSide * kWarpTilesPerSide; warp_tile += kCastThreads / kWarpSize) {
+    for (int warp_tile = warp; warp_tile < kWarpTilesPerSide * kWarpTilesPerSide; warp_tile += kFp8Threads / kWarpSize) {
         const int tile_row = warp_tile / kWarpTilesPerSide * kWarpTile + lane / kLanesAcross * kWordRows;
         const int tile_column = warp_tile % kWarpTilesPerSide * kWarpTile + lane % kLanesAcross * kThreadColumns;
         const int64_t column = first_column + tile_column;
@@ -162,7 +160,7 @@ __global__ void fp8_cast(Fp8Cast work, int64_t num_parts, int64_t padded_rows) {
     __syncthreads();
     constexpr int kAccesses = kTile / kVectorBytes;
 #pragma unroll
-    for (int access = threadIdx.x; access < kTile * kAccesses; access += kCastThreads) {
+    for (int access = threadIdx.x; access < kTile * kAccesses; access += kFp8Threads) {
         const int tile_column = access / kAccesses, tile_row = access % kAccesses * kVectorBytes;
         const int64_t column = first_column + tile_column, row = first_row + tile_row;
         if (column < work.width && row < padded_rows) {
@@ -174,15 +172,15 @@ __global__ void fp8_cast(Fp8Cast work, int64_t num_parts, int64_t padded_rows) {
 
 const char* launch_fp8_cast(const Fp8Cast& work, void* stream) {
     const int64_t count = work.rows * work.width, parts = num_largest(count), padded_rows = num_padded_rows(work.rows);
-    const char* message = DRBERT_LAUNCH(largest_magnitudes, dim3(static_cast<unsigned>(parts)), dim3(kLargestThreads), stream, work.input, count / kThreadColumns, work.largest);
+    const char* message = DRBERT_LAUNCH(largest_magnitudes, dim3(static_cast<unsigned>(parts)), dim3(kFp8Threads), stream, work.input, count / kThreadColumns, work.largest);
     if (message != nullptr) {
         return message;
     }
     // One tile at least, which sets the scale.
     const auto tiles = [](int64_t length) { return static_cast<unsigned>(length > kTile ? (length + kTile - 1) / kTile : 1); };
     const dim3 grid(tiles(work.rows), tiles(work.width));
-    return work.format == Fp8Format::kE4M3 ? DRBERT_LAUNCH(fp8_cast<Fp8Format::kE4M3>, grid, dim3(kCastThreads), stream, work, parts, padded_rows)
-                                           : DRBERT_LAUNCH(fp8_cast<Fp8Format::kE5M2>, grid, dim3(kCastThreads), stream, work, parts, padded_rows);
+    return work.format == Fp8Format::kE4M3 ? DRBERT_LAUNCH(fp8_cast<Fp8Format::kE4M3>, grid, dim3(kFp8Threads), stream, work, parts, padded_rows)
+                                           : DRBERT_LAUNCH(fp8_cast<Fp8Format::kE5M2>, grid, dim3(kFp8Threads), stream, work, parts, padded_rows);
 }
 
 }  // namespace

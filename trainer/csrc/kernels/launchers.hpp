@@ -129,7 +129,7 @@ enum class Fp8Format { kE4M3, kE5M2 };
 
 // The largest magnitude of a matrix is found in at most so many parts, of so many numbers if there are fewer.
 constexpr int64_t kMaxLargest = 256;
-constexpr int64_t kLargestPart = 16384;
+constexpr int64_t kLargestPart = 8192;
 // Products over the rows want a multiple of so many.
 constexpr int64_t kFp8Multiple = 16;
 

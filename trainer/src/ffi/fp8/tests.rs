@@ -83,7 +83,7 @@ fn the_transposed_copy_holds_the_same_bytes_and_zeros_after_them() {
 fn the_largest_number_is_found_wherever_it_is() {
     // Several parts, of which the last is not whole.
     let [rows, width] = [700, 112];
-    for place in [0, 1, 511, 16_383, 16_384, 40_001, 65_535, rows * width - 1] {
+    for place in [0, 255, 8_192, 40_001, 65_535, rows * width - 1] {
         let matrix = numbers(2, &[rows, width], Kind::BFloat16);
         drop(matrix.view([-1]).get(place).fill_(-448.0));
         assert_eq!(inverse_scale(&cast(&matrix, Format::E4m3)), 1.0, "{place}");
@@ -128,7 +128,8 @@ impl Layer {
     fn run(&self, multiply: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor) -> [Tensor; 4] {
         let leaves = [&self.input, &self.weight, &self.bias].map(leaf);
         let output = multiply(&leaves[0], &leaves[1], &leaves[2]);
-        let gradients = Tensor::run_backward(&[(&output * &self.output_gradient).sum(Kind::Float)], &leaves.iter().collect::<Vec<_>>(), false, false);
+        let gradients =
+            Tensor::run_backward(&[(&output * &self.output_gradient).sum(Kind::Float)], &leaves.iter().collect::<Vec<_>>(), false, false);
         let [input, weight, bias] = <[Tensor; 3]>::try_from(gradients).expect("three gradients");
         [output.detach(), input, weight, bias]
     }
@@ -164,7 +165,10 @@ fn results_and_gradients_are_within_fp8_s_error_of_those_in_bf16() {
         let expected = layer.run(|input, weight, bias| input.linear(weight, Some(bias)));
         let [output, input, weight, bias] = [0, 1, 2, 3].map(|index| difference(&found[index], &expected[index]));
         // Half a unit in the last of three or two fraction bits is 1/16 or 1/8 at most; of random numbers the root of the mean square is 0.03 or 0.06.
-        assert!(output < 0.06 && input < 0.1 && weight < 0.1 && bias == 0.0, "{rows} x {inputs} x {outputs}: {output} {input} {weight} {bias}");
+        assert!(
+            output < 0.06 && input < 0.1 && weight < 0.1 && bias == 0.0,
+            "{rows} x {inputs} x {outputs}: {output} {input} {weight} {bias}"
+        );
         assert!(output > 0.002 && weight > 0.002, "{rows} x {inputs} x {outputs}: not in FP8");
     }
 }
