@@ -149,6 +149,7 @@ pub struct ScheduleConfig {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the settings file")]
 pub struct TrainConfig {
     pub steps: u64,
     pub seed: u64,
