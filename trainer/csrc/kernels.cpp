@@ -1,5 +1,4 @@
-// Our own kernels as functions that libtorch's autograd knows, behind a C interface. Tensors on CUDA devices go through the kernels
-// that nvcc compiled, tensors on the CPU through the same source emulated. The rules of shim.hpp hold.
+// Our own kernels as functions that libtorch's autograd knows, behind a C interface. The rules of shim.hpp hold.
 
 #include "shim.hpp"
 
@@ -10,20 +9,19 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
-#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/graph_task.h>
 #include <torch/csrc/autograd/variable.h>
-#ifdef DRBERT_CUDA_KERNELS
-#include <c10/cuda/CUDAStream.h>
-#endif
 
-#include "kernels/launchers.hpp"
+#include "launch.hpp"
 
 namespace {
 
+using drbert::as_matrix;
 using drbert::kVectorBytes;
+using drbert::launch;
+using drbert::scratch;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -41,31 +39,6 @@ drbert::NumberType number_type(const at::Tensor& tensor) {
     }
 }
 
-template <typename Work>
-void launch(const at::Tensor& tensor, const char* (*drbert::Launchers::*launcher)(const Work&, void*), const Work& work) {
-    const char* message = nullptr;
-    if (tensor.is_cpu()) {
-        message = (drbert::emulated_launchers.*launcher)(work, nullptr);
-    } else {
-#ifdef DRBERT_CUDA_KERNELS
-        const c10::DeviceGuard guard(tensor.device());
-        message = (drbert::cuda_launchers.*launcher)(work, c10::cuda::getCurrentCUDAStream(tensor.device().index()).stream());
-#else
-        message = "built without our kernels for CUDA";
-#endif
-    }
-    TORCH_CHECK(message == nullptr, message);
-}
-
-// A matrix as the kernels read it, without gaps.
-at::Tensor as_matrix(const at::Tensor& tensor) {
-    TORCH_CHECK(tensor.dim() == 2, "expected a matrix, found the shape ", tensor.sizes());
-    at::Tensor matrix = tensor.contiguous();
-    const bool is_aligned = reinterpret_cast<uintptr_t>(matrix.const_data_ptr()) % kVectorBytes == 0;
-    TORCH_CHECK(is_aligned && matrix.size(1) * matrix.element_size() % kVectorBytes == 0, "rows of ", matrix.size(1), " numbers are not whole vectors");
-    return matrix;
-}
-
 // A vector of a matrix's columns; undefined stands for zeros.
 void check_vector(const at::Tensor& vector, const at::Tensor& matrix) {
     if (vector.defined()) {
@@ -81,9 +54,6 @@ void check_same(const at::Tensor& matrix, const at::Tensor& other) {
 }
 
 const void* data(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
-
-// fp32 memory of this shape.
-at::Tensor scratch(const at::Tensor& beside, at::IntArrayRef shape) { return at::empty(shape, beside.options().dtype(at::kFloat)); }
 
 struct BiasGelu : torch::autograd::Function<BiasGelu> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& bias) {

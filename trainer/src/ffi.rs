@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "calls into C++ cannot be checked by the compiler; this module keeps them in one place")]
 
 pub(crate) mod exchange;
+pub(crate) mod fp8;
 pub(crate) mod graph;
 pub(crate) mod kernels;
 pub(crate) mod recompute;
@@ -233,6 +234,10 @@ fn ended(what: &str, message: *const c_char) {
 fn taken(made: *mut CppTensor) -> Tensor {
     // SAFETY: where the shim has no message, the place for a result holds a tensor on the heap that nobody else owns.
     unsafe { Tensor::from_ptr(made.cast()) }
+}
+
+fn pointer(tensor: &Tensor) -> *const CppTensor {
+    tensor.as_ptr().cast()
 }
 
 /// The text up to its first zero byte, if it has one.

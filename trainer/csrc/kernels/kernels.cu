@@ -2,6 +2,7 @@
 
 #include "bias_gelu.cuh"
 #include "cross_entropy.cuh"
+#include "fp8.cuh"
 #include "layer_norm.cuh"
 #include "table_gradient.cuh"
 
@@ -15,6 +16,7 @@ const Launchers emulated_launchers = {
 #endif
     launch_bias_gelu,      launch_bias_gelu_backward, launch_layer_norm,             launch_layer_norm_backward,
     launch_table_gradient, launch_cross_entropy,      launch_cross_entropy_backward,
+    launch_fp8_cast,
 };
 
 }  // namespace drbert

@@ -8,7 +8,7 @@ use std::{ffi::c_char, ptr};
 
 use tch::{Device, Kind, Tensor};
 
-use super::{CppTensor, made};
+use super::{CppTensor, made, pointer};
 use crate::error::Result;
 
 unsafe extern "C" {
@@ -119,9 +119,5 @@ pub(crate) fn cross_entropy(logits: &Tensor, labels: &Tensor, num_valid: i64) ->
     made(|output| unsafe { drbert_cross_entropy(pointer(logits), pointer(labels), num_valid, output) })
 }
 
-fn pointer(tensor: &Tensor) -> *const CppTensor {
-    tensor.as_ptr().cast()
-}
-
 #[cfg(test)]
-mod tests;
+pub(in crate::ffi) mod tests;

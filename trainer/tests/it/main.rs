@@ -3,6 +3,7 @@
 mod checkpoints;
 mod command_line;
 mod distributed;
+mod fp8;
 mod graphs;
 mod kernels;
 mod pretrained;

@@ -8,14 +8,14 @@ use crate::model::operators::IGNORED_LABEL;
 const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
 /// Numbers that depend on the seed alone, without libtorch's generator, which all tests share: uniform in ±√3, so that their variance is 1.
-fn numbers(seed: u64, size: &[i64], kind: Kind) -> Tensor {
+pub(in crate::ffi) fn numbers(seed: u64, size: &[i64], kind: Kind) -> Tensor {
     let mut random = crate::random::CounterRng::new(crate::random::Purpose::Masking, seed, 0, 0);
     let uniform = |bits: u64| (bits >> 40) as f32 / (1_u64 << 24) as f32;
     let values: Vec<f32> = (0..size.iter().product()).map(|_| (uniform(random.next_u64()) * 2.0 - 1.0) * 3_f32.sqrt()).collect();
     Tensor::from_slice(&values).view(size).to_kind(kind)
 }
 
-fn leaf(tensor: &Tensor) -> Tensor {
+pub(in crate::ffi) fn leaf(tensor: &Tensor) -> Tensor {
     tensor.detach().set_requires_grad(true)
 }
 
@@ -24,7 +24,7 @@ fn exact(tensor: &Tensor) -> Tensor {
     tensor.detach().to_kind(Kind::Double).set_requires_grad(true)
 }
 
-fn is_zero(tensor: &Tensor) -> bool {
+pub(in crate::ffi) fn is_zero(tensor: &Tensor) -> bool {
     !tensor.any().double_value(&[]).is_normal()
 }
 

@@ -1,0 +1,45 @@
+// How tensors get to our kernels.
+
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <c10/core/DeviceGuard.h>
+#ifdef DRBERT_CUDA_KERNELS
+#include <c10/cuda/CUDAStream.h>
+#endif
+
+#include "kernels/launchers.hpp"
+
+namespace drbert {
+
+// Puts work on the device of a tensor: on CUDA the kernels that nvcc compiled, on the CPU the same source emulated.
+template <typename Work>
+void launch(const at::Tensor& tensor, const char* (*Launchers::*launcher)(const Work&, void*), const Work& work) {
+    const char* message = nullptr;
+    if (tensor.is_cpu()) {
+        message = (emulated_launchers.*launcher)(work, nullptr);
+    } else {
+#ifdef DRBERT_CUDA_KERNELS
+        const c10::DeviceGuard guard(tensor.device());
+        message = (cuda_launchers.*launcher)(work, c10::cuda::getCurrentCUDAStream(tensor.device().index()).stream());
+#else
+        message = "built without our kernels for CUDA";
+#endif
+    }
+    TORCH_CHECK(message == nullptr, message);
+}
+
+// A matrix as the kernels read it, without gaps.
+inline at::Tensor as_matrix(const at::Tensor& tensor) {
+    TORCH_CHECK(tensor.dim() == 2, "expected a matrix, found the shape ", tensor.sizes());
+    at::Tensor matrix = tensor.contiguous();
+    const bool is_aligned = reinterpret_cast<uintptr_t>(matrix.const_data_ptr()) % kVectorBytes == 0;
+    TORCH_CHECK(is_aligned && matrix.size(1) * matrix.element_size() % kVectorBytes == 0, "rows of ", matrix.size(1), " numbers are not whole vectors");
+    return matrix;
+}
+
+// fp32 memory of this shape.
+inline at::Tensor scratch(const at::Tensor& beside, at::IntArrayRef shape) { return at::empty(shape, beside.options().dtype(at::kFloat)); }
+
+}  // namespace drbert
