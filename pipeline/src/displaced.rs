@@ -38,7 +38,9 @@ impl Size {
                 slots.sort_unstable();
                 slots.array_windows().all(|[first, second]| first != second) && slots.iter().all(|&slot| !is_taken[slot])
             })?;
-            slots.iter().for_each(|&slot| is_taken[slot] = true);
+            for &slot in &slots {
+                is_taken[slot] = true;
+            }
         }
         Some(multipliers)
     }

@@ -54,13 +54,12 @@ pub(super) fn plain_length(text: &[u8]) -> usize {
     let mut at = 0;
     let end = loop {
         let rest = &text[at..];
-        let ends = match rest.first_chunk() {
-            Some(block) => ends_of_plain(block, rest.get(BLOCK) == Some(&b' ')),
-            None => {
-                let mut padded = [b'\n'; BLOCK];
-                padded[..rest.len()].copy_from_slice(rest);
-                ends_of_plain(&padded, false)
-            }
+        let ends = if let Some(block) = rest.first_chunk() {
+            ends_of_plain(block, rest.get(BLOCK) == Some(&b' '))
+        } else {
+            let mut padded = [b'\n'; BLOCK];
+            padded[..rest.len()].copy_from_slice(rest);
+            ends_of_plain(&padded, false)
         };
         if ends != 0 {
             break at + ends.trailing_zeros() as usize;

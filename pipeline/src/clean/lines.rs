@@ -228,6 +228,7 @@ fn mend_line(line: &str, out: &mut String, counts: &mut CleanCounts) {
 
 /// Whether three capitals stand with single spaces between them.
 #[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as `any_window` gives it")]
 fn are_single_capitals([first, space, second, again, third]: &[u8; 5]) -> bool {
     let are_spaces = (*space == b' ') & (*again == b' ');
     are_spaces & (first.wrapping_sub(b'A') < 26) & (second.wrapping_sub(b'A') < 26) & (third.wrapping_sub(b'A') < 26)

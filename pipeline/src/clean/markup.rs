@@ -71,6 +71,7 @@ fn may_have_links(text: &str) -> bool {
 
 /// Whether this may be inside a link, attributes or an embedded file (« ;base64, »).
 #[expect(clippy::needless_bitwise_bool, reason = "lazy operators would be branches")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as `any_window` gives it")]
 fn may_be_link([first, second, third]: &[u8; 3]) -> bool {
     (*first == b']') & (*second == b'(')
         | (*first == b'{') & ((*second == b'.') | (*second == b'#'))

@@ -28,8 +28,7 @@ pub(super) struct Merges {
     size: Size,
     multipliers: Vec<u16>,
     slots: Vec<u32>,
-    /// By rank.
-    merges: Vec<Merge>,
+    by_rank: Vec<Merge>,
 }
 
 struct Merge {
@@ -90,13 +89,13 @@ impl Merges {
             }
         }
         let TokenizerFile { model: ModelInFile { merges: in_file } } = serde_json::from_slice(file).ok()?;
-        let mut merges = Vec::new();
+        let mut by_rank = Vec::new();
         let mut ranks = FxHashMap::default();
         for (merge, rank) in in_file.iter().zip(0..MAX_RANK) {
             let (left, right) = merge.parts()?;
             let made = *vocabulary.get(&format!("{left}{right}"))?;
             let (left, right) = (*vocabulary.get(left)?, *vocabulary.get(right)?);
-            merges.push(Merge { left, right, made });
+            by_rank.push(Merge { left, right, made });
             ranks.insert(hash(left, right), rank);
         }
         if ranks.len() < in_file.len() {
@@ -109,7 +108,7 @@ impl Merges {
         for (&hash, rank) in &ranks {
             slots[size.slot(hash, multipliers[size.bucket(hash)])] = tag(hash) << RANK_BITS | rank;
         }
-        Some(Self { characters, size, multipliers, slots, merges })
+        Some(Self { characters, size, multipliers, slots, by_rank })
     }
 
     /// The order of the merge that the symbol at a place may have with the next, or [`NO_MERGE`].
@@ -149,7 +148,7 @@ impl Merges {
             }
             let place = order as usize % MAX_SYMBOLS;
             let gone = usize::from(after[place]);
-            let merge = self.merges.get((order >> PLACE_BITS) as usize);
+            let merge = self.by_rank.get((order >> PLACE_BITS) as usize);
             let Some(merge) = merge.filter(|merge| (merge.left, merge.right) == (symbols[place], symbols[gone])) else {
                 orders[place] = NO_MERGE;
                 continue;
