@@ -77,7 +77,7 @@ beside() { # beside NAME COMMAND...: runs it beside others; `collect` shows what
 }
 
 build_ahead() { # all that needs no libtorch; the build proper tells of what fails
-    [ -e .libtorch ] || cargo build --release --workspace --tests --keep-going 2>/dev/null || true
+    [ -e .libtorch ] || cargo build --release --workspace --bins --tests --keep-going 2>/dev/null || true
 }
 
 rust_tests() {
