@@ -4,33 +4,21 @@ use std::{path::Path, sync::Arc};
 
 use tch::{Device, Tensor};
 use trainer::{
-    config::Config,
     data::{dataset::ShardDirectory, micro_batch::num_masked, padding::Padding, samples::EvaluationSamples},
     evaluate::evaluate,
     model::operators::check_fp8,
-    trainer::Trainer,
 };
 
 use crate::{
     shards::numbered_shards,
-    training::{micro_batches, take_step, tiny_config, torch_generator},
+    training::{Bench, micro_batches, take_step, tiny_config, torch_generator},
 };
 
-struct Bench {
-    config: Config,
-    directory: Arc<ShardDirectory>,
-    trainer: Trainer,
+fn bench(shards: &Path, overrides: &[&str]) -> Bench {
+    Bench::new(shards, &[&["train.precision=bf16"], overrides].concat())
 }
 
 impl Bench {
-    fn new(shards: &Path, overrides: &[&str]) -> Self {
-        let config = tiny_config(shards, shards, &[&["train.precision=bf16"], overrides].concat());
-        let directory = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
-        let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
-        let trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
-        Self { config, directory, trainer }
-    }
-
     /// The bits of the loss on rows that are not trained on.
     fn held_out_loss(&self) -> u64 {
         let held_out = EvaluationSamples::new(Arc::clone(&self.directory), self.config.eval.rows, 4, self.config.attention);
@@ -38,7 +26,7 @@ impl Bench {
     }
 
     /// Losses and gradient norms of some steps, and the parameters after them.
-    fn train(&mut self, steps: u64) -> (Vec<[f64; 2]>, Tensor) {
+    fn take_steps(&mut self, steps: u64) -> (Vec<[f64; 2]>, Tensor) {
         let mut step = |step| {
             let result = take_step(&mut self.trainer, &micro_batches(&self.config, &self.directory, step)).expect("a step");
             [result.loss, result.gradient_norm]
@@ -48,7 +36,7 @@ impl Bench {
 }
 
 fn train(shards: &Path, steps: u64, overrides: &[&str]) -> (Vec<[f64; 2]>, Tensor) {
-    Bench::new(shards, overrides).train(steps)
+    bench(shards, overrides).take_steps(steps)
 }
 
 #[test]
@@ -88,7 +76,7 @@ fn recorded_passes_take_the_weights_of_their_step() {
     let _generator = torch_generator();
     let directory = numbered_shards(&[40], 8);
     let overrides = ["train.fp8=true", "data.global_batch_size=16", "model.initializer_range=0.2"];
-    let [mut recorded, mut plain] = [(); 2].map(|()| Bench::new(directory.path(), &overrides));
+    let [mut recorded, mut plain] = [(); 2].map(|()| bench(directory.path(), &overrides));
     let padding = Padding::new(4, recorded.directory.manifest().max_seq_len);
     let micro_batch = micro_batches(&recorded.config, &recorded.directory, 0).swap_remove(0);
     recorded.trainer.try_graphs(padding, &micro_batch).expect("replays that are right");
@@ -110,9 +98,9 @@ fn evaluation_is_not_in_fp8() {
     let _generator = torch_generator();
     let directory = numbered_shards(&[40], 8);
     let [bf16, fp8] = ["train.fp8=false", "train.fp8=true"].map(|fp8| {
-        let mut bench = Bench::new(directory.path(), &[fp8, "eval.rows=8"]);
+        let mut bench = bench(directory.path(), &[fp8, "eval.rows=8"]);
         let before = bench.held_out_loss();
-        (before, bench.train(1).0, bench.held_out_loss())
+        (before, bench.take_steps(1).0, bench.held_out_loss())
     });
     assert_eq!(bf16.0, fp8.0);
     assert_ne!(bf16.1, fp8.1);

@@ -1,13 +1,11 @@
 //! Recorded passes, which on the CPU are done again on the memory of the first one: padding changes no result, and the way there is that of CUDA.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use tch::{Device, Tensor};
 use trainer::{
-    config::Config,
     data::{
         batch::Batch,
-        dataset::ShardDirectory,
         micro_batch::{MicroBatch, num_masked},
         padding::Padding,
     },
@@ -16,35 +14,20 @@ use trainer::{
         operators::{Kernels, Operators},
         parameters::initial_parameters,
     },
-    trainer::Trainer,
 };
 
 use crate::{
     shards::numbered_shards,
-    training::{micro_batches, tiny_config, torch_generator},
+    training::{Bench, torch_generator},
 };
 
-struct Bench {
-    config: Config,
-    directory: Arc<ShardDirectory>,
-    trainer: Trainer,
+fn bench(shards: &Path, overrides: &[&str]) -> Bench {
+    Bench::new(shards, &[&["model.initializer_range=0.2"], overrides].concat())
 }
 
 impl Bench {
-    fn new(shards: &Path, overrides: &[&str]) -> Self {
-        let config = tiny_config(shards, shards, &[&["model.initializer_range=0.2"], overrides].concat());
-        let directory = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
-        let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
-        let trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
-        Self { config, directory, trainer }
-    }
-
     fn padding(&self) -> Padding {
         Padding::new(self.config.data.micro_batch_size as usize, self.directory.manifest().max_seq_len)
-    }
-
-    fn micro_batches(&self) -> Vec<MicroBatch> {
-        micro_batches(&self.config, &self.directory, self.trainer.step())
     }
 
     /// Makes the trainer record its passes.
@@ -91,7 +74,7 @@ fn empty_segments_change_no_bit_and_padding_nothing_but_the_order_of_sums() {
     let _generator = torch_generator();
     let directory = numbered_shards(&[40], 8);
     for (precision, bound) in [("fp32", 2e-6), ("bf16", 2e-2)] {
-        let bench = Bench::new(directory.path(), &[&format!("train.precision={precision}")]);
+        let bench = bench(directory.path(), &[&format!("train.precision={precision}")]);
         let micro_batch = bench.micro_batches().swap_remove(0);
         for operators in [Operators::Plain, Operators::Fused] {
             let (loss, gradients) = bench.loss_and_gradients(&micro_batch, operators);
@@ -117,7 +100,7 @@ fn recorded_passes_train_as_those_of_the_same_padded_micro_batches_one_by_one() 
     let directory = numbered_shards(&[40], 8);
     for precision in ["fp32", "bf16", "fp16"] {
         let overrides = [&format!("train.precision={precision}"), "model.hidden_dropout_prob=0.2", "data.global_batch_size=16"];
-        let [recorded, mut plain] = [(); 2].map(|()| Bench::new(directory.path(), &overrides));
+        let [recorded, mut plain] = [(); 2].map(|()| bench(directory.path(), &overrides));
         let (numbers, parameters) = recorded.with_graphs().train(MicroBatch::clone);
         let padding = plain.padding();
         let (expected_numbers, expected_parameters) = plain.train(|micro_batch| padding.pad(micro_batch));
@@ -131,7 +114,7 @@ fn recorded_passes_train_as_those_of_the_same_padded_micro_batches_one_by_one() 
 fn recorded_passes_train_as_passes_without_padding_do() {
     let _generator = torch_generator();
     let directory = numbered_shards(&[40], 8);
-    let [recorded, mut plain] = [(); 2].map(|()| Bench::new(directory.path(), &[]));
+    let [recorded, mut plain] = [(); 2].map(|()| bench(directory.path(), &[]));
     let (numbers, _) = recorded.with_graphs().train(MicroBatch::clone);
     let (expected, _) = plain.train(MicroBatch::clone);
     for (found, expected) in numbers.as_flattened().iter().zip(expected.as_flattened()) {
@@ -143,7 +126,7 @@ fn recorded_passes_train_as_passes_without_padding_do() {
 fn a_check_of_recorded_passes_that_fails_says_what_was_found() {
     let _generator = torch_generator();
     let directory = numbered_shards(&[8], 8);
-    let mut bench = Bench::new(directory.path(), &["model.initializer_range=1e38"]);
+    let mut bench = bench(directory.path(), &["model.initializer_range=1e38"]);
     let (micro_batch, padding) = (bench.micro_batches().swap_remove(0), bench.padding());
     let error = bench.trainer.try_graphs(padding, &micro_batch).expect_err("NaN is not right").to_string();
     assert!(error.starts_with("padding does not give what it should: loss and gradient norm of a micro-batch are NaN"), "{error}");

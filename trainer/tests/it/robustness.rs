@@ -1,16 +1,10 @@
 //! What a run does with numbers that are not finite, in half precision, and with a batch that grows.
 
-use std::{path::Path, sync::Arc};
-
 use tch::{Device, Tensor};
 use tempfile::TempDir;
 use trainer::{
     checkpoint::{self, DataFingerprint, Retention, State, TensorsToSave},
-    config::Config,
-    data::{
-        dataset::ShardDirectory,
-        micro_batch::{MicroBatch, num_masked},
-    },
+    data::micro_batch::{MicroBatch, num_masked},
     error::Error,
     model::{
         attention::AttentionKernel,
@@ -21,34 +15,15 @@ use trainer::{
 
 use crate::{
     shards::{PAD, numbered_shards},
-    training::{micro_batches, take_step, tiny_config, torch_generator},
+    training::{Bench, micro_batches, take_step, torch_generator},
 };
 
 /// A position that no row of the tests reaches.
 const UNUSED_POSITION: i32 = 31;
 
-/// A trainer and what it trains on.
-struct Bench {
-    config: Config,
-    shards: Arc<ShardDirectory>,
-    trainer: Trainer,
-}
-
 impl Bench {
-    fn new(shards: &Path, overrides: &[&str]) -> Self {
-        let config = tiny_config(shards, shards, overrides);
-        let shards = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
-        let model = config.fresh_model(shards.manifest()).expect("a model for these shards");
-        let trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
-        Self { config, shards, trainer }
-    }
-
-    fn batches(&self) -> Vec<MicroBatch> {
-        micro_batches(&self.config, &self.shards, self.trainer.step())
-    }
-
     fn step(&mut self) -> Result<StepResult, Error> {
-        let batches = self.batches();
+        let batches = self.micro_batches();
         take_step(&mut self.trainer, &batches)
     }
 
@@ -57,17 +32,17 @@ impl Bench {
         let tensors = self.trainer.tensors_to_save().expect("tensors");
         let [_, position_embeddings, ..] = tensors.parameters.as_slice() else { panic!("too few parameters") };
         assert!(position_embeddings.select(0, UNUSED_POSITION.into()).fill_(f64::NAN).defined());
-        let manifest = self.shards.manifest();
+        let manifest = self.directory.manifest();
         let data = DataFingerprint {
             manifest_hash: manifest.manifest_hash,
             tokenizer_hash: manifest.tokenizer.hash,
-            num_rows: self.shards.num_rows(),
-            num_tokens: self.shards.num_tokens(),
+            num_rows: self.directory.num_rows(),
+            num_tokens: self.directory.num_tokens(),
         };
         let mut state = State::new(&self.config, self.trainer.model().config().clone(), data);
         (state.step, state.progress) = (self.trainer.step(), self.trainer.progress());
         let retention = Retention { newest: 1, every_steps: 0 };
-        let path = checkpoint::save(output.path(), &state, &tensors, &self.shards.tokenizer_dir(), retention).expect("a checkpoint");
+        let path = checkpoint::save(output.path(), &state, &tensors, &self.directory.tokenizer_dir(), retention).expect("a checkpoint");
         let checkpoint = checkpoint::open(&path).expect("a sound checkpoint");
         let trainer = Trainer::resume(&self.config, &checkpoint, Device::Cpu).expect("a trainer");
         Self { trainer, ..self }
@@ -95,7 +70,7 @@ fn a_step_that_is_not_finite_changes_nothing_and_the_next_one_goes_on() {
             assert!(!bench.step().expect("a step").is_skipped);
         }
         let before = bench.trainer.tensors_to_save().expect("tensors");
-        let mut poisoned = bench.batches();
+        let mut poisoned = bench.micro_batches();
         poisoned[1].positions[3] = UNUSED_POSITION - (i32::from(PAD) + 1);
         let result = take_step(&mut bench.trainer, &poisoned).expect("a skipped step");
         assert!(result.is_skipped && result.loss.is_nan());
@@ -120,7 +95,7 @@ fn results_read_a_step_later_are_the_same() {
     for overrides in [["optimizer.kind=adamw", "train.precision=fp32"], ["optimizer.kind=lamb", "train.precision=fp16"]] {
         let start = || Bench::new(directory.path(), &overrides).with_a_poisoned_position(&output);
         let batches = |bench: &Bench| {
-            let mut batches = bench.batches();
+            let mut batches = bench.micro_batches();
             if bench.trainer.step() == 2 {
                 batches[0].positions[0] = UNUSED_POSITION - (i32::from(PAD) + 1);
             }
@@ -154,7 +129,7 @@ fn trying_kernels_tells_whether_they_are_right_and_leaves_no_trace() {
     let _generator = torch_generator();
     let directory = numbered_shards(&[40], 8);
     let [mut tried, mut untried] = [(); 2].map(|()| Bench::new(directory.path(), &["train.precision=bf16"]));
-    let batch = tried.batches().swap_remove(0);
+    let batch = tried.micro_batches().swap_remove(0);
     let attention = Kernels { attention: AttentionKernel::VariableLength, ..Kernels::PLAIN };
     let error = tried.trainer.try_kernels(attention, &batch).expect_err("there is none on a CPU").to_string();
     assert!(error.starts_with("libtorch: "), "{error}");
@@ -212,9 +187,9 @@ fn a_growing_batch_takes_the_same_stream_of_samples() {
     let directory = numbered_shards(&[40], 8);
     let growing = ["data.micro_batch_size=2", "schedule.batch_warmup_steps=6", "schedule.batch_warmup_start_size=2"];
     let bench = Bench::new(directory.path(), &growing);
-    let steps: Vec<Vec<MicroBatch>> = (0..9).map(|step| micro_batches(&bench.config, &bench.shards, step)).collect();
+    let steps: Vec<Vec<MicroBatch>> = (0..9).map(|step| micro_batches(&bench.config, &bench.directory, step)).collect();
     assert_eq!(steps.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 3, 4, 4, 4]);
     let constant = Bench::new(directory.path(), &["data.micro_batch_size=2"]);
-    let expected = (0..6).flat_map(|step| micro_batches(&constant.config, &constant.shards, step));
+    let expected = (0..6).flat_map(|step| micro_batches(&constant.config, &constant.directory, step));
     assert!(steps.into_iter().flatten().eq(expected));
 }

@@ -58,6 +58,28 @@ pub(crate) fn tiny_settings(shards: &Path, output: &Path, overrides: &[&str]) ->
     paths.into_iter().chain(shape.into_iter().chain(overrides.iter().copied()).map(str::to_owned)).collect()
 }
 
+/// A trainer of a tiny model, and what it trains on.
+pub(crate) struct Bench {
+    pub(crate) config: Config,
+    pub(crate) directory: Arc<ShardDirectory>,
+    pub(crate) trainer: Trainer,
+}
+
+impl Bench {
+    pub(crate) fn new(shards: &Path, overrides: &[&str]) -> Self {
+        let config = tiny_config(shards, shards, overrides);
+        let directory = Arc::new(ShardDirectory::open(shards).expect("a sound directory"));
+        let model = config.fresh_model(directory.manifest()).expect("a model for these shards");
+        let trainer = Trainer::new(&config, &model, Device::Cpu).expect("a trainer");
+        Self { config, directory, trainer }
+    }
+
+    /// Those of the step that comes next.
+    pub(crate) fn micro_batches(&self) -> Vec<MicroBatch> {
+        micro_batches(&self.config, &self.directory, self.trainer.step())
+    }
+}
+
 pub(crate) fn micro_batches(config: &Config, directory: &Arc<ShardDirectory>, step: u64) -> Vec<MicroBatch> {
     let samples = TrainingSamples::new(
         Arc::clone(directory),
