@@ -17,7 +17,7 @@ use pipeline::{
     clean::{CleanCounts, Cleaner},
     config::{Config, DocumentUnit, PrivacyLevel},
     dedup::{Deduplicator, FeatureExtractor, Features},
-    letters::word_hashes,
+    letters::{shingles, word_hashes},
     pack::{Frame, Packer},
     read::{read_chunks, resolve},
     tokenize::{Algorithm, Encoder, TrainedTokenizer, WordCounts},
@@ -138,7 +138,8 @@ fn stages(criterion: &mut Criterion) {
 }
 
 fn extract(extractor: &mut FeatureExtractor, document: &str, sketches: &mut Vec<u32>) -> Features {
-    extractor.extract(document, ContentHash::of(document.as_bytes()), &word_hashes(document), sketches)
+    let shingles: Vec<u32> = shingles(&word_hashes(document)).collect();
+    extractor.extract(document, ContentHash::of(document.as_bytes()), &shingles, sketches)
 }
 
 /// The stages from clean documents on.

@@ -33,6 +33,28 @@ pub(crate) fn for_words(text: &[u8], visit: impl FnMut(&[[usize; 2]])) {
     for_runs(text, inside, visit);
 }
 
+/// The words of a shingle.
+pub(crate) const SHINGLE_WORDS: usize = 5;
+/// Odd, and otherwise of no meaning.
+const WORD_MULTIPLIERS: [u64; SHINGLE_WORDS] =
+    [0x9E37_79B9_7F4A_7C15, 0x6170_8DD3_2E5A_3F4B, 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB];
+
+/// The hashes of all sequences of five words, given by their hashes.
+pub fn shingles(words: &[u64]) -> impl Iterator<Item = u32> {
+    words.array_windows().map(|words: &[u64; SHINGLE_WORDS]| {
+        // Each word has a multiplier of its own, so that no product waits for another.
+        let products = words.iter().zip(&WORD_MULTIPLIERS).map(|(word, multiplier)| word.wrapping_mul(*multiplier));
+        (mix(products.fold(0, u64::wrapping_add)) >> 32) as u32
+    })
+}
+
+/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014).
+pub(crate) fn mix(mut value: u64) -> u64 {
+    value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}
+
 /// The hashes of a text's words.
 pub fn word_hashes(text: &str) -> Vec<u64> {
     let mut hashes = Vec::new();

@@ -106,9 +106,9 @@ impl Cleaner {
         if out.len() == start { Verdict::Empty } else { Verdict::Keep }
     }
 
-    /// The hashes of the words of the document that was cleaned last, if it is kept.
-    pub fn words(&self) -> &[u64] {
-        &self.profiler.words
+    /// The hashes of all sequences of five words of the document that was cleaned last, if it is kept.
+    pub fn shingles(&self) -> &[u32] {
+        &self.profiler.shingles
     }
 
     /// Mends until nothing is left to mend: an entity may hide a tag, a tag a broken word.

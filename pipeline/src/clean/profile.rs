@@ -5,7 +5,7 @@ use std::ops::Range;
 use wide::u8x32;
 
 use super::function_words::{Evidence, FunctionWords};
-use crate::letters::{for_each_place, for_words, word_hash};
+use crate::letters::{for_each_place, for_words, shingles, word_hash};
 
 /// Bytes that are counted together; a lane counts up to 255 of them.
 const LANES: usize = 32;
@@ -45,12 +45,15 @@ pub(super) struct Profiler {
     pub(super) whole: Profile,
     /// The hashes of the words, numbers among them.
     pub(super) words: Vec<u64>,
+    /// The hashes of all sequences of five words.
+    pub(super) shingles: Vec<u32>,
 }
 
 impl Profiler {
     /// `wanted` is the place of the language asked for among those with a list of function words.
     pub(super) fn new(wanted: Option<usize>) -> Self {
-        Self { function_words: FunctionWords::new(wanted), lines: Vec::new(), whole: Profile::default(), words: Vec::new() }
+        let function_words = FunctionWords::new(wanted);
+        Self { function_words, lines: Vec::new(), whole: Profile::default(), words: Vec::new(), shingles: Vec::new() }
     }
 
     /// Reads the text from `start` on.
@@ -69,6 +72,8 @@ impl Profiler {
             line_start = next;
         }
         self.read_words(bytes, start);
+        self.shingles.clear();
+        self.shingles.extend(shingles(&self.words));
         self.lines.iter().for_each(|(_, profile)| self.whole.add(profile));
     }
 

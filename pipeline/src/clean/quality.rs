@@ -9,14 +9,13 @@ use schemas::documents::Verdict;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::profile::Profiler;
-use crate::config::QualityConfig;
+use crate::{config::QualityConfig, letters::SHINGLE_WORDS};
 
 /// Shares and repetition say nothing of a text with fewer words.
 const MIN_WORDS_FOR_SHARES: usize = 20;
 const MIN_LINES_FOR_REPETITION: usize = 8;
-/// Words of a repeated sequence, and of those that are counted first.
+/// Words of a repeated sequence.
 const NGRAM: usize = 8;
-const SHORT_NGRAM: usize = 4;
 /// Odd, and otherwise of no meaning.
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -75,7 +74,7 @@ impl QualityFilter {
             return Some(Verdict::RepetitiveLines);
         }
         let (words, max_share) = (&profiler.words, self.config.max_repeated_word_share);
-        let is_worth_it = words.len() >= 4 * NGRAM && self.ngrams.most_repeated_share(words) > max_share;
+        let is_worth_it = words.len() >= 4 * NGRAM && self.ngrams.most_repeated_share(&profiler.shingles) > max_share;
         (is_worth_it && self.ngrams.repeated_share(words) > max_share).then_some(Verdict::RepetitiveWords)
     }
 
@@ -106,22 +105,21 @@ struct Seen {
 }
 
 impl Seen {
-    /// What [`Seen::repeated_share`] is at most, in a fraction of its time: of a sequence of eight words that stood before, five sequences of four did. Those are
+    /// What [`Seen::repeated_share`] is at most, in a fraction of its time: of a sequence of eight words that stood before, four shingles did. Those are
     /// counted by a bit each; two that share a bit make the share greater.
-    fn most_repeated_share(&mut self, words: &[u64]) -> f64 {
-        let num_bits = (8 * words.len()).next_power_of_two().max(64);
+    fn most_repeated_share(&mut self, shingles: &[u32]) -> f64 {
+        let num_bits = (8 * shingles.len()).next_power_of_two().max(64);
         self.bits.clear();
         self.bits.resize(num_bits / 64, 0);
         let mut distinct = 0;
-        for hash in ngrams::<SHORT_NGRAM>(words) {
-            let bit = (hash >> 32) as usize & (num_bits - 1);
+        for &shingle in shingles {
+            let bit = shingle as usize & (num_bits - 1);
             let bits = &mut self.bits[bit / 64];
             distinct += !*bits >> (bit % 64) & 1;
             *bits |= 1 << (bit % 64);
         }
-        let all = words.len() - SHORT_NGRAM + 1;
-        let of_each = (NGRAM - SHORT_NGRAM + 1) as f64 / NGRAM as f64;
-        (all as u64 - distinct) as f64 / of_each / words.len() as f64
+        let of_each = (NGRAM - SHINGLE_WORDS + 1) as f64 / NGRAM as f64;
+        (shingles.len() as u64 - distinct) as f64 / of_each / (shingles.len() + SHINGLE_WORDS - 1) as f64
     }
 
     /// The share of the words in sequences of eight that stood before.
@@ -130,7 +128,7 @@ impl Seen {
         self.slots.clear();
         self.slots.resize(num_slots, 0);
         let (mut repeated, mut counted_to) = (0, 0);
-        for (hash, start) in ngrams::<NGRAM>(words).zip(0..) {
+        for (hash, start) in ngrams(words).zip(0..) {
             // Zero is no sequence.
             let hash = hash | 1;
             let mut slot = (hash >> 32) as usize & (num_slots - 1);
@@ -147,10 +145,10 @@ impl Seen {
     }
 }
 
-/// The hashes of all sequences of `N` words, each from the one before it (Karp and Rabin 1987).
-fn ngrams<const N: usize>(words: &[u64]) -> impl Iterator<Item = u64> {
-    let power = (0..N).fold(1, |power: u64, _| power.wrapping_mul(MULTIPLIER));
-    let (first, rest) = words.split_at(words.len().min(N - 1));
+/// The hashes of all sequences of eight words, each from the one before it (Karp and Rabin 1987).
+fn ngrams(words: &[u64]) -> impl Iterator<Item = u64> {
+    let power = (0..NGRAM).fold(1, |power: u64, _| power.wrapping_mul(MULTIPLIER));
+    let (first, rest) = words.split_at(words.len().min(NGRAM - 1));
     let add = |hash: u64, word: &u64| hash.wrapping_mul(MULTIPLIER).wrapping_add(*word);
     let mut hash = first.iter().fold(0, add);
     let leaving = [0].into_iter().chain(words.iter().copied());
@@ -171,7 +169,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::clean::labelled_set;
+    use crate::{clean::labelled_set, letters::shingles};
 
     #[derive(Deserialize)]
     struct Case {
@@ -188,11 +186,11 @@ mod tests {
     #[test]
     fn sequences_are_told_by_their_words_wherever_they_stand() {
         let words: Vec<u64> = (0..40_u64).map(|word| word % 10 * 0x9E37_79B9 + 7).collect();
-        let hashes: Vec<u64> = ngrams::<4>(&words).collect();
-        assert_eq!(hashes.len(), 37);
-        assert!((10..37).all(|place| hashes[place] == hashes[place - 10]));
+        let hashes: Vec<u64> = ngrams(&words).collect();
+        assert_eq!(hashes.len(), 33);
+        assert!((10..33).all(|place| hashes[place] == hashes[place - 10]));
         assert_eq!(hashes[..10].iter().collect::<std::collections::BTreeSet<_>>().len(), 10);
-        assert_eq!(ngrams::<4>(&words[..3]).count(), 0);
+        assert_eq!(ngrams(&words[..7]).count(), 0);
     }
 
     proptest! {
@@ -200,7 +198,8 @@ mod tests {
         fn no_more_is_repeated_than_the_quick_count_says(numbers in proptest::collection::vec(0..40_u64, 40..400), repetition in 1..5_usize) {
             let words: Vec<u64> = numbers.repeat(repetition).iter().map(|word| (word + 1).wrapping_mul(MULTIPLIER)).collect();
             let mut seen = Seen::default();
-            prop_assert!(seen.repeated_share(&words) <= seen.most_repeated_share(&words) + 1e-9);
+            let shingles: Vec<u32> = shingles(&words).collect();
+            prop_assert!(seen.repeated_share(&words) <= seen.most_repeated_share(&shingles) + 1e-9);
         }
     }
 

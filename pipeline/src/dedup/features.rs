@@ -9,18 +9,16 @@ use pulp::Arch;
 use schemas::hash::ContentHash;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::DedupConfig;
+use crate::{config::DedupConfig, letters::mix};
 
 pub(super) const BANDS: usize = 9;
 const ROWS: usize = 5;
 /// A multiple of the widest vectors' lanes that holds all rows of all bands.
 const PERMUTATIONS: usize = 48;
-const SHINGLE_WORDS: usize = 5;
-/// Odd, and otherwise of no meaning.
-const WORD_MULTIPLIERS: [u64; SHINGLE_WORDS] =
-    [0x9E37_79B9_7F4A_7C15, 0x6170_8DD3_2E5A_3F4B, 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB];
-/// Shingles that are kept to verify a candidate: all of them where there are no more, else the smallest. The standard error at J = 0.8 is then 0.013.
+/// Shingles that verify a candidate: all of them where there are no more, else the smallest. The standard error at J = 0.8 is then 0.013.
 pub(super) const SKETCH_SHINGLES: usize = 1024;
+/// Bits by which distinct hashes are counted: of a thousand, some fifteen share one with another.
+const COUNT_BITS: usize = 1 << 15;
 
 /// What deduplication must know of a document, but for its sketch, which lies among those of other documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +35,7 @@ pub struct Features {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shingles<Sketch> {
     pub(super) bands: [u32; BANDS],
-    /// Hashes, in no order, possibly repeated; or their place among those of other documents.
+    /// Hashes, in no order, possibly repeated, and a few more than verify; or their place among those of other documents.
     pub(super) sketch: Sketch,
     /// Whether the sketch has all of them.
     pub(super) is_complete: bool,
@@ -51,11 +49,11 @@ impl Shingles<Range<usize>> {
 }
 
 impl Shingles<Cow<'_, [u32]>> {
-    /// With the sketch sorted and without repetitions.
+    /// With the sketch sorted, without repetitions, and as large as it should be.
     pub(super) fn sorted(self) -> Shingles<Vec<u32>> {
         let mut sketch = self.sketch.into_owned();
         let count = sort_distinct(&mut sketch);
-        sketch.truncate(count);
+        sketch.truncate(count.min(SKETCH_SHINGLES));
         Shingles { bands: self.bands, sketch, is_complete: self.is_complete }
     }
 }
@@ -100,11 +98,11 @@ impl FeatureExtractor {
         }
     }
 
-    /// `hash` is that of the text, `words` are those of its words, numbers among them and whatever their case. Appends the text's sketch to `sketches`.
-    pub fn extract(&mut self, text: &str, hash: ContentHash, words: &[u64], sketches: &mut Vec<u32>) -> Features {
+    /// `hash` is that of the text, `shingles` are those of its words, numbers among them and whatever their case. Appends the text's sketch to `sketches`.
+    pub fn extract(&mut self, text: &str, hash: ContentHash, shingles: &[u32], sketches: &mut Vec<u32>) -> Features {
         Features {
             key: self.key(text, hash),
-            near: if self.near { self.shingles(words, sketches) } else { None },
+            near: if self.near { self.sketch(shingles, sketches) } else { None },
             paragraphs: self.min_paragraph_bytes.map_or_else(Vec::new, |min_bytes| paragraphs(text, min_bytes)),
             text_bytes: text.len(),
         }
@@ -130,20 +128,18 @@ impl FeatureExtractor {
         ContentHash::of(self.flat.as_bytes())
     }
 
-    fn shingles(&self, words: &[u64], sketches: &mut Vec<u32>) -> Option<Shingles<Range<usize>>> {
-        let start = sketches.len();
-        sketches.extend(words.array_windows().map(shingle));
-        let shingles = &mut sketches[start..];
+    fn sketch(&self, shingles: &[u32], sketches: &mut Vec<u32>) -> Option<Shingles<Range<usize>>> {
         if shingles.is_empty() {
             return None;
         }
-        let bands = self.bands(shingles);
+        let start = sketches.len();
         let is_complete = shingles.len() <= SKETCH_SHINGLES;
-        if !is_complete {
-            let kept = bring_smallest_forward(shingles);
-            sketches.truncate(start + kept);
+        if is_complete {
+            sketches.extend_from_slice(shingles);
+        } else {
+            append_smallest(shingles, sketches);
         }
-        Some(Shingles { bands, sketch: start..sketches.len(), is_complete })
+        Some(Shingles { bands: self.bands(shingles), sketch: start..sketches.len(), is_complete })
     }
 
     fn bands(&self, shingles: &[u32]) -> [u32; BANDS] {
@@ -168,42 +164,41 @@ impl FeatureExtractor {
     }
 }
 
-/// The hash of five words.
-fn shingle(words: &[u64; SHINGLE_WORDS]) -> u32 {
-    // Each word has a multiplier of its own, so that no product waits for another.
-    let hash =
-        words.iter().zip(&WORD_MULTIPLIERS).fold(0, |hash: u64, (word, multiplier)| hash.wrapping_add(word.wrapping_mul(*multiplier)));
-    (mix(hash) >> 32) as u32
-}
-
-/// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014).
-pub(super) fn mix(mut value: u64) -> u64 {
-    value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
-}
-
 /// Odd numbers, each of which permutes the 32-bit integers.
 fn multipliers() -> [u32; PERMUTATIONS] {
     std::array::from_fn(|index| (mix((index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)) >> 32) as u32 | 1)
 }
 
-/// Brings the smallest distinct hashes, as many as a sketch has, to the front; returns their number.
-fn bring_smallest_forward(shingles: &mut [u32]) -> usize {
-    // Without repetitions, about that many are below the bound: nearly always enough, and fewer to sort.
-    let generous = SKETCH_SHINGLES * 6 / 5;
+/// Appends the smallest distinct hashes, as many as verify, and a few others.
+fn append_smallest(shingles: &[u32], sketches: &mut Vec<u32>) {
+    // Without repetitions, about that many are below the bound, and nearly always enough: nothing has to be sorted.
+    let generous = SKETCH_SHINGLES * 8 / 7;
     let bound = (u64::from(u32::MAX) * generous as u64 / shingles.len().max(generous) as u64) as u32;
-    let mut num_below = 0;
-    for place in 0..shingles.len() {
-        // All are swapped, since a branch would often be mispredicted.
-        shingles.swap(place, num_below);
-        num_below += usize::from(shingles[num_below] <= bound);
+    let start = sketches.len();
+    sketches.resize(start + shingles.len(), 0);
+    let mut num_below = start;
+    for &shingle in shingles {
+        // All are written, since a branch would often be mispredicted.
+        sketches[num_below] = shingle;
+        num_below += usize::from(shingle <= bound);
     }
-    let found = match sort_distinct(&mut shingles[..num_below]) {
-        enough if enough >= SKETCH_SHINGLES => enough,
-        _ => sort_distinct(shingles),
-    };
-    found.min(SKETCH_SHINGLES)
+    sketches.truncate(num_below);
+    if count_distinct(&sketches[start..]) < SKETCH_SHINGLES {
+        sketches.truncate(start);
+        sketches.extend_from_slice(shingles);
+        let found = sort_distinct(&mut sketches[start..]);
+        sketches.truncate(start + found.min(SKETCH_SHINGLES));
+    }
+}
+
+/// How many distinct hashes there are at least.
+fn count_distinct(hashes: &[u32]) -> usize {
+    let mut seen = [0_u64; COUNT_BITS / 64];
+    for hash in hashes {
+        let bit = *hash as usize % COUNT_BITS;
+        seen[bit / 64] |= 1 << (bit % 64);
+    }
+    seen.iter().map(|bits| bits.count_ones() as usize).sum()
 }
 
 /// Sorts hashes, brings the distinct ones to the front and returns their number.
@@ -240,11 +235,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::letters::word_hashes;
+    use crate::letters::{shingles, word_hashes};
 
     fn extract(text: &str) -> Features {
         let mut extractor = FeatureExtractor::new(&DedupConfig::default());
-        extractor.extract(text, ContentHash::of(text.as_bytes()), &word_hashes(text), &mut Vec::new())
+        let shingles: Vec<u32> = shingles(&word_hashes(text)).collect();
+        extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles, &mut Vec::new())
     }
 
     #[test]
@@ -261,15 +257,16 @@ mod tests {
 
     #[test]
     fn a_long_document_keeps_its_smallest_shingles() {
-        let words: Vec<_> = (0..20_000).map(|number| format!("mot{} ", number * 7919 % 15_013)).collect();
-        let text = words.concat();
-        let words = word_hashes(&text);
-        let mut sketches = vec![7];
-        let found = FeatureExtractor::new(&DedupConfig::default()).shingles(&words, &mut sketches).expect("long");
-        let every: BTreeSet<u32> = words.array_windows().map(shingle).collect();
-        let smallest: Vec<u32> = every.into_iter().take(SKETCH_SHINGLES).collect();
-        assert_eq!((*found.with_sketch(&sketches).sketch).to_vec(), smallest);
-        assert_eq!((sketches[0], sketches.len()), (7, 1 + SKETCH_SHINGLES));
+        // Many words, few words again and again, and a few more than a sketch holds.
+        for (count, distinct) in [(20_000, 15_013), (20_000, 1_201), (20_000, 409), (1_033, 1_033)] {
+            let words: Vec<u64> = (0..count).map(|number| mix(number * 7919 % distinct)).collect();
+            let every: Vec<u32> = shingles(&words).collect();
+            let mut sketches = vec![7];
+            let found = FeatureExtractor::new(&DedupConfig::default()).sketch(&every, &mut sketches).expect("long");
+            let smallest: Vec<u32> = BTreeSet::from_iter(every).into_iter().take(SKETCH_SHINGLES).collect();
+            assert_eq!(found.with_sketch(&sketches).sorted().sketch, smallest);
+            assert!(sketches[0] == 7 && sketches.len() <= 1 + SKETCH_SHINGLES * 4 / 3, "{}", sketches.len());
+        }
     }
 
     #[test]

@@ -66,7 +66,8 @@ fn entry(value: u32, document: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::features::mix, *};
+    use super::*;
+    use crate::letters::mix;
 
     fn value(document: u32, column: usize) -> u32 {
         (mix(u64::from(document) * 16 + column as u64) >> 32) as u32

@@ -135,7 +135,8 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::features::mix, *};
+    use super::*;
+    use crate::letters::mix;
 
     proptest! {
         #[test]

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use schemas::hash::ContentHash;
 
 use super::*;
-use crate::letters::word_hashes;
+use crate::letters::{mix, shingles, word_hashes};
 
 fn config(threshold: f64) -> DedupConfig {
     let mut config = DedupConfig::default();
@@ -23,7 +23,8 @@ fn judge(config: &DedupConfig, texts: &[&str]) -> Vec<Judgement> {
 fn judge_next(deduplicator: &mut Deduplicator, extractor: &mut FeatureExtractor, id: u64, text: &str) -> Judgement {
     // The sketches of other documents lie before this one's.
     let mut sketches = vec![1, 2, 3];
-    let features = extractor.extract(text, ContentHash::of(text.as_bytes()), &word_hashes(text), &mut sketches);
+    let shingles: Vec<u32> = shingles(&word_hashes(text)).collect();
+    let features = extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles, &mut sketches);
     deduplicator.judge(id, features, &sketches).expect("judged")
 }
 
@@ -33,7 +34,7 @@ fn kept() -> Judgement {
 
 /// Numbered words that no other seed has.
 fn words(seed: usize, count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("m{}", features::mix((seed * 100_000 + number) as u64) % 100_000_000)).collect()
+    (0..count).map(|number| format!("m{}", mix((seed * 100_000 + number) as u64) % 100_000_000)).collect()
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn planted_edits_are_found_by_their_true_similarity() {
                 let original = words(seed, length);
                 let mut copy = original.clone();
                 for number in 0..((length as f64 * share).ceil() as usize) {
-                    let at = (features::mix((seed * 1000 + number + trial) as u64) % copy.len() as u64) as usize;
+                    let at = (mix((seed * 1000 + number + trial) as u64) % copy.len() as u64) as usize;
                     match number % 3 {
                         0 => copy[at] = format!("x{seed}x{number}"),
                         1 => drop(copy.remove(at)),

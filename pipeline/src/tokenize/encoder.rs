@@ -50,6 +50,8 @@ struct Shared {
     tokenizer: Tokenizer,
     hash: ContentHash,
     special_tokens: SpecialTokens,
+    /// Of each id.
+    is_special: Vec<bool>,
     vocab_size: usize,
     independence: Independence,
     /// Where the model is one of merges alone.
@@ -91,7 +93,9 @@ impl Encoder {
         let special_tokens = special_tokens(dir, &tokenizer)?;
         let independence = independence(&tokenizer);
         let merges = if let ModelWrapper::BPE(model) = tokenizer.get_model() { Merges::of(model, &json) } else { None };
-        let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, vocab_size, independence, merges };
+        let mut is_special = vec![false; vocab_size];
+        special_tokens.all.iter().for_each(|&id| is_special[id as usize] = true);
+        let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, is_special, vocab_size, independence, merges };
         Ok(Self { shared: Arc::new(shared), cache: None })
     }
 
@@ -227,7 +231,7 @@ impl Shared {
 
     /// A special token that a model finds in plain text is not one.
     fn as_text(&self, id: u32) -> u32 {
-        if self.special_tokens.all.contains(&id) { self.special_tokens.unk } else { id }
+        if self.is_special.get(id as usize) == Some(&true) { self.special_tokens.unk } else { id }
     }
 }
 

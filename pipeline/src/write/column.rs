@@ -22,6 +22,14 @@ use parquet::{
     },
     schema::types::ColumnDescPtr,
 };
+use zstd::zstd_safe::{
+    CParameter::{LiteralCompressionMode, Strategy, TargetLength},
+    ParamSwitch::Enable,
+    Strategy::ZSTD_fast,
+};
+
+/// How much faster zstd's level 1 passes over what does not come again.
+const STEP: u32 = 8;
 
 /// Compresses one column after another.
 pub(super) struct ColumnWriter {
@@ -64,7 +72,14 @@ impl Value for u64 {
 
 impl ColumnWriter {
     pub(super) fn new(level: ZstdLevel) -> Result<Self, ParquetError> {
-        Ok(Self { level, compressor: zstd::bulk::Compressor::new(level.compression_level())?, page: Vec::new() })
+        let mut compressor = zstd::bulk::Compressor::new(level.compression_level())?;
+        if level.compression_level() == 1 {
+            // Few sequences of bytes come again: most of them are passed over. Their entropy is coded as ever.
+            for parameter in [Strategy(ZSTD_fast), TargetLength(STEP), LiteralCompressionMode(Enable)] {
+                compressor.set_parameter(parameter)?;
+            }
+        }
+        Ok(Self { level, compressor, page: Vec::new() })
     }
 
     /// Writes the lists, none of which is empty, as the row group's next column.

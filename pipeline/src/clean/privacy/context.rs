@@ -5,7 +5,11 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
-use super::{Find, Identity, digits::DigitRuns, numbers::regex};
+use super::{
+    Find, Identity,
+    digits::{DigitRuns, Digits},
+    numbers::regex,
+};
 
 /// What the announcing words have in them, in small letters; what each is a sign of; and whether it must begin a word.
 const STEMS: [(&str, u16, bool); 68] = [
@@ -80,6 +84,8 @@ const STEMS: [(&str, u16, bool); 68] = [
 ];
 /// What announces something only together with « n° » begins at most so many bytes before or after that.
 const NEAR: usize = 64;
+/// A word that announces a number begins at most so many bytes before that.
+const REACH: usize = 384;
 /// What the words have in them that say where somebody lives.
 const RESIDENCE: [&str; 8] = ["habit", "demeur", "vi", "sid", "domicili", "adresse", "log", "berg"];
 const RPPS: u16 = 1;
@@ -143,34 +149,39 @@ impl Default for ContextRules {
 }
 
 impl ContextRules {
-    /// The rules whose words may stand in the text.
-    fn announced(&self, text: &str) -> u16 {
+    /// The rules whose words may stand before a number in a part of the text that has these digits.
+    fn announced(&self, text: &str, part: &Range<usize>, digits: Digits<'_>) -> u16 {
         let is_in_word = |at: usize| text[..at].ends_with(|before: char| before.is_ascii_alphanumeric() || before == '_');
         // Where each sign that needs another was met last.
         let (mut number, mut patient, mut stay) = (None, None, None);
         let near = |last: Option<usize>, at: usize, rule: u16| if last.is_some_and(|last| last.abs_diff(at) <= NEAR) { rule } else { 0 };
         let mut announced = 0;
-        for found in self.stems.find_overlapping_iter(text) {
-            let (_, sign, must_begin_word) = STEMS[found.pattern().as_usize()];
-            let at = found.start();
-            if must_begin_word && is_in_word(at) {
-                continue;
+        let mut searched_to = part.start;
+        for place in digits.announced() {
+            let from = place.saturating_sub(REACH).max(searched_to);
+            searched_to = searched_to.max(place);
+            for found in self.stems.find_overlapping_iter(&text.as_bytes()[from..searched_to]) {
+                let (_, sign, must_begin_word) = STEMS[found.pattern().as_usize()];
+                let at = from + found.start();
+                if must_begin_word && is_in_word(at) {
+                    continue;
+                }
+                announced |= match sign {
+                    NUMBER => {
+                        number = Some(at);
+                        near(patient, at, IPP) | near(stay, at, NDA)
+                    }
+                    PATIENT => {
+                        patient = Some(at);
+                        near(number, at, IPP)
+                    }
+                    STAY => {
+                        stay = Some(at);
+                        near(number, at, NDA)
+                    }
+                    rule => rule,
+                };
             }
-            announced |= match sign {
-                NUMBER => {
-                    number = Some(at);
-                    near(patient, at, IPP) | near(stay, at, NDA)
-                }
-                PATIENT => {
-                    patient = Some(at);
-                    near(number, at, IPP)
-                }
-                STAY => {
-                    stay = Some(at);
-                    near(number, at, NDA)
-                }
-                rule => rule,
-            };
         }
         announced
     }
@@ -199,8 +210,7 @@ impl ContextRules {
         let next = if is_short { line_end(text, line.end + 1) } else { line.end };
         let announces_next_line = is_short && within(&(line.end..next)).count() >= 4;
         let window = line.start..if announces_next_line { next } else { line.end };
-        let is_number = within(&window).have_announced_number() || within(&window).have_date();
-        let announced = if is_number { self.announced(&text[window.clone()]) } else { 0 };
+        let announced = self.announced(text, &window, within(&window));
         for (rule, own, min_digits, kind) in [
             (&self.rpps, RPPS, 8, Identity::Rpps),
             (&self.adeli, ADELI, 8, Identity::Adeli),
@@ -209,8 +219,8 @@ impl ContextRules {
             (&self.nda, NDA, 5, Identity::Nda),
             (&self.birth, BIRTH, 4, Identity::DateNaissance),
         ] {
-            let is_there = kind != Identity::DateNaissance || within(&window).have_date();
-            if announced & own != 0 && is_there && (num_digits >= min_digits || announces_next_line) {
+            let is_there = || kind != Identity::DateNaissance || within(&window).have_date();
+            if announced & own != 0 && (num_digits >= min_digits || announces_next_line) && is_there() {
                 add(rule, window.clone(), kind);
             }
         }
@@ -258,14 +268,15 @@ mod tests {
     /// What a rule finds must be announced, or it would never be looked for.
     fn check(text: &str) {
         RULES.with(|rules| {
-            let announced = rules.announced(text);
             let mut runs = DigitRuns::default();
             runs.find(text.as_bytes(), 0);
-            let digits = runs.within(text.as_bytes(), &(0..text.len()));
+            let whole = 0..text.len();
+            let digits = runs.within(text.as_bytes(), &whole);
+            let announced = rules.announced(text, &whole, digits);
             let (ipp, nda) = ((&rules.ipp, IPP), (&rules.nda, NDA));
             for (rule, own) in [(&rules.rpps, RPPS), (&rules.adeli, ADELI), (&rules.finess, FINESS), ipp, nda, (&rules.birth, BIRTH)] {
-                let is_number = digits.have_date() || own != BIRTH && digits.have_announced_number();
-                assert!(announced & own != 0 && is_number || !rule.is_match(text), "{own}: {text:?}");
+                let is_there = announced & own != 0 && (own != BIRTH || digits.have_date());
+                assert!(is_there || !rule.is_match(text), "{own}: {text:?}");
             }
             let has_address = rules.street.is_match(text) || rules.box_or_place.is_match(text);
             assert!(digits.have_postcode() || !has_address, "{text:?}");

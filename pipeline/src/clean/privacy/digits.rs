@@ -42,34 +42,39 @@ impl Digits<'_> {
 
     /// The most digits with at most three bytes between each and the next, none of which is a letter but A or B.
     pub(super) fn longest_cluster(self) -> usize {
-        self.longest(|gap| gap.len() <= 3 && gap.iter().all(|byte| !byte.is_ascii_alphabetic() || matches!(byte, b'A' | b'B')))
-    }
-
-    /// The most digits with at most one space, hyphen or stroke between each and the next.
-    fn longest_number(self) -> usize {
-        self.longest(|gap| matches!(gap, [b' ' | b'-' | b'/']))
-    }
-
-    /// The most digits in runs of which each goes on after the gap to the next.
-    fn longest(self, goes_on: impl Fn(&[u8]) -> bool) -> usize {
         let (mut longest, mut current, mut previous_end) = (0, 0, 0);
         for run in self.runs {
-            current = if goes_on(&self.text[previous_end..run.start]) { current + run.len() } else { run.len() };
+            let gap = &self.text[previous_end..run.start];
+            let goes_on = gap.len() <= 3 && gap.iter().all(|byte| !byte.is_ascii_alphabetic() || matches!(byte, b'A' | b'B'));
+            current = if goes_on { current + run.len() } else { run.len() };
             longest = longest.max(current);
             previous_end = run.end;
         }
         longest
     }
 
-    /// Whether there is a number of the kinds that words announce: five digits, with a letter in them or without.
-    pub(super) fn have_announced_number(self) -> bool {
-        // « 12A3456 », « 9B1234567 »: the letter parts the digits.
-        let follows_letter = |run: &Range<usize>| run.len() >= 4 && self.text[..run.start].last().is_some_and(u8::is_ascii_alphabetic);
-        self.longest_number() >= 5 || self.runs.iter().any(follows_letter)
+    /// Where what words announce begins, or a few bytes around it: dates, and numbers of five digits, with one space, hyphen or stroke between each and the
+    /// next at most, or with a letter in them.
+    pub(super) fn announced(self) -> impl Iterator<Item = usize> {
+        let (mut start, mut count, mut previous_end) = (0, 0, 0);
+        self.runs.iter().enumerate().filter_map(move |(place, run)| {
+            if !matches!(&self.text[previous_end..run.start], [b' ' | b'-' | b'/']) {
+                (start, count) = (run.start, 0);
+            }
+            count += run.len();
+            previous_end = run.end;
+            // « 12A3456 », « 9B1234567 »: the letter parts the digits.
+            let follows_letter = run.len() >= 4 && self.text[..run.start].last().is_some_and(u8::is_ascii_alphabetic);
+            (count >= 5 || follows_letter || self.begins_date(place)).then_some(start)
+        })
     }
 
-    /// Whether there is a date as the patterns have it: three short numbers, or a day, a month's name and a year.
     pub(super) fn have_date(self) -> bool {
+        (0..self.runs.len()).any(|place| self.begins_date(place))
+    }
+
+    /// Whether a run begins a date as the patterns have it: three short numbers, or a day, a month's name and a year.
+    fn begins_date(self, place: usize) -> bool {
         let gap = |first: &Range<usize>, second: &Range<usize>| &self.text[first.end..second.start];
         let is_short = |[day, month, year]: &[Range<usize>; 3]| {
             let are_near = gap(day, month).len() <= 3 && gap(month, year).len() <= 3;
@@ -79,7 +84,8 @@ impl Digits<'_> {
             let is_of_month = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii() || matches!(byte, b' ' | b'.');
             day.len() <= 2 && year.len() == 4 && (5..=16).contains(&gap(day, year).len()) && gap(day, year).iter().all(is_of_month)
         };
-        self.runs.array_windows().any(is_short) || self.runs.array_windows().any(is_long)
+        let runs = &self.runs[place..];
+        runs.first_chunk().is_some_and(is_short) || runs.first_chunk().is_some_and(is_long)
     }
 
     /// Whether there is a postcode, of five digits or two and three, before what may be a town.
@@ -116,40 +122,6 @@ impl Digits<'_> {
 
     /// Whether a number stands before a word for a street, or what such a word begins with, as the patterns of addresses have it.
     pub(super) fn have_street(self) -> bool {
-        const BEGINNINGS: [&str; 32] = [
-            "rue",
-            "ruelle",
-            "avenue",
-            "boulevard",
-            "bd",
-            "bld",
-            "alle",
-            "allé",
-            "allÉ",
-            "chemin",
-            "impasse",
-            "place",
-            "quai",
-            "square",
-            "route",
-            "cours",
-            "passage",
-            "hameau",
-            "faubourg",
-            "sentier",
-            "villa",
-            "resid",
-            "résid",
-            "rÉsid",
-            "esplanade",
-            "rond-point",
-            "lotissement",
-            "promenade",
-            "monte",
-            "monté",
-            "montÉ",
-            "av",
-        ];
         let begins =
             |at: usize, word: &str| self.text.get(at..at + word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()));
         // « av. » and « av » are streets, « avec » and « avant » are not.
@@ -158,7 +130,7 @@ impl Digits<'_> {
         };
         let begins_street = |at: usize| {
             let first = self.text.get(at).map_or(0, u8::to_ascii_lowercase);
-            BEGINNINGS.iter().any(|word| word.as_bytes()[0] == first && is_street(at, word))
+            streets(first).iter().any(|word| is_street(at, word))
         };
         let skip = |at: usize, sign: u8| at + usize::from(self.text.get(at) == Some(&sign));
         self.runs.iter().any(|run| {
@@ -169,6 +141,27 @@ impl Digits<'_> {
             let suffixes = ["", "bis", "ter", "quater", "a", "b", "c", "d"].into_iter().filter(|suffix| begins(after_number, suffix));
             may_begin && suffixes.map(|suffix| skip(skip(after_number + suffix.len(), b','), b' ')).any(begins_street)
         })
+    }
+}
+
+/// What words for a street begin with that have this first letter.
+fn streets(first: u8) -> &'static [&'static str] {
+    match first {
+        b'a' => &["avenue", "alle", "allé", "allÉ", "av"],
+        b'b' => &["boulevard", "bd", "bld"],
+        b'c' => &["chemin", "cours"],
+        b'e' => &["esplanade"],
+        b'f' => &["faubourg"],
+        b'h' => &["hameau"],
+        b'i' => &["impasse"],
+        b'l' => &["lotissement"],
+        b'm' => &["monte", "monté", "montÉ"],
+        b'p' => &["place", "passage", "promenade"],
+        b'q' => &["quai"],
+        b'r' => &["rue", "ruelle", "route", "resid", "résid", "rÉsid", "rond-point"],
+        b's' => &["square", "sentier"],
+        b'v' => &["villa"],
+        _ => &[],
     }
 }
 
@@ -210,8 +203,8 @@ mod tests {
         ] {
             check(text, Digits::have_date, expected);
         }
-        for (text, expected) in [("12-345", true), ("12A3456", true), ("12 a 345", false), ("1234", false)] {
-            check(text, Digits::have_announced_number, expected);
+        for (text, expected) in [("12-345", true), ("12A3456", true), ("3/12/50", true), ("12 a 345", false), ("1234", false)] {
+            check(text, |digits| digits.announced().next().is_some(), expected);
         }
         for (text, expected) in [("FR76", true), ("F76", false), ("FR7", false), ("76", false)] {
             check(text, Digits::have_iban, expected);
