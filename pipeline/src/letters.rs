@@ -4,8 +4,9 @@ use wide::u8x32;
 
 /// Bytes that are looked at together.
 pub(crate) const BLOCK: usize = 64;
-/// So many edges of runs are gathered before the runs are visited, and written together.
+/// So many edges of runs are gathered before the runs are visited.
 const STRETCH: usize = 512;
+/// Bytes of which the edges are written together.
 const AT_ONCE: usize = 8;
 const TWO_BYTE_SIGN: u8 = 0xC2;
 const THREE_BYTE_SIGN: u8 = 0xE2;
@@ -18,7 +19,7 @@ const CASE: u64 = 0x2020_2020_2020_2020;
 /// Calls `visit` with the beginnings and ends of words, some at a time and all in order: of every run of letters and ASCII digits, whatever their case. Signs
 /// from U+0080 to U+00BF and punctuation and symbols from U+2000 to U+2FFF are none of either; what else is beyond ASCII is taken for letters.
 #[inline(always)]
-pub(crate) fn for_words(text: &[u8], visit: impl FnMut(&[[usize; 2]])) {
+pub(crate) fn for_words(text: &[u8], visit: impl FnMut(&[[u32; 2]])) {
     let mut signs = 0;
     let inside = |block: &[u8; BLOCK]| {
         let is_of_word = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26 || byte.wrapping_sub(b'0') < 10 || byte >= 0x80;
@@ -64,12 +65,13 @@ pub fn word_hashes(text: &str) -> Vec<u64> {
 
 /// The hash of a word.
 pub(crate) fn hash_of(word: &str) -> u64 {
-    word_hash(word.as_bytes(), [0, word.len()])
+    word_hash(word.as_bytes(), [0, word.len() as u32])
 }
 
 /// The hash of the word at a place. Words of up to eight bytes have different hashes; those of others are well spread.
 #[inline(always)]
-pub(crate) fn word_hash(text: &[u8], [start, end]: [usize; 2]) -> u64 {
+pub(crate) fn word_hash(text: &[u8], place: [u32; 2]) -> u64 {
+    let [start, end] = place.map(|at| at as usize);
     // Nearly all words end in the first window: no branch tells their lengths apart.
     let first = window(text, start, end - start);
     let hash = hash_window((end - start) as u64, first);
@@ -123,19 +125,20 @@ pub(crate) fn for_each_place(text: &[u8], is_it: impl Fn(u8) -> bool, mut visit:
 /// Calls `visit` with the beginning and the end of every run of ASCII digits, in order.
 pub(crate) fn for_each_run_of_digits(text: &[u8], mut visit: impl FnMut(usize, usize)) {
     let inside = |block: &[u8; BLOCK]| mask(block, |byte| byte.wrapping_sub(b'0') < 10);
-    for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start, end)));
+    for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start as usize, end as usize)));
 }
 
 /// Calls `visit` with the beginning and the end of every run of bytes beyond ASCII's space and controls, in order.
 #[inline(always)]
 pub(crate) fn for_each_run_between_spaces(text: &[u8], mut visit: impl FnMut(usize, usize)) {
     let inside = |block: &[u8; BLOCK]| mask(block, |byte| byte > b' ');
-    for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start, end)));
+    for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start as usize, end as usize)));
 }
 
 /// Calls `visit` with the beginnings and ends of runs, some at a time and all in order. `inside` says which bytes of a block are of one.
 #[inline(always)]
-fn for_runs(text: &[u8], mut inside: impl FnMut(&[u8; BLOCK]) -> u64, mut visit: impl FnMut(&[[usize; 2]])) {
+fn for_runs(text: &[u8], mut inside: impl FnMut(&[u8; BLOCK]) -> u64, mut visit: impl FnMut(&[[u32; 2]])) {
+    assert!(u32::try_from(text.len()).is_ok(), "no document is nearly as long");
     // Where runs begin and end, in turn. Many are gathered before they are visited: where a loop over those of one block ends cannot be predicted.
     let mut edges = [0; STRETCH + AT_ONCE];
     let mut count = 0;
@@ -146,17 +149,15 @@ fn for_runs(text: &[u8], mut inside: impl FnMut(&[u8; BLOCK]) -> u64, mut visit:
     padded[..rest.len()].copy_from_slice(rest);
     for (number, block) in blocks.iter().chain([&padded]).enumerate() {
         let inside = inside(block);
-        let mut places = inside ^ (inside << 1 | last);
+        let places = inside ^ (inside << 1 | last);
         last = inside >> (BLOCK - 1);
-        let after = count + places.count_ones() as usize;
-        while places != 0 {
-            for edge in &mut edges[count..count + AT_ONCE] {
-                *edge = number * BLOCK + places.trailing_zeros() as usize;
-                places &= places.wrapping_sub(1);
+        if places != 0 {
+            for (places, at) in places.to_le_bytes().into_iter().zip(((number * BLOCK) as u32..).step_by(AT_ONCE)) {
+                // All are written, since a branch would often be mispredicted.
+                edges[count..count + AT_ONCE].copy_from_slice(&ONES[usize::from(places)].map(|place| at + place));
+                count += places.count_ones() as usize;
             }
-            count += AT_ONCE;
         }
-        count = after;
         if count > STRETCH - BLOCK || number == blocks.len() {
             let (runs, begun) = edges[..count].as_chunks::<2>();
             visit(runs);
@@ -188,6 +189,22 @@ fn padded_window(rest: &[u8]) -> u128 {
     rest.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte))
 }
 
+/// The places of the bits that are set in a byte, in order.
+const ONES: [[u32; AT_ONCE]; 1 << AT_ONCE] = {
+    let mut ones = [[0; AT_ONCE]; 1 << AT_ONCE];
+    let mut byte = 0;
+    while byte < ones.len() {
+        let (mut rest, mut count) = (byte, 0);
+        while rest != 0 {
+            ones[byte][count] = rest.trailing_zeros();
+            rest &= rest - 1;
+            count += 1;
+        }
+        byte += 1;
+    }
+    ones
+};
+
 /// The bits of so many bytes.
 const INSIDE: [u128; WINDOW + 1] = {
     let mut inside = [0; WINDOW + 1];
@@ -209,7 +226,7 @@ mod tests {
         #[test]
         fn words_are_those_of_a_plain_split(text in "([a-zA-Zéœ«–²0-9]{0,80}[ ,.\n\t@\\[`{]{0,70}){0,6}") {
             let mut found = Vec::new();
-            for_words(text.as_bytes(), |places| found.extend(places.iter().map(|&place| (place[0], word_hash(text.as_bytes(), place)))));
+            for_words(text.as_bytes(), |places| found.extend(places.iter().map(|&place| (place[0] as usize, word_hash(text.as_bytes(), place)))));
             let is_word = |character: char| character.is_ascii_alphanumeric() || character >= 'À' && !('\u{2000}'..'\u{3000}').contains(&character);
             let words = text.split(|character| !is_word(character)).filter(|word| !word.is_empty());
             let place = |word: &str| word.as_ptr() as usize - text.as_ptr() as usize;

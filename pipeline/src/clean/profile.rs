@@ -90,9 +90,9 @@ impl Profiler {
             let mut known = words.len();
             words.extend(places.iter().map(|&place| word_hash(text, place)));
             while let Some((range, profile)) = &mut line {
-                let (of_line, others) = places.split_at(places.partition_point(|[at, _]| start + at < range.end));
+                let (of_line, others) = places.split_at(places.partition_point(|&[at, _]| start + (at as usize) < range.end));
                 let hashes = &words[known..known + of_line.len()];
-                function_words.count(hashes, |place| is_telling(of_line[place][0]), &mut profile.words);
+                function_words.count(hashes, |place| is_telling(of_line[place][0] as usize), &mut profile.words);
                 if others.is_empty() {
                     break;
                 }

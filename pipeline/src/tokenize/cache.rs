@@ -8,6 +8,7 @@ use std::num::NonZeroU128;
 use memmap2::MmapMut;
 use prefetch_index::prefetch_index;
 use rustc_hash::FxHashMap;
+use wide::{u16x8, u32x8};
 
 use crate::letters::{WINDOW, window};
 
@@ -103,7 +104,7 @@ impl Words<'_> {
     pub(super) fn write_short(&mut self, word: ShortWord, ids: &mut [u32], at: usize) -> Option<usize> {
         let held = find(&mut self.short[word.set()], |[key, _]| *key == word.0.get())?;
         // All are written, whatever their number, since a branch on it would often be mispredicted.
-        *ids[at..].first_chunk_mut()? = held.map(u32::from);
+        *ids[at..].first_chunk_mut()? = u32x8::from(u16x8::new(held)).to_array();
         Some(at + usize::from(held[MAX_INLINE_IDS]))
     }
 

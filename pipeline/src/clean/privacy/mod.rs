@@ -16,7 +16,6 @@ use std::{ops::Range, sync::LazyLock};
 use aho_corasick::packed::Searcher;
 use context::ContextRules;
 use digits::DigitRuns;
-use memchr::memmem::Finder;
 use names::NameRules;
 use numbers::NumberRules;
 
@@ -121,16 +120,19 @@ impl Rules {
 
 impl Signs {
     fn of(text: &[u8]) -> Self {
-        static SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("://"));
         static SPELLED_AT: LazyLock<Option<Searcher>> = LazyLock::new(|| Searcher::new([" AT ", "arobase", "(at", "(AT", "[at", "[AT"]));
         let is_spelled = |at: &Searcher| at.find(text).is_some();
+        let mut signs = Self { has_at: SPELLED_AT.as_ref().is_none_or(is_spelled), has_scheme: false, has_colons: false };
         let mut previous_colon = None;
-        let mut follows_closely = |at: usize| previous_colon.replace(at).is_some_and(|previous| at - previous <= 5);
-        Self {
-            has_at: memchr::memchr(b'@', text).is_some() || SPELLED_AT.as_ref().is_none_or(is_spelled),
-            has_scheme: SCHEME.find(text).is_some(),
-            has_colons: memchr::memchr_iter(b':', text).any(&mut follows_closely),
+        for at in memchr::memchr2_iter(b'@', b':', text) {
+            if text[at] == b'@' {
+                signs.has_at = true;
+            } else {
+                signs.has_scheme |= text[at..].starts_with(b"://");
+                signs.has_colons |= previous_colon.replace(at).is_some_and(|previous| at - previous <= 5);
+            }
         }
+        signs
     }
 
     fn any(self) -> bool {
