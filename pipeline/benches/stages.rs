@@ -17,7 +17,7 @@ use pipeline::{
     clean::{CleanCounts, Cleaner},
     config::{Config, DocumentUnit, PrivacyLevel},
     dedup::{Deduplicator, FeatureExtractor, Features},
-    letters::{shingles, word_hashes},
+    letters::shingles,
     pack::{Frame, Packer},
     read::{read_chunks, resolve},
     tokenize::{Algorithm, Encoder, TrainedTokenizer, WordCounts},
@@ -138,8 +138,7 @@ fn stages(criterion: &mut Criterion) {
 }
 
 fn extract(extractor: &mut FeatureExtractor, document: &str, sketches: &mut Vec<u32>) -> Features {
-    let shingles: Vec<u32> = shingles(&word_hashes(document)).collect();
-    extractor.extract(document, ContentHash::of(document.as_bytes()), &shingles, sketches)
+    extractor.extract(document, ContentHash::of(document.as_bytes()), &shingles(document), sketches)
 }
 
 /// The stages from clean documents on.

@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     corpus::Corpus,
     dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark},
-    letters::{shingles, word_hashes},
+    letters::shingles,
     pack::{PackedSequence, Packer, PackerState},
     read::{Chunk, CleanedRow, Framing},
     resume::Checkpoint,
@@ -184,10 +184,7 @@ impl Preparer {
             let text = &batch.text[range.clone()];
             let extractor = self.features.as_mut().filter(|_| row.verdict == Verdict::Keep);
             let row = new_row(row.file, row.offset, row.length, row.verdict, text);
-            let features = extractor.map(|extractor| {
-                let shingles: Vec<u32> = shingles(&word_hashes(text)).collect();
-                extractor.extract(text, row.hash, &shingles, &mut batch.sketches)
-            });
+            let features = extractor.map(|extractor| extractor.extract(text, row.hash, &shingles(text), &mut batch.sketches));
             batch.push(row, range, features);
         }
     }

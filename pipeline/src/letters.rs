@@ -1,6 +1,6 @@
 //! The words of UTF-8 text, found 64 bytes at a time. Cleaning and deduplication read every document word by word; they share this.
 
-use wide::u8x32;
+use wide::{u8x32, u32x8};
 
 /// Bytes that are looked at together.
 pub(crate) const BLOCK: usize = 64;
@@ -37,16 +37,36 @@ pub(crate) fn for_words(text: &[u8], visit: impl FnMut(&[[u32; 2]])) {
 /// The words of a shingle.
 pub(crate) const SHINGLE_WORDS: usize = 5;
 /// Odd, and otherwise of no meaning.
-const WORD_MULTIPLIERS: [u64; SHINGLE_WORDS] =
-    [0x9E37_79B9_7F4A_7C15, 0x6170_8DD3_2E5A_3F4B, 0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB];
+const WORD_MULTIPLIERS: [u32; SHINGLE_WORDS] = [0x7F4A_7C15, 0x2E5A_3F4B, 0x6659_FD93, 0x78BD_642F, 0xA0B4_28DB];
 
-/// The hashes of all sequences of five words, given by their hashes.
-pub fn shingles(words: &[u64]) -> impl Iterator<Item = u32> {
-    words.array_windows().map(|words: &[u64; SHINGLE_WORDS]| {
-        // Each word has a multiplier of its own, so that no product waits for another.
-        let products = words.iter().zip(&WORD_MULTIPLIERS).map(|(word, multiplier)| word.wrapping_mul(*multiplier));
-        (mix(products.fold(0, u64::wrapping_add)) >> 32) as u32
-    })
+/// The hashes of all sequences of five words of a text.
+pub fn shingles(text: &str) -> Vec<u32> {
+    let mut shingles = Vec::new();
+    append_shingles(&word_hashes(text), &mut shingles);
+    shingles
+}
+
+/// Appends the hashes of all sequences of five words, given by their hashes.
+pub(crate) fn append_shingles(words: &[u64], shingles: &mut Vec<u32>) {
+    const STRETCH: usize = 64;
+    let mut lower = [0; STRETCH + SHINGLE_WORDS - 1];
+    for at in (0..words.len()).step_by(STRETCH) {
+        let stretch = &words[at..words.len().min(at + lower.len())];
+        lower.iter_mut().zip(stretch).for_each(|(lower, word)| *lower = *word as u32);
+        shingles.extend(lower[..stretch.len()].array_windows().map(shingle));
+    }
+}
+
+/// The hash of the lower halves of five words' hashes.
+#[inline(always)]
+fn shingle(words: &[u32; SHINGLE_WORDS]) -> u32 {
+    // Each word has a multiplier of its own, so that no product waits for another.
+    let products = words.iter().zip(&WORD_MULTIPLIERS).map(|(word, multiplier)| word.wrapping_mul(*multiplier));
+    let mut hash = products.fold(0, u32::wrapping_add);
+    // The finalizer of MurmurHash3 (Appleby 2011).
+    hash = (hash ^ (hash >> 16)).wrapping_mul(0x85EB_CA6B);
+    hash = (hash ^ (hash >> 13)).wrapping_mul(0xC2B2_AE35);
+    hash ^ (hash >> 16)
 }
 
 /// The finalizer of `SplitMix64` (Steele, Lea, Flood 2014).
@@ -57,10 +77,16 @@ pub(crate) fn mix(mut value: u64) -> u64 {
 }
 
 /// The hashes of a text's words.
-pub fn word_hashes(text: &str) -> Vec<u64> {
+fn word_hashes(text: &str) -> Vec<u64> {
     let mut hashes = Vec::new();
-    for_words(text.as_bytes(), |places| hashes.extend(places.iter().map(|&place| word_hash(text.as_bytes(), place))));
+    for_words(text.as_bytes(), |places| append_hashes(text.as_bytes(), places, &mut hashes));
     hashes
+}
+
+/// Appends the hashes of the words at some places.
+#[inline(never)]
+pub(crate) fn append_hashes(text: &[u8], places: &[[u32; 2]], hashes: &mut Vec<u64>) {
+    hashes.extend(places.iter().map(|&place| word_hash(text, place)));
 }
 
 /// The hash of a word.
@@ -70,7 +96,7 @@ pub(crate) fn hash_of(word: &str) -> u64 {
 
 /// The hash of the word at a place. Words of up to eight bytes have different hashes; those of others are well spread.
 #[inline(always)]
-pub(crate) fn word_hash(text: &[u8], place: [u32; 2]) -> u64 {
+fn word_hash(text: &[u8], place: [u32; 2]) -> u64 {
     let [start, end] = place.map(|at| at as usize);
     // Nearly all words end in the first window: no branch tells their lengths apart.
     let first = window(text, start, end - start);
@@ -128,11 +154,10 @@ pub(crate) fn for_each_run_of_digits(text: &[u8], mut visit: impl FnMut(usize, u
     for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start as usize, end as usize)));
 }
 
-/// Calls `visit` with the beginning and the end of every run of bytes beyond ASCII's space and controls, in order.
+/// Calls `visit` with the beginnings and ends of runs of bytes beyond ASCII's space and controls, some at a time and all in order.
 #[inline(always)]
-pub(crate) fn for_each_run_between_spaces(text: &[u8], mut visit: impl FnMut(usize, usize)) {
-    let inside = |block: &[u8; BLOCK]| mask(block, |byte| byte > b' ');
-    for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start as usize, end as usize)));
+pub(crate) fn for_runs_between_spaces(text: &[u8], visit: impl FnMut(&[[u32; 2]])) {
+    for_runs(text, |block| mask(block, |byte| byte > b' '), visit);
 }
 
 /// Calls `visit` with the beginnings and ends of runs, some at a time and all in order. `inside` says which bytes of a block are of one.
@@ -152,10 +177,12 @@ fn for_runs(text: &[u8], mut inside: impl FnMut(&[u8; BLOCK]) -> u64, mut visit:
         let places = inside ^ (inside << 1 | last);
         last = inside >> (BLOCK - 1);
         if places != 0 {
-            for (places, at) in places.to_le_bytes().into_iter().zip(((number * BLOCK) as u32..).step_by(AT_ONCE)) {
+            let mut at = u32x8::splat((number * BLOCK) as u32);
+            for places in places.to_le_bytes() {
                 // All are written, since a branch would often be mispredicted.
-                edges[count..count + AT_ONCE].copy_from_slice(&ONES[usize::from(places)].map(|place| at + place));
+                edges[count..count + AT_ONCE].copy_from_slice((at + u32x8::new(ONES[usize::from(places)])).as_array());
                 count += places.count_ones() as usize;
+                at += u32x8::splat(AT_ONCE as u32);
             }
         }
         if count > STRETCH - BLOCK || number == blocks.len() {
@@ -237,6 +264,17 @@ mod tests {
             let expected: Vec<&str> = text.split(|character: char| !character.is_ascii_digit()).filter(|run| !run.is_empty()).collect();
             prop_assert_eq!(digits, expected);
         }
+    }
+
+    #[test]
+    fn shingles_are_the_same_wherever_they_stand() {
+        let words: Vec<String> = (0..300).map(|number| format!("m{}", number % 100)).collect();
+        let found = shingles(&words.join(" "));
+        assert_eq!(found.len(), 296);
+        assert!((100..296).all(|place| found[place] == found[place - 100]));
+        assert_eq!(found[..100].iter().collect::<std::collections::BTreeSet<_>>().len(), 100);
+        assert!(found[100 - 4..100].iter().all(|hash| *hash != 0));
+        assert_eq!(shingles("un deux trois quatre"), []);
     }
 
     #[test]

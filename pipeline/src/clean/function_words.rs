@@ -84,16 +84,16 @@ impl FunctionWords {
         table
     }
 
-    /// Adds to the evidence what words, given by their hashes, say together. `is_telling` says which of them count.
+    /// Adds to the evidence what words, given by the first of the hashes and their places, say together. `is_telling` says which of them count.
     #[inline(always)]
-    pub(super) fn count(&self, hashes: &[u64], is_telling: impl Fn(usize) -> bool, evidence: &mut Evidence) {
+    pub(super) fn count<P>(&self, hashes: &[u64], places: &[P], is_telling: impl Fn(&P) -> bool, evidence: &mut Evidence) {
         let Self { multipliers, slots, classes } = self;
-        for (stretch, hashes) in hashes.chunks(MAX_IN_LANES).enumerate() {
+        for (hashes, places) in hashes.chunks(MAX_IN_LANES).zip(places.chunks(MAX_IN_LANES)) {
             let (mut lanes, mut words) = (u8x32::ZERO, 0);
             // Every other word is known: a branch on it would often be mispredicted.
-            for (place, &hash) in hashes.iter().enumerate() {
+            for (&hash, place) in hashes.iter().zip(places) {
                 let held = slots[SIZE.slot(hash, multipliers[SIZE.bucket(hash)])];
-                let is_telling = is_telling(stretch * MAX_IN_LANES + place);
+                let is_telling = is_telling(place);
                 let is_counted = ((held ^ hash) & !CLASS == 0) & is_telling;
                 lanes += classes[(held & CLASS) as usize] & u8x32::splat(u8::from(is_counted).wrapping_neg());
                 words += u32::from(is_telling);
@@ -135,7 +135,8 @@ mod tests {
     fn count(table: &FunctionWords, words: &[&str]) -> Evidence {
         let mut evidence = Evidence::default();
         let hashes: Vec<u64> = words.iter().flat_map(|word| [hash_of(word); 2]).collect();
-        table.count(&hashes, |place| place % 2 == 0, &mut evidence);
+        let places: Vec<usize> = (0..hashes.len()).collect();
+        table.count(&hashes, &places, |place| place % 2 == 0, &mut evidence);
         evidence
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use wide::u8x32;
 
 use super::function_words::{Evidence, FunctionWords};
-use crate::letters::{for_each_place, for_words, shingles, word_hash};
+use crate::letters::{append_hashes, append_shingles, for_each_place, for_words};
 
 /// Bytes that are counted together; a lane counts up to 255 of them.
 const LANES: usize = 32;
@@ -73,7 +73,7 @@ impl Profiler {
         }
         self.read_words(bytes, start);
         self.shingles.clear();
-        self.shingles.extend(shingles(&self.words));
+        append_shingles(&self.words, &mut self.shingles);
         self.lines.iter().for_each(|(_, profile)| self.whole.add(profile));
     }
 
@@ -88,11 +88,10 @@ impl Profiler {
         let mut line = lines.next();
         for_words(text, |mut places| {
             let mut known = words.len();
-            words.extend(places.iter().map(|&place| word_hash(text, place)));
+            append_hashes(text, places, words);
             while let Some((range, profile)) = &mut line {
                 let (of_line, others) = places.split_at(places.partition_point(|&[at, _]| start + (at as usize) < range.end));
-                let hashes = &words[known..known + of_line.len()];
-                function_words.count(hashes, |place| is_telling(of_line[place][0] as usize), &mut profile.words);
+                function_words.count(&words[known..], of_line, |[at, _]| is_telling(*at as usize), &mut profile.words);
                 if others.is_empty() {
                     break;
                 }

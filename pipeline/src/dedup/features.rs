@@ -235,12 +235,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::letters::{shingles, word_hashes};
+    use crate::letters::{append_shingles, shingles};
 
     fn extract(text: &str) -> Features {
         let mut extractor = FeatureExtractor::new(&DedupConfig::default());
-        let shingles: Vec<u32> = shingles(&word_hashes(text)).collect();
-        extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles, &mut Vec::new())
+        extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles(text), &mut Vec::new())
     }
 
     #[test]
@@ -260,7 +259,8 @@ mod tests {
         // Many words, few words again and again, and a few more than a sketch holds.
         for (count, distinct) in [(20_000, 15_013), (20_000, 1_201), (20_000, 409), (1_033, 1_033)] {
             let words: Vec<u64> = (0..count).map(|number| mix(number * 7919 % distinct)).collect();
-            let every: Vec<u32> = shingles(&words).collect();
+            let mut every = Vec::new();
+            append_shingles(&words, &mut every);
             let mut sketches = vec![7];
             let found = FeatureExtractor::new(&DedupConfig::default()).sketch(&every, &mut sketches).expect("long");
             let smallest: Vec<u32> = BTreeSet::from_iter(every).into_iter().take(SKETCH_SHINGLES).collect();

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use schemas::hash::ContentHash;
 
 use super::*;
-use crate::letters::{mix, shingles, word_hashes};
+use crate::letters::{mix, shingles};
 
 fn config(threshold: f64) -> DedupConfig {
     let mut config = DedupConfig::default();
@@ -23,8 +23,7 @@ fn judge(config: &DedupConfig, texts: &[&str]) -> Vec<Judgement> {
 fn judge_next(deduplicator: &mut Deduplicator, extractor: &mut FeatureExtractor, id: u64, text: &str) -> Judgement {
     // The sketches of other documents lie before this one's.
     let mut sketches = vec![1, 2, 3];
-    let shingles: Vec<u32> = shingles(&word_hashes(text)).collect();
-    let features = extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles, &mut sketches);
+    let features = extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles(text), &mut sketches);
     deduplicator.judge(id, features, &sketches).expect("judged")
 }
 

@@ -19,7 +19,7 @@ use super::{
     merges::Merges,
     words::is_separator,
 };
-use crate::letters::for_each_run_between_spaces;
+use crate::letters::for_runs_between_spaces;
 
 /// A noncharacter: no text holds it, so no piece is made of it.
 const NEVER_A_PIECE: &str = "\u{FFFF}";
@@ -137,23 +137,23 @@ impl Encoder {
         let mut are_separate = true;
         let mut ahead = [Found::default(); WORDS_AHEAD];
         let mut room = [0; WORDS_AHEAD * ROOM_FOR_WORD];
-        let mut count = 0;
-        for_each_run_between_spaces(text.as_bytes(), |start, end| {
-            // Where many words may be is asked for before the first is needed: most come from far away.
-            let short = ShortWord::of(text.as_bytes(), start, end - start);
-            if let Some(short) = short {
-                words.prefetch_short(short);
-            } else if let Some(long) = LongWord::of(text.as_bytes(), start, end - start) {
-                words.prefetch_long(long);
-            }
-            ahead[count] = Found { start, end, short };
-            count += 1;
-            if count == WORDS_AHEAD {
-                are_separate = are_separate && self.shared.encode_words(text, &ahead, &mut room, &mut words, ids);
-                count = 0;
+        for_runs_between_spaces(text.as_bytes(), |runs| {
+            for runs in runs.chunks(WORDS_AHEAD) {
+                // Where many words may be is asked for before the first is needed: most come from far away.
+                for (found, run) in ahead.iter_mut().zip(runs) {
+                    let [start, end] = run.map(|at| at as usize);
+                    let short = ShortWord::of(text.as_bytes(), start, end - start);
+                    if let Some(short) = short {
+                        words.prefetch_short(short);
+                    } else if let Some(long) = LongWord::of(text.as_bytes(), start, end - start) {
+                        words.prefetch_long(long);
+                    }
+                    *found = Found { start, end, short };
+                }
+                are_separate = are_separate && self.shared.encode_words(text, &ahead[..runs.len()], &mut room, &mut words, ids);
             }
         });
-        are_separate && self.shared.encode_words(text, &ahead[..count], &mut room, &mut words, ids)
+        are_separate
     }
 
     /// The text of some ids, special tokens left out.
