@@ -137,7 +137,7 @@ fn stages(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn extract(extractor: &mut FeatureExtractor, document: &str, sketches: &mut Vec<u32>) -> Features {
+fn extract(extractor: &mut FeatureExtractor, document: &str, sketches: &mut Vec<u16>) -> Features {
     extractor.extract(document, ContentHash::of(document.as_bytes()), &shingles(document), sketches)
 }
 

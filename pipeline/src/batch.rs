@@ -53,7 +53,7 @@ pub struct Batch {
     changes: CleanCounts,
     text: String,
     /// What near duplicates are verified by, of one document after another.
-    sketches: Vec<u32>,
+    sketches: Vec<u16>,
     pub documents: Vec<Document>,
     /// The id of the first document.
     pub first_id: u64,

@@ -9,17 +9,13 @@ use pulp::Arch;
 use schemas::hash::ContentHash;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::sketch::{self, Sketch};
 use crate::{config::DedupConfig, letters::mix};
 
 pub(super) const BANDS: usize = 9;
 const ROWS: usize = 5;
 /// A multiple of the widest vectors' lanes that holds all rows of all bands.
 const PERMUTATIONS: usize = 48;
-/// Shingles that verify a candidate: all of them where there are no more, else the smallest. The standard error at J = 0.8 is then 0.013.
-pub(super) const SKETCH_SHINGLES: usize = 1024;
-/// Bits by which distinct hashes are counted: of a thousand, some fifteen share one with another.
-const COUNT_BITS: usize = 1 << 15;
-
 /// What deduplication must know of a document, but for its sketch, which lies among those of other documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Features {
@@ -33,32 +29,20 @@ pub struct Features {
 
 /// The MinHash of a document's shingles, and enough of them to verify it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shingles<Sketch> {
+pub(super) struct Shingles<Values> {
     pub(super) bands: [u32; BANDS],
-    /// Hashes, in no order, possibly repeated, and a few more than verify; or their place among those of other documents.
-    pub(super) sketch: Sketch,
-    /// Whether the sketch has all of them.
-    pub(super) is_complete: bool,
+    pub(super) sketch: Sketch<Values>,
 }
 
 impl Shingles<Range<usize>> {
-    /// With the hashes, which lie among these.
-    pub(super) fn with_sketch(self, sketches: &[u32]) -> Shingles<Cow<'_, [u32]>> {
-        Shingles { bands: self.bands, sketch: Cow::Borrowed(&sketches[self.sketch]), is_complete: self.is_complete }
+    /// With the values of its sketch, which lie among these.
+    pub(super) fn with_values(self, sketches: &[u16]) -> Shingles<Cow<'_, [u16]>> {
+        let Sketch { values, level } = self.sketch;
+        Shingles { bands: self.bands, sketch: Sketch { values: Cow::Borrowed(&sketches[values]), level } }
     }
 }
 
-impl Shingles<Cow<'_, [u32]>> {
-    /// With the sketch sorted, without repetitions, and as large as it should be.
-    pub(super) fn sorted(self) -> Shingles<Vec<u32>> {
-        let mut sketch = self.sketch.into_owned();
-        let count = sort_distinct(&mut sketch);
-        sketch.truncate(count.min(SKETCH_SHINGLES));
-        Shingles { bands: self.bands, sketch, is_complete: self.is_complete }
-    }
-}
-
-impl<Sketch> Shingles<Sketch> {
+impl<Values> Shingles<Values> {
     /// The values of the bands, each with the band's number.
     pub(super) fn bands(&self) -> impl Iterator<Item = (usize, u32)> {
         self.bands.into_iter().enumerate()
@@ -99,10 +83,10 @@ impl FeatureExtractor {
     }
 
     /// `hash` is that of the text, `shingles` are those of its words, numbers among them and whatever their case. Appends the text's sketch to `sketches`.
-    pub fn extract(&mut self, text: &str, hash: ContentHash, shingles: &[u32], sketches: &mut Vec<u32>) -> Features {
+    pub fn extract(&mut self, text: &str, hash: ContentHash, shingles: &[u32], sketches: &mut Vec<u16>) -> Features {
         Features {
             key: self.key(text, hash),
-            near: if self.near { self.sketch(shingles, sketches) } else { None },
+            near: self.near(shingles, sketches),
             paragraphs: self.min_paragraph_bytes.map_or_else(Vec::new, |min_bytes| paragraphs(text, min_bytes)),
             text_bytes: text.len(),
         }
@@ -128,18 +112,13 @@ impl FeatureExtractor {
         ContentHash::of(self.flat.as_bytes())
     }
 
-    fn sketch(&self, shingles: &[u32], sketches: &mut Vec<u32>) -> Option<Shingles<Range<usize>>> {
-        if shingles.is_empty() {
+    fn near(&self, shingles: &[u32], sketches: &mut Vec<u16>) -> Option<Shingles<Range<usize>>> {
+        if !self.near || shingles.is_empty() {
             return None;
         }
         let start = sketches.len();
-        let is_complete = shingles.len() <= SKETCH_SHINGLES;
-        if is_complete {
-            sketches.extend_from_slice(shingles);
-        } else {
-            append_smallest(shingles, sketches);
-        }
-        Some(Shingles { bands: self.bands(shingles), sketch: start..sketches.len(), is_complete })
+        let level = sketch::append(shingles, sketches);
+        Some(Shingles { bands: self.bands(shingles), sketch: Sketch { values: start..sketches.len(), level } })
     }
 
     fn bands(&self, shingles: &[u32]) -> [u32; BANDS] {
@@ -169,51 +148,6 @@ fn multipliers() -> [u32; PERMUTATIONS] {
     std::array::from_fn(|index| (mix((index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)) >> 32) as u32 | 1)
 }
 
-/// Appends the smallest distinct hashes, as many as verify, and a few others.
-fn append_smallest(shingles: &[u32], sketches: &mut Vec<u32>) {
-    // Without repetitions, about that many are below the bound, and nearly always enough: nothing has to be sorted.
-    let generous = SKETCH_SHINGLES * 8 / 7;
-    let bound = (u64::from(u32::MAX) * generous as u64 / shingles.len().max(generous) as u64) as u32;
-    let start = sketches.len();
-    sketches.resize(start + shingles.len(), 0);
-    let mut num_below = start;
-    for &shingle in shingles {
-        // All are written, since a branch would often be mispredicted.
-        sketches[num_below] = shingle;
-        num_below += usize::from(shingle <= bound);
-    }
-    sketches.truncate(num_below);
-    if count_distinct(&sketches[start..]) < SKETCH_SHINGLES {
-        sketches.truncate(start);
-        sketches.extend_from_slice(shingles);
-        let found = sort_distinct(&mut sketches[start..]);
-        sketches.truncate(start + found.min(SKETCH_SHINGLES));
-    }
-}
-
-/// How many distinct hashes there are at least.
-fn count_distinct(hashes: &[u32]) -> usize {
-    let mut seen = [0_u64; COUNT_BITS / 64];
-    for hash in hashes {
-        let bit = *hash as usize % COUNT_BITS;
-        seen[bit / 64] |= 1 << (bit % 64);
-    }
-    seen.iter().map(|bits| bits.count_ones() as usize).sum()
-}
-
-/// Sorts hashes, brings the distinct ones to the front and returns their number.
-pub(super) fn sort_distinct(hashes: &mut [u32]) -> usize {
-    hashes.sort_unstable();
-    let mut count = 0;
-    for place in 0..hashes.len() {
-        if count == 0 || hashes[count - 1] != hashes[place] {
-            hashes[count] = hashes[place];
-            count += 1;
-        }
-    }
-    count
-}
-
 fn paragraphs(text: &str, min_bytes: usize) -> Vec<Paragraph> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();
@@ -232,10 +166,8 @@ fn paragraphs(text: &str, min_bytes: usize) -> Vec<Paragraph> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::letters::{append_shingles, shingles};
+    use crate::letters::shingles;
 
     fn extract(text: &str) -> Features {
         let mut extractor = FeatureExtractor::new(&DedupConfig::default());
@@ -252,21 +184,6 @@ mod tests {
     fn fewer_than_five_words_have_no_shingles() {
         assert_eq!(extract("Toux, fièvre, « dyspnée », asthénie.").near, None);
         assert!(extract("Toux, fièvre, dyspnée, asthénie et rash.").near.is_some());
-    }
-
-    #[test]
-    fn a_long_document_keeps_its_smallest_shingles() {
-        // Many words, few words again and again, and a few more than a sketch holds.
-        for (count, distinct) in [(20_000, 15_013), (20_000, 1_201), (20_000, 409), (1_033, 1_033)] {
-            let words: Vec<u64> = (0..count).map(|number| mix(number * 7919 % distinct)).collect();
-            let mut every = Vec::new();
-            append_shingles(&words, &mut every);
-            let mut sketches = vec![7];
-            let found = FeatureExtractor::new(&DedupConfig::default()).sketch(&every, &mut sketches).expect("long");
-            let smallest: Vec<u32> = BTreeSet::from_iter(every).into_iter().take(SKETCH_SHINGLES).collect();
-            assert_eq!(found.with_sketch(&sketches).sorted().sketch, smallest);
-            assert!(sketches[0] == 7 && sketches.len() <= 1 + SKETCH_SHINGLES * 4 / 3, "{}", sketches.len());
-        }
     }
 
     #[test]

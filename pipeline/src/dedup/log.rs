@@ -13,17 +13,20 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{
     DedupError,
     features::{BANDS, Shingles},
+    sketch::Sketch,
 };
 
 const LOG_FILE: &str = "kept.log";
 const HEADER_BYTES: usize = 4 + 8;
+/// Nearly all records are no longer.
+const USUAL_BYTES: usize = 2560;
 
 /// A kept document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Record<'s> {
     pub(super) id: u64,
     pub(super) key: u128,
-    pub(super) near: Option<Shingles<Cow<'s, [u32]>>>,
+    pub(super) near: Option<Shingles<Cow<'s, [u16]>>>,
     pub(super) paragraphs: Vec<u64>,
 }
 
@@ -35,6 +38,8 @@ pub(super) struct Log {
     written: u64,
     /// Records that are not in the file yet.
     pending: Vec<u8>,
+    /// What was read of the file last.
+    read: Vec<u8>,
 }
 
 impl Log {
@@ -61,7 +66,7 @@ impl Log {
             visit(at, parsed)?;
             at += record.len() as u64;
         }
-        Ok(Self { file, path, written: bytes, pending: Vec::new() })
+        Ok(Self { file, path, written: bytes, pending: Vec::new(), read: Vec::new() })
     }
 
     /// Appends a record and returns its place.
@@ -76,17 +81,19 @@ impl Log {
     }
 
     /// The record at a place that [`Log::append`] returned.
-    pub(super) fn get(&self, at: u64) -> Result<Record<'static>, DedupError> {
+    pub(super) fn get(&mut self, at: u64) -> Result<Record<'static>, DedupError> {
         let io_error = |source| DedupError::Io { path: self.path.clone(), source };
         let found = if let Some(start) = at.checked_sub(self.written) {
             parse(&self.pending[start as usize..])
         } else {
-            let mut header = [0; HEADER_BYTES];
-            self.file.read_exact_at(&mut header, at).map_err(io_error)?;
-            let mut record = header.to_vec();
-            record.resize(HEADER_BYTES + body_length(&header), 0);
-            self.file.read_exact_at(&mut record[HEADER_BYTES..], at + HEADER_BYTES as u64).map_err(io_error)?;
-            parse(&record)
+            self.read.resize(USUAL_BYTES, 0);
+            let count = self.file.read_at(&mut self.read, at).map_err(io_error)?;
+            let length = self.read[..count].first_chunk().map_or(count, |header| HEADER_BYTES + body_length(header));
+            self.read.resize(length.max(count), 0);
+            if length > count {
+                self.file.read_exact_at(&mut self.read[count..], at + count as u64).map_err(io_error)?;
+            }
+            parse(&self.read)
         };
         found.ok_or_else(|| DedupError::Damaged(self.path.clone()))
     }
@@ -143,10 +150,13 @@ impl Record<'static> {
         let paragraphs = (0..num_paragraphs).map(|_| take(bytes).map(u64::from_le_bytes)).collect::<Option<_>>()?;
         let near = match bytes.split_first() {
             None => None,
-            Some((is_complete, hashes)) => {
-                let (bands, sketch) = hashes.as_chunks::<4>().0.split_first_chunk::<BANDS>()?;
-                let sketch = sketch.iter().map(|hash| u32::from_le_bytes(*hash)).collect();
-                Some(Shingles { bands: bands.map(u32::from_le_bytes), sketch, is_complete: *is_complete == 1 })
+            Some((&level, mut rest)) => {
+                let mut bands = [0; BANDS];
+                for band in &mut bands {
+                    *band = u32::from_le_bytes(take(&mut rest)?);
+                }
+                let values = rest.as_chunks().0.iter().map(|value| u16::from_le_bytes(*value)).collect();
+                Some(Shingles { bands, sketch: Sketch { values, level } })
             }
         };
         Some(Self { id, key, near, paragraphs })
@@ -161,14 +171,13 @@ impl Record<'_> {
         for hash in &self.paragraphs {
             bytes.extend_from_slice(&hash.to_le_bytes());
         }
-        if let Some(Shingles { bands, sketch, is_complete }) = &self.near {
-            bytes.push(u8::from(*is_complete));
-            for hashes in [&bands[..], sketch] {
-                let start = bytes.len();
-                bytes.resize(start + size_of_val(hashes), 0);
-                let places = bytes[start..].as_chunks_mut().0;
-                places.iter_mut().zip(hashes).for_each(|(place, hash)| *place = hash.to_le_bytes());
-            }
+        if let Some(Shingles { bands, sketch: Sketch { values, level } }) = &self.near {
+            bytes.push(*level);
+            bytes.extend(bands.iter().flat_map(|band| band.to_le_bytes()));
+            let start = bytes.len();
+            bytes.resize(start + size_of_val(&values[..]), 0);
+            let places = bytes[start..].as_chunks_mut().0;
+            places.iter_mut().zip(values.iter()).for_each(|(place, value)| *place = value.to_le_bytes());
         }
     }
 }

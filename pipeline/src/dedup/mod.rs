@@ -11,6 +11,7 @@ mod index;
 mod log;
 mod places;
 mod runs;
+mod sketch;
 mod tables;
 
 pub use features::{FeatureExtractor, Features};
@@ -23,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use features::{Paragraph, Shingles, sort_distinct};
+use features::{Paragraph, Shingles};
 use index::{Index, TEXT_COLUMN};
 use log::{Log, Record};
 use places::Places;
@@ -113,9 +114,9 @@ impl Deduplicator {
     }
 
     /// `sketches` are those that the document's was appended to.
-    pub fn judge(&mut self, id: u64, features: Features, sketches: &[u32]) -> Result<Judgement, DedupError> {
+    pub fn judge(&mut self, id: u64, features: Features, sketches: &[u16]) -> Result<Judgement, DedupError> {
         let Features { key, near, paragraphs, text_bytes } = features;
-        let near = near.map(|found| found.with_sketch(sketches));
+        let near = near.map(|found| found.with_values(sketches));
         if self.exact
             && let Some(original) = self.duplicate_of(key.0)?
         {
@@ -153,15 +154,9 @@ impl Deduplicator {
     }
 
     /// The first kept document that is similar enough.
-    fn near_duplicate_of(&mut self, shingles: &Shingles<Cow<'_, [u32]>>) -> Result<Option<u64>, DedupError> {
+    fn near_duplicate_of(&mut self, shingles: &Shingles<Cow<'_, [u16]>>) -> Result<Option<u64>, DedupError> {
         let threshold = self.threshold;
-        let mut own = None;
-        self.first(shingles.bands(), |record| {
-            record.near.is_some_and(|other| {
-                let own = own.get_or_insert_with(|| shingles.clone().sorted());
-                similarity(own, &other.sorted()) >= threshold
-            })
-        })
+        self.first(shingles.bands(), |record| record.near.is_some_and(|other| shingles.sketch.similarity(&other.sketch) >= threshold))
     }
 
     /// The first document under any of the index's values whose record is accepted.
@@ -175,8 +170,9 @@ impl Deduplicator {
         for (column, value) in values {
             index.find(column, value, &mut self.candidates)?;
         }
-        let count = sort_distinct(&mut self.candidates);
-        for &document in &self.candidates[..count] {
+        self.candidates.sort_unstable();
+        self.candidates.dedup();
+        for &document in &self.candidates {
             let record = self.log.get(places.get(document)?)?;
             let id = record.id;
             if accepts(record) {
@@ -232,25 +228,6 @@ impl Tables {
         self.places.spill()?;
         if self.paragraphs.memory_bytes() > self.index.memory_bytes() { self.paragraphs.spill() } else { self.index.spill() }
     }
-}
-
-/// The Jaccard similarity of two documents' shingles: exact where both sketches are complete, else estimated from the smallest hashes of both
-/// (Beyer et al. 2007, "On Synopses for Distinct-Value Estimation"). The sketches must be sorted and without repetitions.
-fn similarity(left: &Shingles<Vec<u32>>, right: &Shingles<Vec<u32>>) -> f64 {
-    let bound =
-        |shingles: &Shingles<Vec<u32>>| if shingles.is_complete { u32::MAX } else { shingles.sketch.last().copied().unwrap_or(u32::MAX) };
-    let bound = bound(left).min(bound(right));
-    let up_to_bound = |shingles: &Shingles<Vec<u32>>| shingles.sketch.partition_point(|&hash| hash <= bound);
-    let (left, right) = (&left.sketch[..up_to_bound(left)], &right.sketch[..up_to_bound(right)]);
-    let (mut at_left, mut at_right, mut shared) = (0, 0, 0);
-    while at_left < left.len() && at_right < right.len() {
-        let (a, b) = (left[at_left], right[at_right]);
-        shared += usize::from(a == b);
-        at_left += usize::from(a <= b);
-        at_right += usize::from(b <= a);
-    }
-    let all = left.len() + right.len() - shared;
-    if all == 0 { 0.0 } else { shared as f64 / all as f64 }
 }
 
 /// The bytes to leave out so that the dropped paragraphs are gone and the white space between the others is regular.
