@@ -7,6 +7,8 @@ use prefetch_index::prefetch_index;
 use super::{DedupError, runs::SortedRuns};
 
 pub(super) const ENTRY_BYTES: usize = 8;
+/// What comes from memory together.
+const LINE_BYTES: usize = 64;
 /// No entry.
 const FREE: u64 = u64::MAX;
 
@@ -31,7 +33,9 @@ impl<const KEY_BITS: u32> Slots<KEY_BITS> {
     /// Begins to bring near where the search for the key of `hash` begins.
     pub(super) fn prefetch(&self, hash: u64) {
         if let Some(first) = self.probe(hash).next() {
+            // Many searches go on beyond the line of memory in which they begin.
             prefetch_index(&self.slots, first);
+            prefetch_index(&self.slots, first + LINE_BYTES / ENTRY_BYTES);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use prefetch_index::prefetch_index;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use tokenizers::models::bpe::BPE;
@@ -116,6 +117,8 @@ impl Merges {
     fn order(&self, place: usize, left: u32, right: u32) -> u32 {
         let hash = hash(left, right);
         let held = self.slots[self.size.slot(hash, self.multipliers[self.size.bucket(hash)])];
+        // The merge is looked at when it is chosen.
+        prefetch_index(&self.by_rank, (held & MAX_RANK) as usize);
         // All bits of it if there is none: a branch would often be mispredicted.
         let none = u32::from(held >> RANK_BITS == tag(hash)).wrapping_sub(1);
         (held & MAX_RANK) << PLACE_BITS | place as u32 | none
