@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use pipeline::{
     clean::{CleanCounts, Cleaner},
     config::{Config, DocumentUnit, PrivacyLevel},
-    dedup::{Deduplicator, FeatureExtractor, Features},
+    dedup::{Deduplicator, FeatureExtractor, Features, Lists},
     letters::shingles,
     pack::{Frame, Packer},
     read::{read_chunks, resolve},
@@ -109,23 +109,23 @@ fn stages(criterion: &mut Criterion) {
     let documents: Vec<&str> = kept.into_iter().map(|range| &out[range]).collect();
     group.throughput(Throughput::Bytes(documents.iter().map(|document| document.len() as u64).sum()));
     let mut extractor = FeatureExtractor::new(&config.dedup);
-    let mut sketches = Vec::new();
+    let mut lists = Lists::default();
     group.bench_function("features for deduplication", |bencher| {
         bencher.iter(|| {
-            sketches.clear();
+            lists.clear();
             for document in &documents {
-                drop(black_box(extract(&mut extractor, document, &mut sketches)));
+                drop(black_box(extract(&mut extractor, document, &mut lists)));
             }
         });
     });
     group.bench_function("deduplication", |bencher| {
-        sketches.clear();
-        let features: Vec<_> = documents.iter().map(|document| extract(&mut extractor, document, &mut sketches)).collect();
+        lists.clear();
+        let features: Vec<_> = documents.iter().map(|document| extract(&mut extractor, document, &mut lists)).collect();
         bencher.iter_batched(
             || (features.clone(), Deduplicator::create(&config.dedup, &folder.path().join("dedup")).expect("creates")),
             |(features, mut deduplicator)| {
                 for (features, id) in features.into_iter().zip(0..) {
-                    black_box(deduplicator.judge(id, features, &sketches).expect("judges"));
+                    black_box(deduplicator.judge(id, features, &lists).expect("judges"));
                 }
                 deduplicator
             },
@@ -137,8 +137,8 @@ fn stages(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn extract(extractor: &mut FeatureExtractor, document: &str, sketches: &mut Vec<u16>) -> Features {
-    extractor.extract(document, ContentHash::of(document.as_bytes()), &shingles(document), sketches)
+fn extract(extractor: &mut FeatureExtractor, document: &str, lists: &mut Lists) -> Features {
+    extractor.extract(document, ContentHash::of(document.as_bytes()), &shingles(document), lists)
 }
 
 /// The stages from clean documents on.

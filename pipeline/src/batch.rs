@@ -13,7 +13,7 @@ use crate::{
     clean::{Change, CleanCounts, Cleaner},
     config::Config,
     corpus::Corpus,
-    dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Mark},
+    dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Lists, Mark},
     letters::shingles,
     pack::{PackedSequence, Packer, PackerState},
     read::{Chunk, CleanedRow, Framing},
@@ -52,8 +52,8 @@ pub struct Batch {
     read_bytes: u64,
     changes: CleanCounts,
     text: String,
-    /// What near duplicates are verified by, of one document after another.
-    sketches: Vec<u16>,
+    /// What deduplication must know beside the documents' features.
+    lists: Lists,
     pub documents: Vec<Document>,
     /// The id of the first document.
     pub first_id: u64,
@@ -98,18 +98,18 @@ impl Batch {
 
     /// Empties it; the memory is for the next documents.
     pub fn clear(&mut self) {
-        let Self { chunks, mut text, mut sketches, mut documents, mut ids, mut rows, mut kept_lines, mut dropped_lines, .. } =
+        let Self { chunks, mut text, mut lists, mut documents, mut ids, mut rows, mut kept_lines, mut dropped_lines, .. } =
             std::mem::take(self);
         let mut spare = chunks.into_iter().next().map_or_else(Vec::new, |(_, chunk)| chunk.bytes);
         spare.clear();
         text.clear();
-        sketches.clear();
+        lists.clear();
         documents.clear();
         ids.clear();
         rows.clear();
         kept_lines.clear();
         dropped_lines.clear();
-        *self = Self { spare, text, sketches, documents, ids, rows, kept_lines, dropped_lines, ..Self::default() };
+        *self = Self { spare, text, lists, documents, ids, rows, kept_lines, dropped_lines, ..Self::default() };
     }
 
     pub fn text(&self, document: &Document) -> &str {
@@ -169,7 +169,7 @@ impl Preparer {
             let text = &batch.text[start..];
             let row = new_row(file, record.offset, record.length, verdict, text);
             let extractor = self.features.as_mut().filter(|_| verdict == Verdict::Keep);
-            let features = extractor.map(|extractor| extractor.extract(text, row.hash, self.cleaner.shingles(), &mut batch.sketches));
+            let features = extractor.map(|extractor| extractor.extract(text, row.hash, self.cleaner.shingles(), &mut batch.lists));
             batch.push(row, start..batch.text.len(), features);
         });
     }
@@ -184,7 +184,7 @@ impl Preparer {
             let text = &batch.text[range.clone()];
             let extractor = self.features.as_mut().filter(|_| row.verdict == Verdict::Keep);
             let row = new_row(row.file, row.offset, row.length, row.verdict, text);
-            let features = extractor.map(|extractor| extractor.extract(text, row.hash, &shingles(text), &mut batch.sketches));
+            let features = extractor.map(|extractor| extractor.extract(text, row.hash, &shingles(text), &mut batch.lists));
             batch.push(row, range, features);
         }
     }
@@ -222,7 +222,7 @@ impl Judge {
             self.next_id += 1;
             let Some(features) = document.features.take() else { continue };
             let row = &mut document.row;
-            match self.deduplicator.judge(id, features, &batch.sketches)? {
+            match self.deduplicator.judge(id, features, &batch.lists)? {
                 Judgement::Keep { dropped_paragraphs } => {
                     document.dropped = dropped_paragraphs;
                     document.copies = copies(row.hash, weight_of(row.file));

@@ -16,14 +16,28 @@ pub(super) const BANDS: usize = 9;
 const ROWS: usize = 5;
 /// A multiple of the widest vectors' lanes that holds all rows of all bands.
 const PERMUTATIONS: usize = 48;
-/// What deduplication must know of a document, but for its sketch, which lies among those of other documents.
+/// What is known of documents in numbers that differ from one to the next, of one document after another.
+#[derive(Clone, Debug, Default)]
+pub struct Lists {
+    pub(super) sketches: Vec<u16>,
+    pub(super) paragraphs: Vec<Paragraph>,
+}
+
+impl Lists {
+    pub fn clear(&mut self) {
+        self.sketches.clear();
+        self.paragraphs.clear();
+    }
+}
+
+/// What deduplication must know of a document, but for what lies in [`Lists`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Features {
     /// Hash of the text with its white space unified: a copy with other line breaks is a copy.
     pub(super) key: ContentHash,
     /// `None` where there are too few words, or near duplicates are not looked for.
     pub(super) near: Option<Shingles<Range<usize>>>,
-    pub(super) paragraphs: Vec<Paragraph>,
+    pub(super) paragraphs: Range<usize>,
     pub(super) text_bytes: usize,
 }
 
@@ -82,12 +96,16 @@ impl FeatureExtractor {
         }
     }
 
-    /// `hash` is that of the text, `shingles` are those of its words, numbers among them and whatever their case. Appends the text's sketch to `sketches`.
-    pub fn extract(&mut self, text: &str, hash: ContentHash, shingles: &[u32], sketches: &mut Vec<u16>) -> Features {
+    /// `hash` is that of the text, `shingles` are those of its words, numbers among them and whatever their case. Appends to `lists` what the features do not hold.
+    pub fn extract(&mut self, text: &str, hash: ContentHash, shingles: &[u32], lists: &mut Lists) -> Features {
+        let paragraphs_start = lists.paragraphs.len();
+        if let Some(min_bytes) = self.min_paragraph_bytes {
+            append_paragraphs(text, min_bytes, &mut lists.paragraphs);
+        }
         Features {
             key: self.key(text, hash),
-            near: self.near(shingles, sketches),
-            paragraphs: self.min_paragraph_bytes.map_or_else(Vec::new, |min_bytes| paragraphs(text, min_bytes)),
+            near: self.near(shingles, &mut lists.sketches),
+            paragraphs: paragraphs_start..lists.paragraphs.len(),
             text_bytes: text.len(),
         }
     }
@@ -148,9 +166,8 @@ fn multipliers() -> [u32; PERMUTATIONS] {
     std::array::from_fn(|index| (mix((index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15)) >> 32) as u32 | 1)
 }
 
-fn paragraphs(text: &str, min_bytes: usize) -> Vec<Paragraph> {
+fn append_paragraphs(text: &str, min_bytes: usize, found: &mut Vec<Paragraph>) {
     let bytes = text.as_bytes();
-    let mut found = Vec::new();
     let (mut start, mut previous_end) = (0, 0);
     while start < bytes.len() {
         let end = memchr::memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |at| start + at);
@@ -161,7 +178,6 @@ fn paragraphs(text: &str, min_bytes: usize) -> Vec<Paragraph> {
         previous_end = end;
         start = next_start;
     }
-    found
 }
 
 #[cfg(test)]
@@ -169,28 +185,31 @@ mod tests {
     use super::*;
     use crate::letters::shingles;
 
-    fn extract(text: &str) -> Features {
+    fn extract(text: &str, lists: &mut Lists) -> Features {
         let mut extractor = FeatureExtractor::new(&DedupConfig::default());
-        extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles(text), &mut Vec::new())
+        extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles(text), lists)
     }
 
     #[test]
     fn line_breaks_do_not_tell_copies_apart_and_words_do() {
-        assert_eq!(extract("Toux grasse\n\ndepuis hier").key, extract("Toux\ngrasse depuis hier").key);
-        assert_ne!(extract("Toux grasse").key, extract("Toux grasses").key);
+        let key = |text| extract(text, &mut Lists::default()).key;
+        assert_eq!(key("Toux grasse\n\ndepuis hier"), key("Toux\ngrasse depuis hier"));
+        assert_ne!(key("Toux grasse"), key("Toux grasses"));
     }
 
     #[test]
     fn fewer_than_five_words_have_no_shingles() {
-        assert_eq!(extract("Toux, fièvre, « dyspnée », asthénie.").near, None);
-        assert!(extract("Toux, fièvre, dyspnée, asthénie et rash.").near.is_some());
+        let near = |text| extract(text, &mut Lists::default()).near;
+        assert_eq!(near("Toux, fièvre, « dyspnée », asthénie."), None);
+        assert!(near("Toux, fièvre, dyspnée, asthénie et rash.").is_some());
     }
 
     #[test]
     fn paragraphs_know_their_neighbours() {
         let long = "a".repeat(200);
         let text = format!("court\n\n{long}\nfin");
-        let found = extract(&text).paragraphs;
-        assert_eq!(found, [Paragraph { hash: xxh3_64(long.as_bytes()), line: 7..207, previous_end: 5, next_start: 208 }]);
+        let mut lists = Lists::default();
+        assert_eq!([extract(&text, &mut lists).paragraphs, extract(&text, &mut lists).paragraphs], [0..1, 1..2]);
+        assert_eq!(lists.paragraphs[..1], [Paragraph { hash: xxh3_64(long.as_bytes()), line: 7..207, previous_end: 5, next_start: 208 }]);
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Record<'s> {
     pub(super) id: u64,
     pub(super) key: u128,
     pub(super) near: Option<Shingles<Cow<'s, [u16]>>>,
-    pub(super) paragraphs: Vec<u64>,
+    pub(super) paragraphs: Cow<'s, [u64]>,
 }
 
 /// Records one after another, each with its length and a checksum before it.
@@ -168,7 +168,7 @@ impl Record<'_> {
         bytes.extend(self.id.to_le_bytes());
         bytes.extend(self.key.to_le_bytes());
         bytes.extend((self.paragraphs.len() as u32).to_le_bytes());
-        for hash in &self.paragraphs {
+        for hash in &*self.paragraphs {
             bytes.extend_from_slice(&hash.to_le_bytes());
         }
         if let Some(Shingles { bands, sketch: Sketch { values, level } }) = &self.near {

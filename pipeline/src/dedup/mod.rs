@@ -14,7 +14,7 @@ mod runs;
 mod sketch;
 mod tables;
 
-pub use features::{FeatureExtractor, Features};
+pub use features::{FeatureExtractor, Features, Lists};
 
 use std::{
     borrow::Cow,
@@ -75,6 +75,8 @@ pub struct Deduplicator {
     tables: Tables,
     log: Log,
     candidates: Vec<u32>,
+    /// The paragraphs that are kept of a document.
+    kept: Vec<u64>,
 }
 
 struct Tables {
@@ -104,7 +106,7 @@ impl Deduplicator {
         };
         let log = Log::open(scratch, mark.log_bytes, &mut |place, record| tables.enter(place, &record))?;
         let (threshold, max_copies) = (config.near.threshold, config.paragraphs.max_copies);
-        Ok(Self { exact: config.exact.enabled, threshold, max_copies, tables, log, candidates: Vec::new() })
+        Ok(Self { exact: config.exact.enabled, threshold, max_copies, tables, log, candidates: Vec::new(), kept: Vec::new() })
     }
 
     /// Prepares for a document that will be judged soon.
@@ -113,10 +115,10 @@ impl Deduplicator {
         self.tables.index.prefetch(bands.chain([(TEXT_COLUMN, text_value(features.key.0))]));
     }
 
-    /// `sketches` are those that the document's was appended to.
-    pub fn judge(&mut self, id: u64, features: Features, sketches: &[u16]) -> Result<Judgement, DedupError> {
+    /// `lists` are those that the rest of what is known of the document was appended to.
+    pub fn judge(&mut self, id: u64, features: Features, lists: &Lists) -> Result<Judgement, DedupError> {
         let Features { key, near, paragraphs, text_bytes } = features;
-        let near = near.map(|found| found.with_values(sketches));
+        let near = near.map(|found| found.with_values(&lists.sketches));
         if self.exact
             && let Some(original) = self.duplicate_of(key.0)?
         {
@@ -127,12 +129,12 @@ impl Deduplicator {
         {
             return Ok(Judgement::NearDuplicate(original));
         }
-        let (paragraphs, dropped) = self.split(paragraphs)?;
+        let dropped = self.split(&lists.paragraphs[paragraphs])?;
         let dropped_paragraphs = ranges(&dropped, text_bytes);
         if text_bytes > 0 && dropped_paragraphs.first() == Some(&(0..text_bytes)) {
             return Ok(Judgement::RepeatedParagraphs);
         }
-        let record = Record { id, key: key.0, near, paragraphs };
+        let record = Record { id, key: key.0, near, paragraphs: Cow::Borrowed(&self.kept) };
         let place = self.log.append(&record);
         self.tables.enter(place, &record)?;
         Ok(Judgement::Keep { dropped_paragraphs })
@@ -182,18 +184,19 @@ impl Deduplicator {
         Ok(None)
     }
 
-    /// The hashes of the paragraphs that are kept, and the paragraphs of which there are copies enough.
-    fn split(&self, paragraphs: Vec<Paragraph>) -> Result<(Vec<u64>, Vec<Paragraph>), DedupError> {
-        let (mut kept, mut dropped) = (Vec::with_capacity(paragraphs.len()), Vec::new());
+    /// Remembers the hashes of the paragraphs that are kept; returns those of which there are copies enough.
+    fn split<'p>(&mut self, paragraphs: &'p [Paragraph]) -> Result<Vec<&'p Paragraph>, DedupError> {
+        self.kept.clear();
+        let mut dropped = Vec::new();
         for paragraph in paragraphs {
-            let earlier = kept.iter().filter(|&&hash| hash == paragraph.hash).count() as u64;
+            let earlier = self.kept.iter().filter(|&&hash| hash == paragraph.hash).count() as u64;
             if self.tables.paragraphs.get(paragraph.hash)? + earlier < u64::from(self.max_copies) {
-                kept.push(paragraph.hash);
+                self.kept.push(paragraph.hash);
             } else {
                 dropped.push(paragraph);
             }
         }
-        Ok((kept, dropped))
+        Ok(dropped)
     }
 }
 
@@ -231,7 +234,7 @@ impl Tables {
 }
 
 /// The bytes to leave out so that the dropped paragraphs are gone and the white space between the others is regular.
-fn ranges(dropped: &[Paragraph], text_bytes: usize) -> Vec<Range<usize>> {
+fn ranges(dropped: &[&Paragraph], text_bytes: usize) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut previous_end = 0;
     for paragraph in dropped {

@@ -21,10 +21,11 @@ fn judge(config: &DedupConfig, texts: &[&str]) -> Vec<Judgement> {
 }
 
 fn judge_next(deduplicator: &mut Deduplicator, extractor: &mut FeatureExtractor, id: u64, text: &str) -> Judgement {
-    // The sketches of other documents lie before this one's.
-    let mut sketches = vec![1, 2, 3];
-    let features = extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles(text), &mut sketches);
-    deduplicator.judge(id, features, &sketches).expect("judged")
+    // What is known of other documents lies before this one's.
+    let mut lists = Lists::default();
+    extractor.extract("Une autre toux, et une fièvre.", ContentHash::of(b""), &[1, 2, 3], &mut lists);
+    let features = extractor.extract(text, ContentHash::of(text.as_bytes()), &shingles(text), &mut lists);
+    deduplicator.judge(id, features, &lists).expect("judged")
 }
 
 fn kept() -> Judgement {
