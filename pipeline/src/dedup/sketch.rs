@@ -1,7 +1,7 @@
 //! What a near duplicate is verified by: a sample of the hashes of a document's shingles, two bytes of each.
 //!
-//! A document of few shingles has all of them in its sketch. One of more has those below a bound, which is halved as often as needed (Beyer et al. 2007, "On Synopses
-//! for Distinct-Value Estimation", with bounds that are powers of two): so the sketches of two documents can be compared whatever their bounds, and nothing is sorted.
+//! A document of few shingles has all of them in its sketch. One of more has those below a bound, which is halved as often as needed (Beyer et al. 2007, "On
+//! Synopses for Distinct-Value Estimation", with bounds that are powers of two): so two sketches can be compared whatever their bounds, and nothing is sorted.
 
 use std::borrow::Cow;
 
@@ -22,8 +22,8 @@ pub(super) struct Sketch<Values> {
 }
 
 impl Sketch<Cow<'_, [u16]>> {
-    /// The Jaccard similarity of two documents' shingles, estimated from what stands below both bounds. Two bytes tell a thousand shingles apart but for a few in each, which
-    /// makes an error of 0.002 at 0.8.
+    /// The Jaccard similarity of two documents' shingles, estimated from what stands below both bounds. Two bytes tell a thousand shingles apart but for a few,
+    /// which makes an error of 0.002 at 0.8.
     pub(super) fn similarity(&self, other: &Self) -> f64 {
         let (level, difference) = (self.level.max(other.level), u32::from(self.level.abs_diff(other.level)));
         let [left, right] = [self, other].map(|sketch| {
@@ -81,7 +81,9 @@ fn append_level(shingles: &[u32], level: u8, sketches: &mut Vec<u16>) {
 
 fn num_distinct(values: &[u16]) -> usize {
     let mut bits: Bits = [0; _];
-    values.iter().for_each(|value| bits[usize::from(*value) / 64] |= 1 << (value % 64));
+    for value in values {
+        bits[usize::from(*value) / 64] |= 1 << (value % 64);
+    }
     bits.iter().map(|bits| bits.count_ones() as usize).sum()
 }
 
@@ -131,7 +133,7 @@ mod tests {
             assert_ne!(left.level, right.level);
             let (found, truth) = (left.similarity(&right), short as f64 / long as f64);
             assert!((found - truth).abs() < 0.02, "{found} for {truth}");
-            assert_eq!(found, right.similarity(&left));
+            assert_eq!(found.to_bits(), right.similarity(&left).to_bits());
         }
     }
 
@@ -147,6 +149,6 @@ mod tests {
 
     #[test]
     fn nothing_is_like_nothing() {
-        assert_eq!(sketch(&[]).similarity(&sketch(&[])), 0.0);
+        assert!(sketch(&[]).similarity(&sketch(&[])) < f64::EPSILON);
     }
 }
