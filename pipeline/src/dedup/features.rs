@@ -16,6 +16,7 @@ pub(super) const BANDS: usize = 9;
 const ROWS: usize = 5;
 /// A multiple of the widest vectors' lanes that holds all rows of all bands.
 const PERMUTATIONS: usize = 48;
+
 /// What is known of documents in numbers that differ from one to the next, of one document after another.
 #[derive(Clone, Debug, Default)]
 pub struct Lists {
