@@ -16,7 +16,8 @@ use super::{
     sketch::Sketch,
 };
 
-const LOG_FILE: &str = "kept.log";
+/// Named anew when the records are, so that a run that another version began is refused.
+const LOG_FILE: &str = "kept-2.log";
 const HEADER_BYTES: usize = 4 + 8;
 /// Nearly all records are no longer.
 const USUAL_BYTES: usize = 2560;

@@ -152,7 +152,7 @@ proptest! {
         }
         first.mark().expect("written");
         drop(first);
-        let path = scratch.path().join("kept.log");
+        let path = scratch.path().join("kept-2.log");
         let mut bytes = fs::read(&path).expect("the log");
         bytes.extend(&garbage);
         fs::write(&path, bytes).expect("written");
@@ -170,7 +170,7 @@ fn a_log_that_is_damaged_or_too_short_is_refused() {
     let mut deduplicator = Deduplicator::create(&config(0.8), scratch.path()).expect("created");
     judge_next(&mut deduplicator, &mut FeatureExtractor::new(&config(0.8)), 0, "Une toux grasse depuis trois jours.");
     let mark = deduplicator.mark().expect("written");
-    let path = scratch.path().join("kept.log");
+    let path = scratch.path().join("kept-2.log");
     let bytes = fs::read(&path).expect("the log");
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
