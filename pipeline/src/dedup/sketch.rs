@@ -27,14 +27,13 @@ impl Sketch<Cow<'_, [u16]>> {
     pub(super) fn similarity(&self, other: &Self) -> f64 {
         let (level, difference) = (self.level.max(other.level), u32::from(self.level.abs_diff(other.level)));
         let [left, right] = [self, other].map(|sketch| {
-            let mut bits: Bits = [0; _];
-            for &value in sketch.values.iter() {
+            let values = sketch.values.iter().copied();
+            if sketch.level == level {
                 // The one with the lower bound has more of its hashes' bits.
-                let value = if sketch.level == level { value.checked_shr(difference).unwrap_or_default() } else { value };
-                let is_below = sketch.level == level || value.leading_zeros() >= difference;
-                bits[usize::from(value) / 64] |= u64::from(is_below) << (value % 64);
+                bits_of(values.map(|value| value.checked_shr(difference).unwrap_or_default()))
+            } else {
+                bits_of(values.filter(|value| value.leading_zeros() >= difference))
             }
-            bits
         });
         let count = |join: fn(u64, u64) -> u64| left.iter().zip(&right).map(|(left, right)| join(*left, *right).count_ones()).sum::<u32>();
         let (shared, all) = (count(|left, right| left & right), count(|left, right| left | right));
@@ -80,11 +79,15 @@ fn append_level(shingles: &[u32], level: u8, sketches: &mut Vec<u16>) {
 }
 
 fn num_distinct(values: &[u16]) -> usize {
+    bits_of(values.iter().copied()).iter().map(|bits| bits.count_ones() as usize).sum()
+}
+
+fn bits_of(values: impl Iterator<Item = u16>) -> Bits {
     let mut bits: Bits = [0; _];
     for value in values {
-        bits[usize::from(*value) / 64] |= 1 << (value % 64);
+        bits[usize::from(value) / 64] |= 1 << (value % 64);
     }
-    bits.iter().map(|bits| bits.count_ones() as usize).sum()
+    bits
 }
 
 #[cfg(test)]

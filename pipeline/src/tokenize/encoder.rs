@@ -93,8 +93,7 @@ impl Encoder {
         let special_tokens = special_tokens(dir, &tokenizer)?;
         let independence = independence(&tokenizer);
         let merges = if let ModelWrapper::BPE(model) = tokenizer.get_model() { Merges::of(model, &json) } else { None };
-        let mut is_special = vec![false; vocab_size];
-        special_tokens.all.iter().for_each(|&id| is_special[id as usize] = true);
+        let is_special = (0..vocab_size).map(|id| special_tokens.all.binary_search(&(id as u32)).is_ok()).collect();
         let shared = Shared { tokenizer, hash: ContentHash::of(&json), special_tokens, is_special, vocab_size, independence, merges };
         Ok(Self { shared: Arc::new(shared), cache: None })
     }

@@ -159,8 +159,8 @@ impl ContextRules {
         let mut searched_to = part.start;
         for place in digits.announced() {
             let from = place.saturating_sub(REACH).max(searched_to);
-            searched_to = searched_to.max(place);
-            for found in self.stems.find_overlapping_iter(&text.as_bytes()[from..searched_to]) {
+            searched_to = place;
+            for found in self.stems.find_overlapping_iter(&text.as_bytes()[from..place]) {
                 let (_, sign, must_begin_word) = STEMS[found.pattern().as_usize()];
                 let at = from + found.start();
                 if must_begin_word && is_in_word(at) {

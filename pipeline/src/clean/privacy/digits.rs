@@ -53,7 +53,7 @@ impl Digits<'_> {
         longest
     }
 
-    /// Where what words announce begins, or a few bytes around it: dates, and numbers of five digits, with one space, hyphen or stroke between each and the
+    /// Where what words announce begins, or a few bytes around it, in order and possibly repeated: dates, and numbers of five digits, with one space, hyphen or stroke between each and the
     /// next at most, or with a letter in them.
     pub(super) fn announced(self) -> impl Iterator<Item = usize> {
         let (mut start, mut count, mut previous_end) = (0, 0, 0);
@@ -69,6 +69,7 @@ impl Digits<'_> {
         })
     }
 
+    /// Whether there is a date.
     pub(super) fn have_date(self) -> bool {
         (0..self.runs.len()).any(|place| self.begins_date(place))
     }
