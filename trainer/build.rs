@@ -14,6 +14,10 @@ const GLOO_HEADERS: &str = "../.gloo/include";
 const NCCL_NEEDS: [&str; 7] =
     ["nccl.h", "cuda_runtime_api.h", "crt/host_defines.h", "nv/target", "cublas_v2.h", "cusparse.h", "cusolverDn.h"];
 
+/// What cuDNN's graphs are built with: in the wheel of nvidia-cudnn-frontend. The headers of cuDNN itself come with torch.
+const CUDNN_FRONTEND: &str = "cudnn_frontend.h";
+const CUDNN: &str = "cudnn.h";
+
 /// What our kernels are compiled for, as far as an nvcc can: what libtorch's own are, and V100s, which those for CUDA 12 know.
 const ARCHITECTURES: [&str; 7] = ["70", "75", "80", "86", "90", "100", "120"];
 
@@ -54,6 +58,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             build.flag_if_supported("-Wno-interference-size");
         }
     }
+    if has_cuda {
+        match cudnn_folders(&libtorch) {
+            Some(folders) => {
+                // As system headers: what they leave unused is not for us to be warned of.
+                build.flags(folders.map(|folder| format!("-isystem{}", folder.display()))).define("DRBERT_CUDNN", None);
+            }
+            None => println!(
+                "cargo:warning=no {CUDNN_FRONTEND}: built without cuDNN's attention, which is faster; scripts/setup.sh run gets it"
+            ),
+        }
+    }
     let kernels = if has_cuda { Nvcc::find(&libtorch).and_then(|nvcc| nvcc.compile_kernels(&build)) } else { Err(String::new()) };
     match &kernels {
         Ok(kernels) => drop(build.object(&kernels.object).include(&kernels.include).define("DRBERT_CUDA_KERNELS", None)),
@@ -89,6 +104,14 @@ fn cuda_roots(libtorch: &Path) -> Vec<PathBuf> {
     roots.sort();
     roots.extend(env::var_os("CUDA_HOME").map(PathBuf::from));
     roots
+}
+
+/// The folders of the headers for cuDNN's attention, if all are there.
+fn cudnn_folders(libtorch: &Path) -> Option<[PathBuf; 2]> {
+    let frontend = libtorch.parent()?.join("include");
+    println!("cargo:rerun-if-changed={}", frontend.join(CUDNN_FRONTEND).display());
+    let cudnn = cuda_roots(libtorch).into_iter().map(|root| root.join("include")).find(|folder| folder.join(CUDNN).exists())?;
+    frontend.join(CUDNN_FRONTEND).exists().then_some([frontend, cudnn])
 }
 
 /// CUDA's compiler, and what belongs to its version.

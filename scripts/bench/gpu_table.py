@@ -10,22 +10,26 @@ from pathlib import Path
 
 
 def losses(work, run):
-    with open(f"{work}/{run}/metrics.jsonl", encoding="utf-8") as lines:
+    """Those of a run's steps; none if it failed."""
+    path = Path(work) / run / "metrics.jsonl"
+    if not path.exists():
+        return []
+    with open(path, encoding="utf-8") as lines:
         return [record["loss"] for record in map(json.loads, lines) if "learning_rate" in record]
 
 
 def worst(left, right):
-    """The largest relative difference of two runs' losses; infinite if they have different lengths."""
-    if len(left) != len(right):
+    """The largest relative difference of two runs' losses; infinite if one failed."""
+    if not left or len(left) != len(right):
         return float("inf")
     return max(abs(a - b) / abs(b) for a, b in zip(left, right))
 
 
 def late(work, run):
-    """The mean loss of the last quarter of a run."""
+    """The mean loss of the last quarter of a run, if it did not fail."""
     found = losses(work, run)
     found = found[-max(1, len(found) // 4) :]
-    return [sum(found) / len(found)]
+    return [sum(found) / len(found)] if found else []
 
 
 def tenths(work, run):
@@ -35,35 +39,53 @@ def tenths(work, run):
     return [sum(part) / len(part) for part in parts if part]
 
 
-def main(work):
-    reference = losses(work, "run-reference")
-    fast, plain = "run-curve-auto", "run-curve-plain"
+def tokens_per_second(work, name):
+    """Of a timed step; 0 if it failed or was left out."""
+    path = Path(work) / f"step-{name}.json"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return json.loads(text)["tokens_per_second"] if text else 0.0
+
+
+def compared_runs(work):
+    """What is compared: a name, the relative difference found, and the largest one allowed."""
+    run = lambda name: losses(work, f"run-{name}")
+    curve = lambda name: run(f"curve-{name}")
+    late_curve = lambda name: late(work, f"run-curve-{name}")
     checks = [
-        ("fp32 losses against the CPU", worst(losses(work, "run-fp32"), reference), 1e-3),
-        ("bf16 losses against fp32 on the CPU", worst(losses(work, "run-bf16"), reference), 2e-2),
-        ("resumed against uninterrupted losses", worst(losses(work, "run-parts"), losses(work, "run-whole")), 0.0),
-        (f"losses of {len(losses(work, plain))} steps in bf16, fast against plain kernels", worst(losses(work, fast), losses(work, plain)), 2e-2),
-        ("their mean over the last quarter", worst(late(work, fast), late(work, plain)), 5e-3),
-        ("the same with CUDA graphs against without", worst(losses(work, "run-curve-graphs"), losses(work, fast)), 2e-2),
-        ("their mean over the last quarter", worst(late(work, "run-curve-graphs"), late(work, fast)), 5e-3),
+        ("fp32 losses against the CPU", worst(run("fp32"), run("reference")), 1e-3),
+        ("bf16 losses against fp32 on the CPU", worst(run("bf16"), run("reference")), 2e-2),
+        ("resumed against uninterrupted losses, deterministic", worst(run("parts"), run("whole")), 0.0),
+        ("bf16 losses of two runs, deterministic, fast kernels", worst(run("again"), run("fast")), 0.0),
     ]
-    fp8 = "run-curve-fp8"
-    if (Path(work) / fp8).exists():
+    pairs = [("in bf16, fast against plain kernels", "auto", "plain"), ("with CUDA graphs against without", "graphs", "auto")]
+    if (Path(work) / "run-curve-fp8.log").exists():
+        pairs += [("with FP8 products against without", "fp8", "auto"), ("with FP8 products and CUDA graphs against no graphs", "fp8-graphs", "fp8")]
+    for name, left, right in pairs:
         checks += [
-            ("losses with FP8 products against without", worst(losses(work, fp8), losses(work, fast)), 2e-2),
-            ("their mean over the last quarter", worst(late(work, fp8), late(work, fast)), 5e-3),
+            (f"losses of {len(curve(right))} steps {name}", worst(curve(left), curve(right)), 2e-2),
+            ("their mean over the last quarter", worst(late_curve(left), late_curve(right)), 5e-3),
         ]
+    return checks
+
+
+def main(work):
+    checks = compared_runs(work) if (Path(work) / "run-reference.log").exists() else []
     for name, difference, bound in checks:
         print(f"{'ok' if difference <= bound else 'FAILED':<7}{name}: relative difference {difference:.1e}, at most {bound:.0e}")
-    if (Path(work) / fp8).exists():
-        print("curve  mean loss over a tenth of the run at a time, bf16 and FP8: " + ", ".join(f"{a:.3f} {b:.3f}" for a, b in zip(tenths(work, fast), tenths(work, fp8))))
+    for name in ("plain", "auto", "graphs", "fp8"):
+        if parts := tenths(work, f"run-curve-{name}"):
+            print(f"curve  {name:<6} mean loss over a tenth of the run at a time: " + " ".join(f"{part:.3f}" for part in parts))
     right = all(difference <= bound for _, difference, bound in checks)
     for path in sorted(Path(work).glob("sanitizer-*.status")):
         is_clean = path.read_text(encoding="utf-8").strip() == "0"
         print(f"{'ok' if is_clean else 'FAILED':<7}compute-sanitizer, {path.stem.removeprefix('sanitizer-')}: {path.with_suffix('.log')}")
         right = right and is_clean
     for path in sorted(Path(work).glob("step-*.json")):
-        step = json.loads(path.read_text(encoding="utf-8"))
+        if not (text := path.read_text(encoding="utf-8")):
+            print(f"FAILED {path.stem}: {path.with_suffix('.log')}")
+            right = False
+            continue
+        step = json.loads(text)
         print(
             f"step   12 x 768 {path.stem.removeprefix('step-'):<30} on {step['device']}, {step['kernels']} kernels{', FP8 products' if step['fp8'] else ''}{', CUDA graphs' if step['cuda_graphs'] else ''}: {step['tokens_per_second']:,.0f} tokens/s, "
             f"{step['step_ms']:.1f} ms, MFU {step['mfu']:.1%} of {step['matmul_tflops']:.0f} TFLOP/s, waited for data {step['data_wait']:.2%}"
@@ -73,13 +95,12 @@ def main(work):
                 is_allowed = "deterministic" in path.stem
                 print(f"{'note' if is_allowed else 'FAILED':<7}{path.stem}: {what}: {step[what]}")
                 right = right and is_allowed
-    rates = [json.loads(path.read_text(encoding="utf-8"))["tokens_per_second"] for path in (Path(work) / f"step-{name}.json" for name in ("bf16", "bf16-fp8")) if path.exists()]
-    if len(rates) == 2:
-        print(f"step   with FP8 products {rates[1]:,.0f} tokens/s, without {rates[0]:,.0f}: {rates[1] / rates[0]:.2f}x")
+    own, fp8 = (tokens_per_second(work, name) for name in ("bf16", "bf16-fp8"))
+    if own and fp8:
+        print(f"step   with FP8 products {fp8:,.0f} tokens/s, without {own:,.0f}: {fp8 / own:.2f}x")
     peer = Path(work) / "step-peer.txt"
     if peer.exists() and (found := peer.read_text(encoding="utf-8").split()):
-        own = json.loads((Path(work) / "step-bf16.json").read_text(encoding="utf-8"))["tokens_per_second"]
-        print(f"step   Hugging Face Trainer, bf16, SDPA, torch.compile: {float(found[-1]):,.0f} tokens/s; drbert is {own / float(found[-1]):.2f}x")
+        print(f"step   Hugging Face Trainer, bf16, SDPA, torch.compile: {float(found[-1]):,.0f} tokens/s" + (f"; drbert is {own / float(found[-1]):.2f}x" if own else ""))
     else:
         print("step   Hugging Face Trainer: did not run")
     return right

@@ -8,9 +8,6 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_scaled_mm.h>
 #include <torch/csrc/autograd/custom_function.h>
-#ifdef DRBERT_CUDA_KERNELS
-#include <cuda_runtime_api.h>
-#endif
 
 #include "launch.hpp"
 
@@ -20,7 +17,7 @@ using drbert::Fp8Format;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr const char* kHasBias = "has bias";
+constexpr const char* kFp8HasBias = "has bias";
 
 // A matrix in FP8. What its numbers are to be multiplied by lies on its device.
 struct Fp8Matrix {
@@ -71,7 +68,7 @@ struct Fp8Linear : torch::autograd::Function<Fp8Linear> {
         const at::Tensor& weight_columns, const at::Tensor& weight_scale, bool is_recorded) {
         const Fp8Matrix input = cast(given, Fp8Format::kE4M3, is_recorded);
         context->save_for_backward({input.columns, input.inverse_scale, weight_columns, weight_scale});
-        context->saved_data[kHasBias] = bias.has_value();
+        context->saved_data[kFp8HasBias] = bias.has_value();
         // Tensor cores add up with fewer digits where that is fast: enough for activations, too little for gradients.
         return product({input.rows, input.inverse_scale}, {weight_rows, weight_scale}, bias, /*is_fast=*/true);
     }
@@ -82,32 +79,13 @@ struct Fp8Linear : torch::autograd::Function<Fp8Linear> {
         const Fp8Matrix gradient = cast(gradients[0], Fp8Format::kE5M2, /*transposes=*/true);
         return {product({gradient.rows, gradient.inverse_scale}, weight, std::nullopt, /*is_fast=*/false),
                 product({gradient.columns, gradient.inverse_scale}, input, std::nullopt, /*is_fast=*/false),
-                context->saved_data[kHasBias].toBool() ? gradients[0].sum(0) : at::Tensor(), {}, {}, {}, {}};
+                context->saved_data[kFp8HasBias].toBool() ? gradients[0].sum(0) : at::Tensor(), {}, {}, {}, {}};
     }
 };
 
 }  // namespace
 
 extern "C" {
-
-// The compute capability of a CUDA device, times ten.
-const char* drbert_compute_capability(int device, int* capability) {
-    return guarded([&] {
-#ifdef DRBERT_CUDA_KERNELS
-        int numbers[2] = {};
-        const cudaDeviceAttr attributes[2] = {cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor};
-        for (int i = 0; i < 2; ++i) {
-            const cudaError_t error = cudaDeviceGetAttribute(&numbers[i], attributes[i], device);
-            TORCH_CHECK(error == cudaSuccess, cudaGetErrorString(error));
-        }
-        *capability = 10 * numbers[0] + numbers[1];
-#else
-        static_cast<void>(device);
-        static_cast<void>(capability);
-        TORCH_CHECK(false, "built without our kernels for CUDA");
-#endif
-    });
-}
 
 // The results are tensors on the heap, which the caller deletes. Optional tensors are null.
 

@@ -2,19 +2,25 @@
 
 #include "shim.hpp"
 
+#include <cmath>
 #include <optional>
 #include <utility>
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/linear.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/graph_task.h>
 #include <torch/csrc/autograd/variable.h>
+#ifdef DRBERT_CUDA_KERNELS
+#include <cuda_runtime_api.h>
+#endif
 
 #include "launch.hpp"
+#include "pair.hpp"
 
 namespace {
 
@@ -25,10 +31,10 @@ using drbert::scratch;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+// Of the numbers of a flat buffer: whole vectors of any type.
+constexpr int64_t kMultiple = 8;
 constexpr const char* kEpsilon = "epsilon";
 constexpr const char* kNumValid = "valid columns";
-// Rows of a layer norm are as many 16-byte vectors as a block may have threads.
-constexpr int64_t kMaxNormVectors = 1024;
 
 drbert::NumberType number_type(const at::Tensor& tensor) {
     switch (tensor.scalar_type()) {
@@ -55,6 +61,87 @@ void check_same(const at::Tensor& matrix, const at::Tensor& other) {
 
 const void* data(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
 
+// A leaf's own gradient, where the backward pass under way may add to it what libtorch would add otherwise; else undefined.
+at::Tensor leaf_gradient(const at::Tensor& leaf) {
+    const auto* executed = torch::autograd::get_current_graph_task_exec_info();
+    // A pass that is to hand out gradients instead lists what it executes.
+    if (!leaf.is_leaf() || !leaf.requires_grad() || executed == nullptr || !executed->empty()) {
+        return {};
+    }
+    const at::Tensor& gradient = leaf.grad();
+    if (!gradient.defined() || !gradient.is_contiguous() || gradient.scalar_type() != leaf.scalar_type()) {
+        return {};
+    }
+    // libtorch adds what the leaf's other uses give in this stream, and waits there for what it is handed, but not for this.
+    const std::optional<c10::Stream> stream = torch::autograd::impl::grad_accumulator(leaf)->stream();
+    const bool is_ordered = !stream || *stream == c10::impl::VirtualGuardImpl(leaf.device().type()).getStream(leaf.device());
+    return is_ordered ? gradient : at::Tensor();
+}
+
+// Nothing is handed to libtorch for a leaf whose gradient was added to in place, so libtorch tells nobody.
+void tell_of_gradient(const at::Tensor& leaf) {
+    if (const auto& hook = torch::autograd::impl::post_acc_grad_hooks(leaf)) {
+        (*hook)(leaf);
+    }
+}
+
+// The gradient of a vector: added to where it is kept, if there is such a place, else new.
+class VectorGradient {
+  public:
+    // Of an undefined vector too, for which nobody asks.
+    VectorGradient(const at::Tensor& vector, const at::Tensor& matrix) : vector_(vector) {
+        values_ = vector.defined() ? leaf_gradient(vector) : at::Tensor();
+        is_added_ = values_.defined();
+        if (!is_added_) {
+            values_ = at::empty({matrix.size(1)}, matrix.options());
+        }
+    }
+
+    drbert::VectorGradient place() const { return {values_.mutable_data_ptr(), is_added_}; }
+
+    // What is handed to libtorch when the kernel was given its work.
+    at::Tensor result() const {
+        if (is_added_) {
+            tell_of_gradient(vector_);
+            return {};
+        }
+        return vector_.defined() ? values_ : at::Tensor();
+    }
+
+  private:
+    at::Tensor vector_, values_;
+    bool is_added_;
+};
+
+// output = input times weight transposed, plus bias. The gradient of a weight is added to where it is kept by the product that gives it.
+struct Linear : torch::autograd::Function<Linear> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+        context->save_for_backward({input, weight, bias.value_or(at::Tensor())});
+        return at::linear(input, weight, bias);
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const variable_list saved = context->get_saved_variables();
+        const at::Tensor &input = saved[0], &weight = saved[1], &bias = saved[2], gradient = as_matrix(gradients[0]);
+        at::Tensor bias_gradient;
+        if (bias.defined()) {
+            const VectorGradient sums(bias, gradient);
+            const at::Tensor parts = scratch(gradient, {drbert::num_parts(gradient.size(0)), gradient.size(1)});
+            launch(gradient, &drbert::Launchers::column_sums,
+                   drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), data(gradient), parts.mutable_data_ptr<float>(), sums.place()});
+            bias_gradient = sums.result();
+        }
+        const at::Tensor input_gradient = gradient.mm(weight);
+        at::Tensor weight_gradient = leaf_gradient(weight);
+        if (!weight_gradient.defined()) {
+            return {input_gradient, gradient.t().mm(input), bias_gradient};
+        }
+        weight_gradient.addmm_(gradient.t(), input);
+        tell_of_gradient(weight);
+        return {input_gradient, {}, bias_gradient};
+    }
+};
+
 struct BiasGelu : torch::autograd::Function<BiasGelu> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& bias) {
         const at::Tensor input = as_matrix(given);
@@ -69,12 +156,13 @@ struct BiasGelu : torch::autograd::Function<BiasGelu> {
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const variable_list saved = context->get_saved_variables();
         const at::Tensor &input = saved[0], &bias = saved[1], output_gradient = as_matrix(gradients[0]);
-        at::Tensor input_gradient = at::empty_like(input), bias_gradient = at::empty_like(bias);
+        const at::Tensor input_gradient = at::empty_like(input);
+        const VectorGradient bias_gradient(bias, input);
         at::Tensor parts = scratch(input, {drbert::num_parts(input.size(0)), input.size(1)});
         launch(input, &drbert::Launchers::bias_gelu_backward,
                drbert::BiasGeluBackward{number_type(input), input.size(0), input.size(1), data(input), data(bias), data(output_gradient),
-                                        input_gradient.mutable_data_ptr(), parts.mutable_data_ptr<float>(), bias_gradient.mutable_data_ptr()});
-        return {input_gradient, bias_gradient};
+                                        input_gradient.mutable_data_ptr(), parts.mutable_data_ptr<float>(), bias_gradient.place()});
+        return {input_gradient, bias_gradient.result()};
     }
 };
 
@@ -91,7 +179,7 @@ struct NormInputs {
     int64_t num_rows() const { return first_indices.defined() ? first_indices.size(0) : first.size(0); }
 
     void check() const {
-        TORCH_CHECK(first.size(1) * first.element_size() <= kMaxNormVectors * kVectorBytes, "rows of ", first.size(1), " numbers are too long to normalize");
+        TORCH_CHECK(first.size(1) * first.element_size() <= drbert::kMaxNormVectors * kVectorBytes, "rows of ", first.size(1), " numbers are too long to normalize");
         if (second.defined()) {
             check_same(second, first);
         }
@@ -118,7 +206,9 @@ struct NormInputs {
     }
 };
 
-at::Tensor norm_forward(AutogradContext* context, const NormInputs& inputs, double epsilon) {
+// The result twice, for the next layer and for its residual: so the backward pass hands over both of their gradients instead of a sum that would be
+// written and read once more.
+variable_list norm_forward(AutogradContext* context, const NormInputs& inputs, double epsilon) {
     inputs.check();
     const at::Tensor mean = scratch(inputs.first, {inputs.num_rows()}), inverse_deviation = at::empty_like(mean);
     at::Tensor output = at::empty({inputs.num_rows(), inputs.first.size(1)}, inputs.first.options());
@@ -127,7 +217,8 @@ at::Tensor norm_forward(AutogradContext* context, const NormInputs& inputs, doub
     launch(inputs.first, &drbert::Launchers::layer_norm, work);
     context->save_for_backward(inputs.to_save(mean, inverse_deviation));
     context->saved_data[kEpsilon] = epsilon;
-    return output;
+    context->set_materialize_grads(false);
+    return {output, output.variable_data()};
 }
 
 struct NormGradients {
@@ -137,26 +228,28 @@ struct NormGradients {
     at::Tensor bias, norm_weight, norm_bias;
 };
 
-NormGradients norm_backward(AutogradContext* context, const at::Tensor& given_gradient) {
+NormGradients norm_backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     NormGradients result{NormInputs::saved(saved), {}, {}, {}, {}};
     const NormInputs& inputs = result.inputs;
-    const at::Tensor output_gradient = as_matrix(given_gradient);
+    const bool has_both = gradients[0].defined() && gradients[1].defined();
+    const at::Tensor output_gradient = as_matrix(gradients[0].defined() ? gradients[0] : gradients[1]);
+    const at::Tensor more_gradient = has_both ? as_matrix(gradients[1]) : at::Tensor();
     const int64_t width = output_gradient.size(1);
     result.sum = at::empty_like(output_gradient);
-    at::Tensor vectors = at::empty({3, width}, output_gradient.options());
+    const VectorGradient bias(inputs.bias, output_gradient), norm_weight(inputs.norm_weight, output_gradient), norm_bias(inputs.norm_bias, output_gradient);
     at::Tensor parts = scratch(output_gradient, {drbert::num_parts(inputs.num_rows()), 3, width});
     launch(output_gradient, &drbert::Launchers::layer_norm_backward,
-           drbert::LayerNormBackward{inputs.work(context->saved_data[kEpsilon].toDouble(), saved[7], saved[8]), data(output_gradient),
-                                     result.sum.mutable_data_ptr(), parts.mutable_data_ptr<float>(), vectors.mutable_data_ptr()});
-    result.bias = inputs.bias.defined() ? vectors[0] : at::Tensor();
-    result.norm_weight = vectors[1];
-    result.norm_bias = vectors[2];
+           drbert::LayerNormBackward{inputs.work(context->saved_data[kEpsilon].toDouble(), saved[7], saved[8]), data(output_gradient), data(more_gradient),
+                                     result.sum.mutable_data_ptr(), parts.mutable_data_ptr<float>(), {bias.place(), norm_weight.place(), norm_bias.place()}});
+    result.bias = bias.result();
+    result.norm_weight = norm_weight.result();
+    result.norm_bias = norm_bias.result();
     return result;
 }
 
 struct SummedNorm : torch::autograd::Function<SummedNorm> {
-    static at::Tensor forward(
+    static variable_list forward(
         AutogradContext* context, const at::Tensor& first, const std::optional<at::Tensor>& second, const std::optional<at::Tensor>& bias,
         const at::Tensor& norm_weight, const at::Tensor& norm_bias, double epsilon) {
         const NormInputs inputs{as_matrix(first), {}, second ? as_matrix(*second) : at::Tensor(), {}, bias.value_or(at::Tensor()), norm_weight, norm_bias};
@@ -164,27 +257,10 @@ struct SummedNorm : torch::autograd::Function<SummedNorm> {
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-        const NormGradients result = norm_backward(context, gradients[0]);
+        const NormGradients result = norm_backward(context, gradients);
         return {result.sum, result.inputs.second.defined() ? result.sum : at::Tensor(), result.bias, result.norm_weight, result.norm_bias, {}};
     }
 };
-
-// A leaf's own gradient, where the backward pass under way may add to it what libtorch would add otherwise; else undefined.
-at::Tensor leaf_gradient(const at::Tensor& leaf) {
-    const auto* executed = torch::autograd::get_current_graph_task_exec_info();
-    // A pass that is to hand out gradients instead lists what it executes.
-    if (!leaf.is_leaf() || !leaf.requires_grad() || executed == nullptr || !executed->empty()) {
-        return {};
-    }
-    const at::Tensor& gradient = leaf.grad();
-    if (!gradient.defined() || !gradient.is_contiguous() || gradient.scalar_type() != leaf.scalar_type()) {
-        return {};
-    }
-    // libtorch adds what the leaf's other uses give in this stream, and waits there for what it is handed, but not for this.
-    const std::optional<c10::Stream> stream = torch::autograd::impl::grad_accumulator(leaf)->stream();
-    const bool is_ordered = !stream || *stream == c10::impl::VirtualGuardImpl(leaf.device().type()).getStream(leaf.device());
-    return is_ordered ? gradient : at::Tensor();
-}
 
 // table_gradient[indices] += row_gradients, without gaps both.
 void add_table_gradient(const at::Tensor& indices, const at::Tensor& row_gradients, const at::Tensor& table_gradient) {
@@ -199,7 +275,7 @@ void add_table_gradient(const at::Tensor& indices, const at::Tensor& row_gradien
 }
 
 struct EmbeddingNorm : torch::autograd::Function<EmbeddingNorm> {
-    static at::Tensor forward(
+    static variable_list forward(
         AutogradContext* context, const at::Tensor& words, const at::Tensor& word_ids, const at::Tensor& positions,
         const at::Tensor& position_ids, const at::Tensor& token_type, const at::Tensor& norm_weight, const at::Tensor& norm_bias,
         double epsilon) {
@@ -207,7 +283,7 @@ struct EmbeddingNorm : torch::autograd::Function<EmbeddingNorm> {
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-        const NormGradients result = norm_backward(context, gradients[0]);
+        const NormGradients result = norm_backward(context, gradients);
         const NormInputs& inputs = result.inputs;
         // The words' table is that of the tied decoder too, whose gradient still makes libtorch come to the leaf, after this.
         at::Tensor words = leaf_gradient(inputs.first);
@@ -266,7 +342,53 @@ bool drbert_has_cuda_kernels() {
 #endif
 }
 
+// The compute capability of a CUDA device, times ten.
+const char* drbert_compute_capability(int device, int* capability) {
+    return guarded([&] {
+#ifdef DRBERT_CUDA_KERNELS
+        int numbers[2] = {};
+        const cudaDeviceAttr attributes[2] = {cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor};
+        for (int i = 0; i < 2; ++i) {
+            const cudaError_t error = cudaDeviceGetAttribute(&numbers[i], attributes[i], device);
+            TORCH_CHECK(error == cudaSuccess, cudaGetErrorString(error));
+        }
+        *capability = 10 * numbers[0] + numbers[1];
+#else
+        static_cast<void>(device);
+        static_cast<void>(capability);
+        TORCH_CHECK(false, "built without our kernels for CUDA");
+#endif
+    });
+}
+
 // The results are tensors on the heap, which the caller deletes. Optional tensors are null.
+
+// One AdamW step in place on flat buffers, of which the first `num_decaying` numbers decay. `weights`, which may be null, gets the masters in its type.
+// `gradient_factor`, which may be null, `step` and `is_skipped` are fp32 of one element.
+const char* drbert_adamw(
+    const at::Tensor* masters, const at::Tensor* gradients, const at::Tensor* exp_avg, const at::Tensor* exp_avg_sq, const at::Tensor* weights,
+    int64_t num_decaying, const at::Tensor* gradient_factor, const at::Tensor* step, const at::Tensor* is_skipped, double learning_rate, double beta1,
+    double beta2, double weight_decay, double epsilon) {
+    return guarded([&] {
+        for (const at::Tensor* buffer : {masters, gradients, exp_avg, exp_avg_sq}) {
+            TORCH_CHECK(buffer->scalar_type() == at::kFloat && buffer->is_contiguous() && buffer->numel() == masters->numel() && buffer->device() == masters->device(), "flat buffers of different kinds");
+        }
+        TORCH_CHECK(masters->numel() % kMultiple == 0 && num_decaying % kMultiple == 0, "flat buffers that are not whole vectors");
+        TORCH_CHECK(weights == nullptr || (weights->is_contiguous() && weights->numel() == masters->numel() && weights->device() == masters->device()), "weights elsewhere than their masters");
+        const auto number = [](const at::Tensor* tensor) { return tensor == nullptr ? nullptr : tensor->const_data_ptr<float>(); };
+        launch(*masters, &drbert::Launchers::adamw,
+               drbert::AdamW{weights == nullptr ? drbert::NumberType::kFloat : number_type(*weights), masters->numel(), num_decaying,
+                             masters->mutable_data_ptr<float>(), exp_avg->mutable_data_ptr<float>(), exp_avg_sq->mutable_data_ptr<float>(),
+                             gradients->const_data_ptr<float>(), weights == nullptr ? nullptr : weights->mutable_data_ptr(), number(gradient_factor),
+                             number(step), number(is_skipped), static_cast<float>(learning_rate), static_cast<float>(weight_decay),
+                             static_cast<float>(epsilon), static_cast<float>(std::log(beta1)), static_cast<float>(std::log(beta2)),
+                             static_cast<float>(1.0 - beta1), static_cast<float>(1.0 - beta2)});
+    });
+}
+
+const char* drbert_linear(const at::Tensor* input, const at::Tensor* weight, const at::Tensor* bias, at::Tensor** output) {
+    return guarded([&] { *output = new at::Tensor(Linear::apply(*input, *weight, optional(bias))); });
+}
 
 const char* drbert_bias_gelu(const at::Tensor* input, const at::Tensor* bias, at::Tensor** output) {
     return guarded([&] { *output = new at::Tensor(BiasGelu::apply(*input, *bias)); });
@@ -274,18 +396,15 @@ const char* drbert_bias_gelu(const at::Tensor* input, const at::Tensor* bias, at
 
 const char* drbert_summed_norm(
     const at::Tensor* first, const at::Tensor* second, const at::Tensor* bias, const at::Tensor* norm_weight, const at::Tensor* norm_bias,
-    double epsilon, at::Tensor** output) {
-    return guarded([&] {
-        *output = new at::Tensor(SummedNorm::apply(*first, optional(second), optional(bias), *norm_weight, *norm_bias, epsilon));
-    });
+    double epsilon, at::Tensor** output, at::Tensor** residual) {
+    return guarded([&] { put_both(SummedNorm::apply(*first, optional(second), optional(bias), *norm_weight, *norm_bias, epsilon), output, residual); });
 }
 
 const char* drbert_embedding_norm(
     const at::Tensor* words, const at::Tensor* word_ids, const at::Tensor* positions, const at::Tensor* position_ids,
-    const at::Tensor* token_type, const at::Tensor* norm_weight, const at::Tensor* norm_bias, double epsilon, at::Tensor** output) {
+    const at::Tensor* token_type, const at::Tensor* norm_weight, const at::Tensor* norm_bias, double epsilon, at::Tensor** output, at::Tensor** residual) {
     return guarded([&] {
-        *output = new at::Tensor(
-            EmbeddingNorm::apply(*words, *word_ids, *positions, *position_ids, *token_type, *norm_weight, *norm_bias, epsilon));
+        put_both(EmbeddingNorm::apply(*words, *word_ids, *positions, *position_ids, *token_type, *norm_weight, *norm_bias, epsilon), output, residual);
     });
 }
 

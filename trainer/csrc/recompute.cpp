@@ -4,6 +4,9 @@
 
 #include "shim.hpp"
 
+#include "pair.hpp"
+
+#include <array>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -19,24 +22,27 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+// What a piece takes, and what it gives.
+using Pair = std::array<at::Tensor, 2>;
+
 constexpr const char* kPiece = "piece";
 constexpr const char* kRandomState = "random state";
 
 // Owns the closure, so that it lives as long as the graph that may call it.
 class Piece : public torch::CustomClassHolder {
   public:
-    // Sets its last argument to a tensor on the heap, which the caller deletes.
-    using Forward = const char* (*)(void*, const at::Tensor*, at::Tensor**);
+    // Sets its last two arguments to tensors on the heap, which the caller deletes.
+    using Forward = const char* (*)(void*, const at::Tensor*, const at::Tensor*, at::Tensor**, at::Tensor**);
     using Drop = void (*)(void*);
 
     Piece(void* closure, Forward forward, Drop drop) : closure_(closure, drop), forward_(forward) {}
 
-    at::Tensor forward(const at::Tensor& input) const {
-        at::Tensor* made = nullptr;
-        const char* message = forward_(closure_.get(), &input, &made);
-        std::unique_ptr<at::Tensor> output(made);
+    Pair forward(const Pair& inputs) const {
+        std::array<at::Tensor*, 2> made{};
+        const char* message = forward_(closure_.get(), &inputs[0], &inputs[1], &made[0], &made[1]);
+        const std::unique_ptr<at::Tensor> first(made[0]), second(made[1]);
         TORCH_CHECK(message == nullptr, message);
-        return std::move(*output);
+        return {*first, *second};
     }
 
   private:
@@ -72,26 +78,37 @@ class ReplayedRandomness {
 
 struct Recomputed : torch::autograd::Function<Recomputed> {
     // libtorch records nothing in here.
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const c10::intrusive_ptr<Piece>& piece) {
-        context->save_for_backward({input});
+    static variable_list forward(AutogradContext* context, const at::Tensor& first, const at::Tensor& second, const c10::intrusive_ptr<Piece>& piece) {
+        context->save_for_backward({first, second});
+        context->set_materialize_grads(false);
         context->saved_data[kPiece] = at::IValue::make_capsule(piece);
         context->saved_data[kRandomState] =
-            ReplayedRandomness::random_state(at::globalContext().defaultGenerator(input.device()));
-        return piece->forward(input);
+            ReplayedRandomness::random_state(at::globalContext().defaultGenerator(first.device()));
+        const Pair outputs = piece->forward({first, second});
+        // They may be one tensor; libtorch takes each for one of its own.
+        return {outputs[0], outputs[1].variable_data()};
     }
 
     // A pass of its own through the piece, which adds to the gradients of its parameters as any other, and once.
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const auto piece = c10::static_intrusive_pointer_cast<Piece>(context->saved_data[kPiece].toCapsule());
-        const at::Tensor input = context->get_saved_variables()[0].detach().requires_grad_();
-        at::Tensor output;
+        const variable_list saved = context->get_saved_variables();
+        const Pair inputs{saved[0].detach().requires_grad_(), saved[1].detach().requires_grad_()};
+        Pair outputs;
         {
-            ReplayedRandomness replayed(input.device(), context->saved_data[kRandomState].toTensor());
+            ReplayedRandomness replayed(inputs[0].device(), context->saved_data[kRandomState].toTensor());
             at::AutoGradMode recorded(true);
-            output = piece->forward(input);
+            outputs = piece->forward(inputs);
         }
-        torch::autograd::backward({output}, {gradients[0]});
-        return {input.grad(), at::Tensor()};
+        variable_list used, gradients_of_used;
+        for (std::size_t i = 0; i < outputs.size(); ++i) {
+            if (gradients[i].defined()) {
+                used.push_back(outputs[i]);
+                gradients_of_used.push_back(gradients[i]);
+            }
+        }
+        torch::autograd::backward(used, gradients_of_used);
+        return {inputs[0].grad(), inputs[1].grad(), at::Tensor()};
     }
 };
 
@@ -99,16 +116,17 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
 
 extern "C" {
 
-// The result of a piece for `input`, which must be part of a graph. Takes over `closure`, calls `drop` on it at the end, and may call
+// The two results of a piece for two inputs, which must be part of a graph. Takes over `closure`, calls `drop` on it at the end, and may call
 // both functions from libtorch's threads, though never two at once.
 const char* drbert_recomputed(
-    const at::Tensor* input, void* closure, Piece::Forward forward, Piece::Drop drop, at::Tensor** output) {
+    const at::Tensor* first, const at::Tensor* second, void* closure, Piece::Forward forward, Piece::Drop drop, at::Tensor** first_output,
+    at::Tensor** second_output) {
     std::unique_ptr<void, Piece::Drop> owned(closure, drop);
     return guarded([&] {
         const auto piece = c10::make_intrusive<Piece>(owned.get(), forward, drop);
         owned.release();
-        TORCH_CHECK(input->requires_grad(), "nothing to differentiate: the input of a recomputed piece is not part of a graph");
-        *output = new at::Tensor(Recomputed::apply(*input, piece));
+        TORCH_CHECK(first->requires_grad() && second->requires_grad(), "nothing to differentiate: an input of a recomputed piece is not part of a graph");
+        put_both(Recomputed::apply(*first, *second, piece), first_output, second_output);
     });
 }
 

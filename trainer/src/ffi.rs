@@ -1,6 +1,7 @@
 //! The C++ shim of `csrc/`: what libtorch has and tch lacks. The only unsafe code of this crate.
 #![expect(unsafe_code, reason = "calls into C++ cannot be checked by the compiler; this module keeps them in one place")]
 
+pub(crate) mod attention;
 pub(crate) mod exchange;
 pub(crate) mod fp8;
 pub(crate) mod graph;
@@ -47,13 +48,6 @@ unsafe extern "C" {
         beta2: c_double,
         weight_decay: c_double,
         epsilon: c_double,
-    ) -> *const c_char;
-    fn drbert_attention(
-        qkv: *const CppTensor,
-        boundaries: *const CppTensor,
-        longest: i64,
-        dropout: c_double,
-        attended: *mut *mut CppTensor,
     ) -> *const c_char;
     fn drbert_use_deterministic_algorithms() -> *const c_char;
     fn drbert_group_check(with_cuda: bool) -> *const c_char;
@@ -124,13 +118,6 @@ pub(crate) fn fused_adamw(
             numbers.epsilon,
         )
     })
-}
-
-/// `FlashAttention` within segments that lie end to end: [tokens, 3, heads, head size] → [tokens, heads, head size], on CUDA in bf16 or fp16.
-/// `boundaries`, int32 [segments + 1] on the same device, says where each segment begins and where the last ends; `longest` is the length of the longest.
-pub(crate) fn attention(qkv: &Tensor, boundaries: &Tensor, longest: i64, dropout: f64) -> Result<Tensor> {
-    // SAFETY: the tensors and the place for the result live until the call returns.
-    made(|attended| unsafe { drbert_attention(qkv.as_ptr().cast(), boundaries.as_ptr().cast(), longest, dropout, attended) })
 }
 
 /// Restricts libtorch to kernels that give the same bits every time. Must come before the first CUDA operation.
@@ -214,6 +201,13 @@ impl Drop for Group {
 /// The tensor that a call puts into the place that it is given.
 fn made(call: impl FnOnce(*mut *mut CppTensor) -> *const c_char) -> Result<Tensor> {
     object("tensor", call).map(|made| taken(made.as_ptr()))
+}
+
+/// The two tensors that a call puts into the places that it is given.
+fn both_made(call: impl FnOnce([*mut *mut CppTensor; 2]) -> *const c_char) -> Result<[Tensor; 2]> {
+    let mut first = ptr::null_mut();
+    let second = made(|second| call([&raw mut first, second]))?;
+    Ok([taken(first), second])
 }
 
 /// The C++ object that a call puts into the place that it is given.

@@ -23,7 +23,7 @@ use crate::{
     },
     optim::{
         ema::WeightAverage,
-        flat::{FlatLayout, FlatParameters, ParameterShape},
+        flat::{FlatLayout, FlatParameters, ParameterShape, clip_factor},
         loss_scale::{LossScale, LossScaler},
         optimizer::Optimizer,
         schedule::Schedule,
@@ -274,7 +274,7 @@ impl Trainer {
         }
         added?;
         self.unscale_gradients()?;
-        let gradient_norm = self.parameters.clip_gradients(0.0)?;
+        let gradient_norm = self.parameters.gradient_norm()?;
         Ok([&self.loss, &gradient_norm].map(|number| number.double_value(&[])))
     }
 
@@ -303,9 +303,10 @@ impl Trainer {
             self.add_gradients(micro_batch, Mode::Train, index + 1 == micro_batches.len())?;
         }
         self.unscale_gradients()?;
-        let gradient_norm = self.parameters.clip_gradients(self.max_gradient_norm)?;
+        let gradient_norm = self.parameters.gradient_norm()?;
+        let factor = clip_factor(&gradient_norm, self.max_gradient_norm)?;
         let learning_rate = self.schedule.learning_rate(self.step);
-        let numbers = self.update(&Tensor::f_stack(&[&self.loss, &gradient_norm], 0)?, learning_rate)?;
+        let numbers = self.update(&Tensor::f_stack(&[&self.loss, &gradient_norm], 0)?, factor.as_ref(), learning_rate)?;
         self.step += 1;
         let before = self.finish_step()?;
         self.queued = Some(QueuedStep { step: self.step, learning_rate, masked_tokens, numbers });
@@ -358,15 +359,14 @@ impl Trainer {
         self.loss_scaler.as_ref().map(scale).transpose()
     }
 
-    /// Changes the parameters, unless the loss or the gradient norm, fp32 `[2]`, is not finite, which only the device knows here.
-    fn update(&mut self, loss_and_norm: &Tensor, learning_rate: f64) -> Result<ReadBack> {
+    /// Changes the parameters by the gradients times `factor`, unless the loss or the gradient norm, fp32 `[2]`, is not finite, which only the device knows here.
+    fn update(&mut self, loss_and_norm: &Tensor, factor: Option<&Tensor>, learning_rate: f64) -> Result<ReadBack> {
         let counts = loss_and_norm.f_isfinite()?.f_all()?.f_to_kind(Kind::Float)?.f_view([1])?;
         let is_skipped = counts.f_neg()?.f_add_scalar(1.0)?;
-        self.optimizer.step(&self.parameters, learning_rate, &is_skipped)?;
+        self.optimizer.step(&self.parameters, factor, learning_rate, &is_skipped)?;
         if let Some(average) = &mut self.average {
             average.update(self.parameters.masters(), &counts)?;
         }
-        self.parameters.publish()?;
         self.model.cast_weights()?;
         let mut numbers = vec![loss_and_norm, &is_skipped, self.optimizer.num_updates()];
         if let Some(scaler) = &mut self.loss_scaler {

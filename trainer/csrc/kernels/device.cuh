@@ -21,6 +21,10 @@ namespace {
 using Half = __half;
 using BFloat16 = __nv_bfloat16;
 
+// To about two units in the last place, in few instructions.
+__device__ inline float fast_exp(float x) { return __expf(x); }
+__device__ inline float fast_reciprocal(float x) { return __fdividef(1.0f, x); }
+
 const char* launch_error() {
     const cudaError_t error = cudaGetLastError();
     return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
@@ -28,18 +32,20 @@ const char* launch_error() {
 #else
 using Half = c10::Half;
 using BFloat16 = c10::BFloat16;
+
+inline float fast_exp(float x) { return expf(x); }
+inline float fast_reciprocal(float x) { return 1.0f / x; }
 #endif
 
 constexpr int kWarpSize = 32;
 constexpr int kMaxWarps = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
-constexpr int kRowThreads = 256;
 
-// Of threads that have one vector of a row each: `x` counts the vectors of a row, `y` the rows of a block.
-dim3 row_block(int64_t width, int vector_size) {
+// Of threads that have one vector of a row each: `x` counts the vectors of a row, `y` the rows of a block, as many as make `max_threads` if they fit.
+dim3 row_block(int64_t width, int vector_size, unsigned max_threads) {
     const int64_t vectors = width / vector_size;
     const unsigned threads = static_cast<unsigned>((vectors + kWarpSize - 1) / kWarpSize * kWarpSize);
-    return dim3(threads, threads < kRowThreads ? kRowThreads / threads : 1);
+    return dim3(threads, threads < max_threads ? max_threads / threads : 1);
 }
 
 template <typename T>
@@ -57,14 +63,23 @@ struct alignas(kVectorBytes) Packed {
 };
 
 template <typename T>
-__device__ Vector<T> load(const void* values, int64_t offset) {
-    const Packed<T> packed = *reinterpret_cast<const Packed<T>*>(static_cast<const T*>(values) + offset);
+__device__ Packed<T> load_packed(const void* values, int64_t offset) {
+    return *reinterpret_cast<const Packed<T>*>(static_cast<const T*>(values) + offset);
+}
+
+template <typename T>
+__device__ Vector<T> unpacked(const Packed<T>& packed) {
     Vector<T> result;
 #pragma unroll
     for (int i = 0; i < kVectorSize<T>; ++i) {
         result.values[i] = static_cast<float>(packed.values[i]);
     }
     return result;
+}
+
+template <typename T>
+__device__ Vector<T> load(const void* values, int64_t offset) {
+    return unpacked(load_packed<T>(values, offset));
 }
 
 template <typename T>
@@ -134,31 +149,59 @@ __device__ inline float warp_sum(float value) {
     return value;
 }
 
-// outputs[column] = the sum of parts[:, column]. Blocks of kWarpSize x kMaxWarps threads.
+// Of a block whose threads have one vector of columns each; `y` counts such blocks.
+constexpr int kColumnThreads = 128;
+
 template <typename T>
-__global__ void sum_parts(const float* parts, int64_t num_parts, int64_t columns, T* outputs) {
+__device__ int64_t column_of_thread() {
+    return (static_cast<int64_t>(blockIdx.y) * kColumnThreads + threadIdx.x) * kVectorSize<T>;
+}
+
+template <typename T>
+unsigned column_blocks(int64_t width) {
+    constexpr int64_t kColumns = int64_t{kColumnThreads} * kVectorSize<T>;
+    return static_cast<unsigned>((width + kColumns - 1) / kColumns);
+}
+
+// Of how many vectors the gradients are summed at once.
+constexpr int kMaxVectors = 3;
+
+struct VectorGradients {
+    VectorGradient vectors[kMaxVectors];
+};
+
+// The gradient of vector v is the sum of parts[:, v, :]. Blocks of kWarpSize x kMaxWarps threads.
+template <typename T>
+__global__ void sum_parts(const float* parts, int64_t num_parts, int64_t width, VectorGradients gradients) {
     __shared__ float sums[kMaxWarps][kWarpSize];
     const int64_t column = static_cast<int64_t>(blockIdx.x) * kWarpSize + threadIdx.x;
     float sum = 0.0f;
-    if (column < columns) {
+    if (column < width) {
         for (int64_t part = threadIdx.y; part < num_parts; part += kMaxWarps) {
-            sum += parts[part * columns + column];
+            sum += parts[(part * gridDim.y + blockIdx.y) * width + column];
         }
     }
     sums[threadIdx.y][threadIdx.x] = sum;
     __syncthreads();
-    if (threadIdx.y == 0 && column < columns) {
+    if (threadIdx.y == 0 && column < width) {
         for (int y = 1; y < kMaxWarps; ++y) {
             sum += sums[y][threadIdx.x];
         }
-        outputs[column] = static_cast<T>(sum);
+        const VectorGradient& gradient = gradients.vectors[blockIdx.y];
+        T& place = static_cast<T*>(gradient.values)[column];
+        place = static_cast<T>(gradient.is_added ? sum + static_cast<float>(place) : sum);
     }
 }
 
+// `parts` is [num_parts, num_vectors, width].
 template <typename T>
-const char* launch_sum_parts(const float* parts, int64_t num_parts, int64_t columns, void* outputs, void* stream) {
-    const dim3 grid(static_cast<unsigned>((columns + kWarpSize - 1) / kWarpSize));
-    return DRBERT_LAUNCH(sum_parts<T>, grid, dim3(kWarpSize, kMaxWarps), stream, parts, num_parts, columns, static_cast<T*>(outputs));
+const char* launch_sum_parts(const float* parts, int64_t num_parts, int64_t width, const VectorGradient* gradients, int num_vectors, void* stream) {
+    VectorGradients given{};
+    for (int i = 0; i < num_vectors; ++i) {
+        given.vectors[i] = gradients[i];
+    }
+    const dim3 grid(static_cast<unsigned>((width + kWarpSize - 1) / kWarpSize), static_cast<unsigned>(num_vectors));
+    return DRBERT_LAUNCH(sum_parts<T>, grid, dim3(kWarpSize, kMaxWarps), stream, parts, num_parts, width, given);
 }
 
 // Calls `body` with a value of the type of the numbers.

@@ -1,6 +1,8 @@
 // All kernels for one place to run: nvcc makes `cuda_launchers` of this file, the C++ compiler `emulated_launchers`.
 
+#include "adamw.cuh"
 #include "bias_gelu.cuh"
+#include "column_sums.cuh"
 #include "cross_entropy.cuh"
 #include "fp8.cuh"
 #include "layer_norm.cuh"
@@ -14,9 +16,9 @@ const Launchers cuda_launchers = {
 #else
 const Launchers emulated_launchers = {
 #endif
-    launch_bias_gelu,      launch_bias_gelu_backward, launch_layer_norm,             launch_layer_norm_backward,
-    launch_table_gradient, launch_cross_entropy,      launch_cross_entropy_backward,
-    launch_fp8_cast,
+    launch_bias_gelu,           launch_bias_gelu_backward, launch_column_sums,   launch_layer_norm,
+    launch_layer_norm_backward, launch_table_gradient,     launch_cross_entropy, launch_cross_entropy_backward,
+    launch_adamw,               launch_fp8_cast,
 };
 
 }  // namespace drbert

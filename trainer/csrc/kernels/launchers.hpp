@@ -15,14 +15,24 @@ enum class NumberType { kFloat, kHalf, kBFloat16 };
 constexpr int kVectorBytes = 16;
 
 // Sums over the rows are taken in two stages: at most this many partial sums, then their sum.
-constexpr int64_t kMaxParts = 768;
+// A GPU with 132 multiprocessors has room for as many blocks of those who take them at once.
+constexpr int64_t kMaxParts = 640;
 constexpr int64_t kRowsPerPart = 8;
+
+// Rows that are normalized are as many 16-byte vectors as a block has threads at most.
+constexpr int kMaxNormVectors = 512;
 
 // How many partial sums of a column there are.
 constexpr int64_t num_parts(int64_t rows) {
     const int64_t parts = (rows + kRowsPerPart - 1) / kRowsPerPart;
     return parts < 1 ? 1 : (parts < kMaxParts ? parts : kMaxParts);
 }
+
+// Where a kernel leaves the gradient of a vector.
+struct VectorGradient {
+    void* values;  // [width]
+    bool is_added;  // to what is there, or else put in its place
+};
 
 // output = GELU(input + bias), with the error function (Hendrycks and Gimpel, 2016).
 struct BiasGelu {
@@ -43,7 +53,17 @@ struct BiasGeluBackward {
     const void* output_gradient;
     void* input_gradient;
     float* parts;  // [num_parts(rows), width], scratch
-    void* bias_gradient;  // [width]
+    VectorGradient bias_gradient;
+};
+
+// output = the sum of all rows of input.
+struct ColumnSums {
+    NumberType type;
+    int64_t rows;
+    int64_t width;
+    const void* input;  // [rows, width]
+    float* parts;  // [num_parts(rows), width], scratch
+    VectorGradient output;
 };
 
 // Rows of a matrix, or of a table at these indices. A row of the table that does not exist reads as NaN.
@@ -72,9 +92,10 @@ struct LayerNorm {
 struct LayerNormBackward {
     LayerNorm forward;  // as it was, without its output
     const void* output_gradient;
+    const void* more_gradient;  // [rows, width], to be added to the former, or null
     void* sum_gradient;  // [rows, width], of first + second + bias, and so of each of them
     float* parts;  // [num_parts(rows), 3, width], scratch
-    void* vector_gradients;  // [3, width]: of bias, norm_weight, norm_bias
+    VectorGradient vector_gradients[3];  // of bias, norm_weight, norm_bias
 };
 
 // Indices are sorted in chunks of so many, then merged.
@@ -125,6 +146,24 @@ struct CrossEntropyBackward {
     const float* loss_gradient;  // [1], of the sum of the losses
 };
 
+// One step of AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", 2017) on flat buffers.
+struct AdamW {
+    NumberType weight_type;
+    int64_t count;  // a multiple of 8
+    int64_t num_decaying;  // the first ones; a multiple of 8
+    float* masters;  // [count]
+    float* exp_avg;
+    float* exp_avg_sq;
+    const float* gradients;  // [count]
+    void* weights;  // [count], gets the masters in its type; or null
+    const float* gradient_factor;  // [1], what gradients are multiplied by; or null
+    const float* step;  // [1], from 1 on
+    const float* is_skipped;  // [1]: nothing changes unless it is 0
+    float learning_rate, weight_decay, epsilon;
+    float log_beta1, log_beta2;
+    float one_minus_beta1, one_minus_beta2;
+};
+
 enum class Fp8Format { kE4M3, kE5M2 };
 
 // The largest magnitude of a matrix is found in at most so many parts, of so many numbers if there are fewer.
@@ -156,11 +195,13 @@ struct Fp8Cast {
 struct Launchers {
     const char* (*bias_gelu)(const BiasGelu&, void* stream);
     const char* (*bias_gelu_backward)(const BiasGeluBackward&, void* stream);
+    const char* (*column_sums)(const ColumnSums&, void* stream);
     const char* (*layer_norm)(const LayerNorm&, void* stream);
     const char* (*layer_norm_backward)(const LayerNormBackward&, void* stream);
     const char* (*table_gradient)(const TableGradient&, void* stream);
     const char* (*cross_entropy)(const CrossEntropy&, void* stream);
     const char* (*cross_entropy_backward)(const CrossEntropyBackward&, void* stream);
+    const char* (*adamw)(const AdamW&, void* stream);
     const char* (*fp8_cast)(const Fp8Cast&, void* stream);
 };
 

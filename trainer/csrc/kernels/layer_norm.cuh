@@ -9,145 +9,222 @@
 namespace drbert {
 namespace {
 
-// Sums over the threads of a row. Two successive sums use different memory, so that one barrier each is enough.
+// Rows that a row of threads takes at a time: their loads are under way together, and their sums meet at one barrier.
+constexpr int kNormRows = 2;
+// A barrier is for as few threads as make a row.
+constexpr unsigned kNormThreads = 64;
+
+// N sums over the threads of a row. Two successive calls use different memory, so that one barrier each is enough.
+template <int N>
 struct RowSums {
-    float (*memory)[kMaxWarps];
+    float (*memory)[kMaxWarps][N];
     int next = 0;
 
-    __device__ float sum(float value) {
-        float* warps = memory[next];
+    __device__ void sum(float (&values)[N]) {
+        float(*warps)[N] = memory[next];
         next = 1 - next;
         const int warps_per_row = static_cast<int>(blockDim.x) / kWarpSize;
         const int first = static_cast<int>(threadIdx.y) * warps_per_row;
-        value = warp_sum(value);
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+            values[i] = warp_sum(values[i]);
+        }
         if (threadIdx.x % kWarpSize == 0) {
-            warps[first + static_cast<int>(threadIdx.x) / kWarpSize] = value;
+#pragma unroll
+            for (int i = 0; i < N; ++i) {
+                warps[first + static_cast<int>(threadIdx.x) / kWarpSize][i] = values[i];
+            }
         }
         __syncthreads();
-        float total = 0.0f;
-        for (int warp = first; warp < first + warps_per_row; ++warp) {
-            total += warps[warp];
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+            values[i] = 0.0f;
         }
-        return total;
+#pragma unroll 1
+        for (int warp = first; warp < first + warps_per_row; ++warp) {
+#pragma unroll
+            for (int i = 0; i < N; ++i) {
+                values[i] += warps[warp][i];
+            }
+        }
+    }
+};
+
+// What a thread loads of the summands of a row, before any of it is used.
+template <typename T, bool kGathers>
+struct Summands {
+    Packed<T> first, second;
+    bool are_missing;
+
+    __device__ Summands(const LayerNorm& work, int64_t row, int64_t column) : first{}, second{}, are_missing(false) {
+        first = load_packed<T>(work.first.values, place(work.first, row) * work.width + column);
+        if (work.second.values != nullptr) {
+            second = load_packed<T>(work.second.values, place(work.second, row) * work.width + column);
+        }
+    }
+
+    __device__ Vector<T> sum(const Vector<T>& bias) const {
+        if (kGathers && are_missing) {
+            return filled<T>(NAN);
+        }
+        Vector<T> sum = unpacked(first);
+        add(sum, unpacked(second));
+        add(sum, bias);
+        return sum;
+    }
+
+  private:
+    // Where the row lies.
+    __device__ int64_t place(const Rows& rows, int64_t row) {
+        if (!kGathers) {
+            return row;
+        }
+        const int32_t index = rows.indices[row];
+        const bool exists = index >= 0 && index < rows.table_rows;
+        are_missing = are_missing || !exists;
+        return exists ? index : 0;
     }
 };
 
 template <typename T>
-__device__ void add_row(const Rows& rows, int64_t row, int64_t width, int64_t column, Vector<T>& sum) {
-    if (rows.values == nullptr) {
+__device__ Vector<T> load_or_zeros(const void* values, int64_t offset) {
+    return values == nullptr ? filled<T>(0.0f) : load<T>(values, offset);
+}
+
+template <typename T, bool kGathers>
+__global__ __launch_bounds__(kMaxNormVectors) void layer_norm(LayerNorm work) {
+    __shared__ float memory[2][kMaxWarps][kNormRows];
+    RowSums<kNormRows> row_sums{memory};
+    // Every thread takes part in the barriers, and loads what is there.
+    const bool has_columns = static_cast<int64_t>(threadIdx.x) * kVectorSize<T> < work.width;
+    const int64_t column = has_columns ? static_cast<int64_t>(threadIdx.x) * kVectorSize<T> : 0;
+    const int64_t first = static_cast<int64_t>(blockIdx.x) * kNormRows * blockDim.y + threadIdx.y;
+    const auto row_of = [&](int i) { return first + i * static_cast<int64_t>(blockDim.y); };
+    const auto existing = [&](int64_t row) { return row < work.rows ? row : work.rows - 1; };
+    const Summands<T, kGathers> summands[kNormRows] = {{work, existing(row_of(0)), column}, {work, existing(row_of(1)), column}};
+    const Vector<T> bias = load_or_zeros<T>(work.bias, column);
+    Vector<T> values[kNormRows];
+    float sums[kNormRows], means[kNormRows];
+#pragma unroll
+    for (int i = 0; i < kNormRows; ++i) {
+        values[i] = summands[i].sum(bias);
+        sums[i] = 0.0f;
+#pragma unroll
+        for (int j = 0; j < kVectorSize<T>; ++j) {
+            sums[i] += values[i].values[j];
+        }
+        sums[i] = has_columns ? sums[i] : 0.0f;
+    }
+    row_sums.sum(sums);
+    const float inverse_width = 1.0f / static_cast<float>(work.width);
+#pragma unroll
+    for (int i = 0; i < kNormRows; ++i) {
+        means[i] = sums[i] * inverse_width;
+        sums[i] = 0.0f;
+#pragma unroll
+        for (int j = 0; j < kVectorSize<T>; ++j) {
+            values[i].values[j] -= means[i];
+            sums[i] += values[i].values[j] * values[i].values[j];
+        }
+        sums[i] = has_columns ? sums[i] : 0.0f;
+    }
+    row_sums.sum(sums);
+    if (!has_columns) {
         return;
     }
-    if (rows.indices != nullptr) {
-        row = rows.indices[row];
-        if (row < 0 || row >= rows.table_rows) {
-            sum = filled<T>(NAN);
+    const Vector<T> norm_weight = load<T>(work.norm_weight, column);
+    const Vector<T> norm_bias = load<T>(work.norm_bias, column);
+#pragma unroll
+    for (int i = 0; i < kNormRows; ++i) {
+        if (row_of(i) >= work.rows) {
             return;
         }
-    }
-    add(sum, load<T>(rows.values, row * width + column));
-}
-
-template <typename T>
-__device__ Vector<T> summed_row(const LayerNorm& work, int64_t row, int64_t column, const Vector<T>& bias) {
-    Vector<T> sum = filled<T>(0.0f);
-    add_row<T>(work.first, row, work.width, column, sum);
-    add_row<T>(work.second, row, work.width, column, sum);
-    add(sum, bias);
-    return sum;
-}
-
-template <typename T>
-__global__ void layer_norm(LayerNorm work) {
-    __shared__ float memory[2][kMaxWarps];
-    RowSums sums{memory};
-    const int64_t column = static_cast<int64_t>(threadIdx.x) * kVectorSize<T>;
-    const int64_t row = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
-    // Every thread takes part in the barriers.
-    const bool is_active = column < work.width && row < work.rows;
-    Vector<T> values = filled<T>(0.0f);
-    float sum = 0.0f;
-    if (is_active) {
-        values = summed_row<T>(work, row, column, work.bias == nullptr ? values : load<T>(work.bias, column));
+        const float inverse_deviation = 1.0f / sqrtf(sums[i] * inverse_width + work.epsilon);
 #pragma unroll
-        for (int i = 0; i < kVectorSize<T>; ++i) {
-            sum += values.values[i];
+        for (int j = 0; j < kVectorSize<T>; ++j) {
+            values[i].values[j] = values[i].values[j] * inverse_deviation * norm_weight.values[j] + norm_bias.values[j];
+        }
+        store<T>(work.output, row_of(i) * work.width + column, values[i]);
+        if (threadIdx.x == 0) {
+            work.mean[row_of(i)] = means[i];
+            work.inverse_deviation[row_of(i)] = inverse_deviation;
         }
     }
-    const float mean = sums.sum(sum) / static_cast<float>(work.width);
-    float squares = 0.0f;
-    if (is_active) {
-#pragma unroll
-        for (int i = 0; i < kVectorSize<T>; ++i) {
-            values.values[i] -= mean;
-            squares += values.values[i] * values.values[i];
-        }
-    }
-    const float variance = sums.sum(squares) / static_cast<float>(work.width);
-    const float inverse_deviation = 1.0f / sqrtf(variance + work.epsilon);
-    if (!is_active) {
-        return;
-    }
-    const Vector<T> weight = load<T>(work.norm_weight, column);
-    const Vector<T> bias = load<T>(work.norm_bias, column);
-#pragma unroll
-    for (int i = 0; i < kVectorSize<T>; ++i) {
-        values.values[i] = values.values[i] * inverse_deviation * weight.values[i] + bias.values[i];
-    }
-    store<T>(work.output, row * work.width + column, values);
-    if (threadIdx.x == 0) {
-        work.mean[row] = mean;
-        work.inverse_deviation[row] = inverse_deviation;
-    }
 }
+
+// What a thread loads of a row of the backward pass.
+template <typename T, bool kGathers>
+struct NormRow {
+    Summands<T, kGathers> summands;
+    Packed<T> gradient, more_gradient;
+    float mean, inverse_deviation;
+
+    __device__ NormRow(const LayerNormBackward& work, int64_t row, int64_t column) : summands(work.forward, row, column), more_gradient{} {
+        const int64_t offset = row * work.forward.width + column;
+        gradient = load_packed<T>(work.output_gradient, offset);
+        if (work.more_gradient != nullptr) {
+            more_gradient = load_packed<T>(work.more_gradient, offset);
+        }
+        mean = work.forward.mean[row];
+        inverse_deviation = work.forward.inverse_deviation[row];
+    }
+};
 
 // Each of the num_parts rows of threads takes every num_parts-th row and stores the sums of its vectors' gradients.
-template <typename T>
-__global__ void layer_norm_backward(LayerNormBackward work, int64_t num_parts) {
-    __shared__ float memory[2][kMaxWarps];
-    RowSums sums{memory};
+template <typename T, bool kGathers>
+__global__ __launch_bounds__(kMaxNormVectors) void layer_norm_backward(LayerNormBackward work, int64_t num_parts) {
+    // Of each row the sum of its gradients, and of their products with what was normalized.
+    __shared__ float memory[2][kMaxWarps][2 * kNormRows];
+    RowSums<2 * kNormRows> row_sums{memory};
     const LayerNorm& forward = work.forward;
     const int64_t width = forward.width;
-    const int64_t column = static_cast<int64_t>(threadIdx.x) * kVectorSize<T>;
+    const float inverse_width = 1.0f / static_cast<float>(width);
     const int64_t part = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
-    const bool has_columns = column < width && part < num_parts;
-    Vector<T> bias = filled<T>(0.0f), weight = filled<T>(0.0f);
-    if (has_columns) {
-        weight = load<T>(forward.norm_weight, column);
-        if (forward.bias != nullptr) {
-            bias = load<T>(forward.bias, column);
-        }
-    }
+    const bool has_columns = static_cast<int64_t>(threadIdx.x) * kVectorSize<T> < width && part < num_parts;
+    const int64_t column = has_columns ? static_cast<int64_t>(threadIdx.x) * kVectorSize<T> : 0;
+    const Vector<T> bias = load_or_zeros<T>(forward.bias, column), weight = load<T>(forward.norm_weight, column);
     Vector<T> bias_sums = filled<T>(0.0f), norm_weight_sums = filled<T>(0.0f), norm_bias_sums = filled<T>(0.0f);
     // The loop ends for all threads of a block at once: they meet at its barriers.
-    for (int64_t first = 0; first < forward.rows; first += num_parts) {
-        const int64_t row = first + part;
-        const bool is_active = has_columns && row < forward.rows;
-        Vector<T> normalized = filled<T>(0.0f), gradients = filled<T>(0.0f);
-        float inverse_deviation = 0.0f, sum = 0.0f, product = 0.0f;
-        if (is_active) {
-            normalized = summed_row<T>(forward, row, column, bias);
-            gradients = load<T>(work.output_gradient, row * width + column);
-            const float mean = forward.mean[row];
-            inverse_deviation = forward.inverse_deviation[row];
+    for (int64_t first = 0; first < forward.rows; first += kNormRows * num_parts) {
+        const auto row_of = [&](int i) { return first + i * num_parts + part; };
+        const auto existing = [&](int64_t row) { return row < forward.rows ? row : forward.rows - 1; };
+        const NormRow<T, kGathers> rows[kNormRows] = {{work, existing(row_of(0)), column}, {work, existing(row_of(1)), column}};
+        Vector<T> normalized[kNormRows], gradients[kNormRows];
+        float sums[2 * kNormRows];
 #pragma unroll
-            for (int i = 0; i < kVectorSize<T>; ++i) {
-                normalized.values[i] = (normalized.values[i] - mean) * inverse_deviation;
-                norm_weight_sums.values[i] += gradients.values[i] * normalized.values[i];
-                norm_bias_sums.values[i] += gradients.values[i];
-                gradients.values[i] *= weight.values[i];
-                sum += gradients.values[i];
-                product += gradients.values[i] * normalized.values[i];
+        for (int i = 0; i < kNormRows; ++i) {
+            const float shift = -rows[i].mean * rows[i].inverse_deviation;
+            normalized[i] = rows[i].summands.sum(bias);
+            gradients[i] = unpacked(rows[i].gradient);
+            add(gradients[i], unpacked(rows[i].more_gradient));
+            if (!has_columns || row_of(i) >= forward.rows) {
+                gradients[i] = filled<T>(0.0f);
             }
+            float sum = 0.0f, product = 0.0f;
+#pragma unroll
+            for (int j = 0; j < kVectorSize<T>; ++j) {
+                normalized[i].values[j] = normalized[i].values[j] * rows[i].inverse_deviation + shift;
+                norm_weight_sums.values[j] += gradients[i].values[j] * normalized[i].values[j];
+                norm_bias_sums.values[j] += gradients[i].values[j];
+                gradients[i].values[j] *= weight.values[j];
+                sum += gradients[i].values[j];
+                product += gradients[i].values[j] * normalized[i].values[j];
+            }
+            sums[2 * i] = sum;
+            sums[2 * i + 1] = product;
         }
-        const float mean_gradient = sums.sum(sum) / static_cast<float>(width);
-        const float mean_product = sums.sum(product) / static_cast<float>(width);
-        if (is_active) {
+        row_sums.sum(sums);
 #pragma unroll
-            for (int i = 0; i < kVectorSize<T>; ++i) {
-                gradients.values[i] = (gradients.values[i] - mean_gradient - normalized.values[i] * mean_product) * inverse_deviation;
-                bias_sums.values[i] += gradients.values[i];
+        for (int i = 0; i < kNormRows; ++i) {
+            if (has_columns && row_of(i) < forward.rows) {
+                const float mean_gradient = sums[2 * i] * inverse_width, mean_product = sums[2 * i + 1] * inverse_width;
+#pragma unroll
+                for (int j = 0; j < kVectorSize<T>; ++j) {
+                    gradients[i].values[j] = (gradients[i].values[j] - mean_gradient - normalized[i].values[j] * mean_product) * rows[i].inverse_deviation;
+                    bias_sums.values[j] += gradients[i].values[j];
+                }
+                store<T>(work.sum_gradient, row_of(i) * width + column, gradients[i]);
             }
-            store<T>(work.sum_gradient, row * width + column, gradients);
         }
     }
     if (has_columns) {
@@ -158,15 +235,19 @@ __global__ void layer_norm_backward(LayerNormBackward work, int64_t num_parts) {
     }
 }
 
+bool gathers(const LayerNorm& work) { return work.first.indices != nullptr; }
+
 const char* launch_layer_norm(const LayerNorm& work, void* stream) {
     if (work.rows == 0) {
         return nullptr;
     }
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const dim3 block = row_block(work.width, kVectorSize<T>);
-        const dim3 grid(static_cast<unsigned>((work.rows + block.y - 1) / block.y));
-        return DRBERT_LAUNCH(layer_norm<T>, grid, block, stream, work);
+        const dim3 block = row_block(work.width, kVectorSize<T>, kNormThreads);
+        const int64_t rows = int64_t{kNormRows} * block.y;
+        const dim3 grid(static_cast<unsigned>((work.rows + rows - 1) / rows));
+        return gathers(work) ? DRBERT_LAUNCH((layer_norm<T, true>), grid, block, stream, work)
+                             : DRBERT_LAUNCH((layer_norm<T, false>), grid, block, stream, work);
     });
 }
 
@@ -174,10 +255,11 @@ const char* launch_layer_norm_backward(const LayerNormBackward& work, void* stre
     return with_type(work.forward.type, [&](auto number) {
         using T = decltype(number);
         const int64_t width = work.forward.width, parts = num_parts(work.forward.rows);
-        const dim3 block = row_block(width, kVectorSize<T>);
+        const dim3 block = row_block(width, kVectorSize<T>, kNormThreads);
         const dim3 grid(static_cast<unsigned>((parts + block.y - 1) / block.y));
-        const char* message = DRBERT_LAUNCH(layer_norm_backward<T>, grid, block, stream, work, parts);
-        return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, 3 * width, work.vector_gradients, stream);
+        const char* message = gathers(work.forward) ? DRBERT_LAUNCH((layer_norm_backward<T, true>), grid, block, stream, work, parts)
+                                                    : DRBERT_LAUNCH((layer_norm_backward<T, false>), grid, block, stream, work, parts);
+        return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, width, work.vector_gradients, 3, stream);
     });
 }
 

@@ -11,6 +11,7 @@ namespace {
 
 // Rows of which a thread loads its part before it adds the first.
 constexpr int kRowsAhead = 4;
+constexpr unsigned kSliceThreads = 256;
 // Threads along the slices of a long run.
 constexpr int kRunThreads = 8;
 static_assert(kSliceRows % kRowsAhead == 0 && (kChunkKeys & (kChunkKeys - 1)) == 0);
@@ -164,7 +165,7 @@ const char* launch_table_gradient(const TableGradient& work, void* stream) {
         using T = decltype(number);
         const dim3 chunks(static_cast<unsigned>(num_padded_keys(work.rows) / kChunkKeys));
         const int64_t slices = num_slices(work.rows);
-        const dim3 block = row_block(work.width, kVectorSize<T>);
+        const dim3 block = row_block(work.width, kVectorSize<T>, kSliceThreads);
         const dim3 grid(static_cast<unsigned>((slices + block.y - 1) / block.y));
         const int64_t vectors = work.width / kVectorSize<T>;
         const dim3 run_grid(static_cast<unsigned>(slices - 1), static_cast<unsigned>((vectors + kWarpSize - 1) / kWarpSize));

@@ -4,10 +4,7 @@
 //! A matrix has one scale, which is taken from its largest magnitude as it is, on its device: nothing is remembered, so that a resumed run needs nothing
 //! to go on with. Scales are powers of two, which cost no digits. Casting is our kernels' work ([`super::kernels::exist_for`]), the products libtorch's.
 
-use std::{
-    ffi::{c_char, c_int},
-    ptr,
-};
+use std::{ffi::c_char, ptr};
 
 use tch::Tensor;
 
@@ -15,7 +12,6 @@ use super::{CppTensor, check, made, pointer, taken};
 use crate::error::{Error, Result};
 
 unsafe extern "C" {
-    fn drbert_compute_capability(device: c_int, capability: *mut c_int) -> *const c_char;
     fn drbert_fp8_empty(
         matrix: *const CppTensor,
         is_e5m2: bool,
@@ -44,13 +40,6 @@ unsafe extern "C" {
 pub(crate) const MULTIPLE: i64 = 16;
 /// Times ten: Ada has 8.9, Hopper 9.0.
 pub(crate) const LEAST_COMPUTE_CAPABILITY: i32 = 89;
-
-/// The compute capability of a CUDA device, times ten.
-pub(crate) fn compute_capability(device: usize) -> Result<i32> {
-    let mut capability = 0;
-    // SAFETY: the place for the result lives until the call returns.
-    check(unsafe { drbert_compute_capability(device as c_int, &raw mut capability) }).map(|()| capability)
-}
 
 /// How the eight bits are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

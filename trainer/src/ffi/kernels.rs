@@ -4,15 +4,41 @@
 //!
 //! They take fp32, fp16 and bf16, compute in fp32, and give the same bits every time. Rows must be whole 16-byte vectors.
 
-use std::{ffi::c_char, ptr};
+use std::{
+    ffi::{c_char, c_int},
+    ptr,
+};
 
 use tch::{Device, Kind, Tensor};
 
-use super::{CppTensor, made, pointer};
+use super::{AdamWStep, CppTensor, both_made, check, made, pointer};
 use crate::error::Result;
 
 unsafe extern "C" {
     fn drbert_has_cuda_kernels() -> bool;
+    fn drbert_compute_capability(device: c_int, capability: *mut c_int) -> *const c_char;
+    fn drbert_adamw(
+        masters: *const CppTensor,
+        gradients: *const CppTensor,
+        exp_avg: *const CppTensor,
+        exp_avg_sq: *const CppTensor,
+        weights: *const CppTensor,
+        num_decaying: i64,
+        gradient_factor: *const CppTensor,
+        step: *const CppTensor,
+        is_skipped: *const CppTensor,
+        learning_rate: f64,
+        beta1: f64,
+        beta2: f64,
+        weight_decay: f64,
+        epsilon: f64,
+    ) -> *const c_char;
+    fn drbert_linear(
+        input: *const CppTensor,
+        weight: *const CppTensor,
+        bias: *const CppTensor,
+        output: *mut *mut CppTensor,
+    ) -> *const c_char;
     fn drbert_bias_gelu(input: *const CppTensor, bias: *const CppTensor, output: *mut *mut CppTensor) -> *const c_char;
     fn drbert_summed_norm(
         first: *const CppTensor,
@@ -22,6 +48,7 @@ unsafe extern "C" {
         norm_bias: *const CppTensor,
         epsilon: f64,
         output: *mut *mut CppTensor,
+        residual: *mut *mut CppTensor,
     ) -> *const c_char;
     fn drbert_embedding_norm(
         words: *const CppTensor,
@@ -33,6 +60,7 @@ unsafe extern "C" {
         norm_bias: *const CppTensor,
         epsilon: f64,
         output: *mut *mut CppTensor,
+        residual: *mut *mut CppTensor,
     ) -> *const c_char;
     fn drbert_cross_entropy(
         logits: *const CppTensor,
@@ -48,9 +76,16 @@ pub(crate) fn exist_for(device: Device) -> bool {
     !device.is_cuda() || unsafe { drbert_has_cuda_kernels() }
 }
 
+/// The compute capability of a CUDA device, times ten. Known where our kernels exist.
+pub(crate) fn compute_capability(device: usize) -> Result<i32> {
+    let mut capability = 0;
+    // SAFETY: the place for the result lives until the call returns.
+    check(unsafe { drbert_compute_capability(device as c_int, &raw mut capability) }).map(|()| capability)
+}
+
 const VECTOR_BYTES: usize = 16;
-/// A row that is normalized has no more vectors than a block may have threads.
-const MAX_NORM_VECTORS: usize = 1024;
+/// A row that is normalized has no more vectors.
+const MAX_NORM_VECTORS: usize = 512;
 
 /// Whether rows of this many numbers are whole vectors.
 pub(crate) fn suit_columns(width: i64, kind: Kind) -> bool {
@@ -60,6 +95,58 @@ pub(crate) fn suit_columns(width: i64, kind: Kind) -> bool {
 /// Whether rows of this many numbers can be normalized.
 pub(crate) fn suit_norm(width: i64, kind: Kind) -> bool {
     suit_columns(width, kind) && width as usize * kind.elt_size_in_bytes() <= MAX_NORM_VECTORS * VECTOR_BYTES
+}
+
+/// Flat buffers that a step of `AdamW` changes, all of one length.
+pub(crate) struct AdamWBuffers<'a> {
+    /// fp32, as are the moments.
+    pub(crate) masters: &'a Tensor,
+    pub(crate) exp_avg: &'a Tensor,
+    pub(crate) exp_avg_sq: &'a Tensor,
+    /// What gets the masters in its own kind.
+    pub(crate) weights: Option<&'a Tensor>,
+    /// So many numbers decay, the first ones.
+    pub(crate) num_decaying: i64,
+}
+
+/// One step of `AdamW` with fp32 gradients times `factor`, fp32 `[1]`, or as they are. `step` and `is_skipped` are as for [`super::fused_adamw`].
+pub(crate) fn adamw(
+    buffers: &AdamWBuffers<'_>,
+    gradients: &Tensor,
+    factor: Option<&Tensor>,
+    step: &Tensor,
+    is_skipped: &Tensor,
+    numbers: AdamWStep,
+) -> Result<()> {
+    let AdamWBuffers { masters, exp_avg, exp_avg_sq, weights, num_decaying } = *buffers;
+    let AdamWStep { learning_rate, beta1, beta2, epsilon, weight_decay } = numbers;
+    // SAFETY: all pointers are null, where C++ allows that, or of live tensors; C++ checks shapes, kinds and devices.
+    check(unsafe {
+        drbert_adamw(
+            pointer(masters),
+            pointer(gradients),
+            pointer(exp_avg),
+            pointer(exp_avg_sq),
+            weights.map_or(ptr::null(), pointer),
+            num_decaying,
+            factor.map_or(ptr::null(), pointer),
+            pointer(step),
+            pointer(is_skipped),
+            learning_rate,
+            beta1,
+            beta2,
+            weight_decay,
+            epsilon,
+        )
+    })
+}
+
+/// `input · weightᵀ + bias` of `[rows, inputs]`, `[outputs, inputs]` and `[outputs]`: libtorch's products, of which the one that gives the weight's gradient adds
+/// it to where it is kept.
+pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let bias = bias.map_or(ptr::null(), pointer);
+    // SAFETY: all pointers are null, where C++ allows that, or of live tensors; C++ checks shapes, kinds and devices.
+    made(|output| unsafe { drbert_linear(pointer(input), pointer(weight), bias, output) })
 }
 
 /// GELU(input + bias) of `[rows, width]` and `[width]`, with the error function (Hendrycks and Gimpel, 2016).
@@ -78,25 +165,26 @@ pub(crate) struct NormParameters<'a> {
     pub(crate) epsilon: f64,
 }
 
-/// The layer norm of `first + second + bias`: `[rows, width]` each, and `[width]`.
-pub(crate) fn summed_norm(first: &Tensor, second: Option<&Tensor>, bias: Option<&Tensor>, norm: NormParameters<'_>) -> Result<Tensor> {
+/// The layer norm of `first + second + bias`: `[rows, width]` each, and `[width]`. Twice, for two readers: the backward pass adds their gradients as it
+/// reads them.
+pub(crate) fn summed_norm(first: &Tensor, second: Option<&Tensor>, bias: Option<&Tensor>, norm: NormParameters<'_>) -> Result<[Tensor; 2]> {
     let (second, bias) = (second.map_or(ptr::null(), pointer), bias.map_or(ptr::null(), pointer));
     // SAFETY: all pointers are null, where C++ allows that, or of live tensors; C++ checks shapes, kinds and devices.
-    made(|output| unsafe {
-        drbert_summed_norm(pointer(first), second, bias, pointer(norm.weight), pointer(norm.bias), norm.epsilon, output)
+    both_made(|[output, residual]| unsafe {
+        drbert_summed_norm(pointer(first), second, bias, pointer(norm.weight), pointer(norm.bias), norm.epsilon, output, residual)
     })
 }
 
 /// The layer norm of `words[word_ids] + positions[position_ids] + token_type`: tables `[_, width]`, int32 indices `[rows]`, and `[width]`. An
-/// index that the table does not have gives a row of NaN.
+/// index that the table does not have gives a row of NaN. Twice, as from [`summed_norm`].
 pub(crate) fn embedding_norm(
     [words, word_ids]: [&Tensor; 2],
     [positions, position_ids]: [&Tensor; 2],
     token_type: &Tensor,
     norm: NormParameters<'_>,
-) -> Result<Tensor> {
+) -> Result<[Tensor; 2]> {
     // SAFETY: all pointers are of live tensors; C++ checks shapes, kinds and devices.
-    made(|output| unsafe {
+    both_made(|[output, residual]| unsafe {
         drbert_embedding_norm(
             pointer(words),
             pointer(word_ids),
@@ -107,6 +195,7 @@ pub(crate) fn embedding_norm(
             pointer(norm.bias),
             norm.epsilon,
             output,
+            residual,
         )
     })
 }

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::config::EncoderConfig;
-use crate::{error::Result, ffi};
+use crate::{error::Result, ffi::attention as kernels};
 
 /// The segments of a micro-batch, within which attention stays.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,8 @@ pub struct Segments<'a> {
 /// Which of libtorch's operators attention runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttentionKernel {
+    /// cuDNN's over all segments in one call: on Hopper and later GPUs, in bf16 or fp16, without dropout.
+    Cudnn,
     /// `FlashAttention` over all segments in one call: on CUDA, in bf16 or fp16.
     VariableLength,
     /// One call for each run of segments of equal length: anywhere.
@@ -28,6 +30,7 @@ pub enum AttentionKernel {
 /// How attention is computed for one micro-batch.
 #[derive(Debug)]
 pub(super) enum Attention {
+    Cudnn { segments: Tensor, longest: i64 },
     VariableLength { boundaries: Tensor, longest: i64 },
     Grouped(Vec<SegmentGroup>),
 }
@@ -40,9 +43,13 @@ pub(super) struct SegmentGroup {
 }
 
 impl Attention {
-    pub(super) fn new(kernel: AttentionKernel, segments: Segments) -> Self {
+    pub(super) fn new(kernel: AttentionKernel, config: &EncoderConfig, segments: Segments) -> Result<Self> {
         let Segments { lengths, longest, boundaries } = segments;
-        match kernel {
+        Ok(match kernel {
+            AttentionKernel::Cudnn => {
+                let segments = kernels::cudnn_segments(boundaries, config.num_attention_heads, config.head_size())?;
+                Self::Cudnn { segments, longest }
+            }
             AttentionKernel::VariableLength => Self::VariableLength { boundaries: boundaries.shallow_clone(), longest },
             AttentionKernel::Grouped => Self::Grouped(
                 lengths
@@ -51,12 +58,13 @@ impl Attention {
                     .map(|run| SegmentGroup { count: run.len() as i64, length: run[0] })
                     .collect(),
             ),
-        }
+        })
     }
 
     /// Another handle of the same.
     pub(super) fn shallow_clone(&self) -> Self {
         match self {
+            Self::Cudnn { segments, longest } => Self::Cudnn { segments: segments.shallow_clone(), longest: *longest },
             Self::VariableLength { boundaries, longest } => {
                 Self::VariableLength { boundaries: boundaries.shallow_clone(), longest: *longest }
             }
@@ -68,9 +76,14 @@ impl Attention {
     pub(super) fn forward(&self, config: &EncoderConfig, qkv_t3d: &Tensor, dropout: f64) -> Result<Tensor> {
         let (heads, head_size) = (config.num_attention_heads, config.head_size());
         match self {
+            Self::Cudnn { segments, longest } => {
+                assert!(dropout == 0.0, "cuDNN's attention is not chosen for a model with dropout in its attention");
+                let qkv_t3hk = qkv_t3d.f_view([-1, 3, heads, head_size])?;
+                Ok(kernels::cudnn(&qkv_t3hk, segments, *longest)?.f_view([-1, config.hidden_size])?)
+            }
             Self::VariableLength { boundaries, longest } => {
                 let qkv_t3hk = qkv_t3d.f_view([-1, 3, heads, head_size])?;
-                Ok(ffi::attention(&qkv_t3hk, boundaries, *longest, dropout)?.f_reshape([-1, config.hidden_size])?)
+                Ok(kernels::flash(&qkv_t3hk, boundaries, *longest, dropout)?.f_reshape([-1, config.hidden_size])?)
             }
             Self::Grouped(groups) => {
                 let lengths: Vec<i64> = groups.iter().map(|group| group.count * group.length).collect();

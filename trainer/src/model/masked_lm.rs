@@ -11,7 +11,7 @@ use tch::Tensor;
 use super::{
     attention::{Attention, Segments},
     config::EncoderConfig,
-    operators::{Kernels, LayerNorm, Linear, Operators, dropped_out, summed_cross_entropy},
+    operators::{Kernels, LayerNorm, Linear, Operators, dropped_out, summed_cross_entropy, twice},
     parameters::parameter_specs,
 };
 use crate::{error::Result, ffi::recompute::recomputed};
@@ -138,7 +138,7 @@ impl MaskedLm {
     /// The other tokens are read by the last layer's attention, and nothing after it is computed for them.
     pub fn logits(&self, input_ids_t: &Tensor, positions_t: &Tensor, segments: Segments, chosen_m: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut hidden_td = self.embed(input_ids_t, positions_t, mode)?;
-        let attention = Attention::new(self.kernels.attention, segments);
+        let attention = Attention::new(self.kernels.attention, &self.config, segments)?;
         let layers = self.fp8_layers.as_ref().filter(|_| mode == Mode::Train).unwrap_or(&self.layers);
         for (index, layer) in layers.iter().enumerate() {
             let rows = (index + 1 == layers.len()).then_some(chosen_m);
@@ -152,17 +152,20 @@ impl MaskedLm {
             };
         }
         let operators = self.kernels.operators;
-        let hidden_md = self.head_norm.forward(&self.head_dense.forward_gelu(&hidden_td, operators)?, operators)?;
+        let hidden_md = self.head_norm.forward(&self.head_dense.forward_gelu(&hidden_td[0], operators)?, operators)?;
         let bias_v = Tensor::f_cat(&[&self.head_bias, &self.fill_bias], 0)?;
         Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&bias_v))?)
     }
 
-    fn embed(&self, input_ids_t: &Tensor, positions_t: &Tensor, mode: Mode) -> Result<Tensor> {
+    fn embed(&self, input_ids_t: &Tensor, positions_t: &Tensor, mode: Mode) -> Result<[Tensor; 2]> {
         let position_ids_t = positions_t.f_add_scalar(self.config.first_position_id())?;
         let token_type_d = self.token_type_embeddings.f_select(0, 0)?;
         let (words, positions) = ([&self.word_embeddings_vd, input_ids_t], [&self.position_embeddings, &position_ids_t]);
         let embeddings_td = self.embedding_norm.embed(words, positions, &token_type_d, self.kernels.operators)?;
-        dropped_out(embeddings_td, hidden_dropout(&self.config, mode))
+        match hidden_dropout(&self.config, mode) {
+            0.0 => Ok(embeddings_td),
+            dropout => dropped_out(embeddings_td.into_iter().next().expect("two"), dropout).map(twice),
+        }
     }
 
     /// The sum, in fp32, of the cross-entropies of the predictions at the chosen positions, whose labels are int32 `[m]`.
@@ -206,26 +209,27 @@ impl Layer {
         [&mut self.qkv, &mut self.attention_output, &mut self.intermediate, &mut self.output]
     }
 
-    /// The output [r, d] for these rows of the input, or for all.
+    /// The output [r, d] for these rows of the input, or for all: as the input it comes twice, for the next layer and for its residual.
     fn forward(
         &self,
         config: &EncoderConfig,
-        hidden_td: &Tensor,
+        [hidden_td, residual_td]: &[Tensor; 2],
         attention: &Attention,
         rows: Option<&Tensor>,
         mode: Mode,
         operators: Operators,
-    ) -> Result<Tensor> {
+    ) -> Result<[Tensor; 2]> {
         let dropout = if mode == Mode::Train { config.attention_probs_dropout_prob } else { 0.0 };
-        let attended_td = attention.forward(config, &self.qkv.forward(hidden_td)?, dropout)?;
-        let [attended_rd, hidden_rd] = match rows {
-            Some(rows) => [attended_td.f_index_select(0, rows)?, hidden_td.f_index_select(0, rows)?],
-            None => [attended_td, hidden_td.shallow_clone()],
+        let attended_td = attention.forward(config, &self.qkv.forward(hidden_td, operators)?, dropout)?;
+        let [attended_rd, residual_rd] = match rows {
+            Some(rows) => [attended_td.f_index_select(0, rows)?, residual_td.f_index_select(0, rows)?],
+            None => [attended_td, residual_td.shallow_clone()],
         };
         let dropout = hidden_dropout(config, mode);
-        let attended_rd = self.attention_norm.end_block(&self.attention_output, &attended_rd, &hidden_rd, dropout, operators)?;
+        let [attended_rd, residual_rd] =
+            self.attention_norm.end_block(&self.attention_output, &attended_rd, &residual_rd, dropout, operators)?;
         let intermediate_rf = self.intermediate.forward_gelu(&attended_rd, operators)?;
-        self.output_norm.end_block(&self.output, &intermediate_rf, &attended_rd, dropout, operators)
+        self.output_norm.end_block(&self.output, &intermediate_rf, &residual_rd, dropout, operators)
     }
 }
 

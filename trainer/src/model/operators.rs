@@ -12,6 +12,7 @@ use super::{attention::AttentionKernel, config::EncoderConfig};
 use crate::{
     error::{Error, Result},
     ffi::{
+        attention,
         fp8::{self, Format, Fp8Matrix},
         kernels::{self, NormParameters},
     },
@@ -57,6 +58,8 @@ impl fmt::Display for Kernels {
         f.write_str(match (self.operators, self.attention) {
             (Operators::Plain, AttentionKernel::Grouped) => "plain",
             (Operators::Fused, AttentionKernel::Grouped) => "fused",
+            (Operators::Plain, AttentionKernel::Cudnn) => "cuDNN attention's and otherwise plain",
+            (Operators::Fused, AttentionKernel::Cudnn) => "cuDNN attention's and fused",
             (Operators::Plain, AttentionKernel::VariableLength) => "variable-length attention's and otherwise plain",
             (Operators::Fused, AttentionKernel::VariableLength) => "variable-length attention's and fused",
         })
@@ -77,11 +80,16 @@ impl KernelChoice {
                 return Some("a program that was built where nvcc is, see README.md");
             }
             let suit = kernels::suit_norm(config.hidden_size, kind) && kernels::suit_columns(config.intermediate_size, kind);
-            (!suit).then_some("model.hidden_size and model.intermediate_size that are multiples of 8, and the former at most 4096")
+            (!suit).then_some(
+                "model.hidden_size and model.intermediate_size that are multiples of 8, and the former at most 4096, in fp32 2048",
+            )
         };
         match self {
             Self::Auto if device.is_cuda() => {
                 let mut found = vec![fused, plain, Kernels::PLAIN];
+                if is_fast && config.attention_probs_dropout_prob == 0.0 && attention::cudnn_suits(config.head_size(), device) {
+                    found.insert(0, Kernels { attention: AttentionKernel::Cudnn, ..fused });
+                }
                 found.retain(|kernels| kernels.operators == Operators::Plain || why_not().is_none());
                 found.dedup();
                 Ok(found)
@@ -110,7 +118,7 @@ pub fn check_fp8(config: &EncoderConfig, device: Device) -> Result<()> {
         return refused("a program that was built where nvcc is, see README.md");
     }
     match device {
-        Device::Cuda(index) if fp8::compute_capability(index)? < fp8::LEAST_COMPUTE_CAPABILITY => {
+        Device::Cuda(index) if kernels::compute_capability(index)? < fp8::LEAST_COMPUTE_CAPABILITY => {
             refused("a GPU of compute capability 8.9 or more: Ada, Hopper or later")
         }
         Device::Cuda(_) | Device::Cpu | Device::Mps | Device::Vulkan => Ok(()),
@@ -145,25 +153,26 @@ impl Linear {
         self.weight_fp8.as_mut().map_or(Ok(()), |cast| cast.cast(&self.weight))
     }
 
-    fn product_plus(&self, bias: Option<&Tensor>, input: &Tensor) -> Result<Tensor> {
-        match &self.weight_fp8 {
-            Some(cast) => fp8::linear(input, &self.weight, cast, bias),
-            None => Ok(input.f_linear(&self.weight, bias)?),
+    fn product_plus(&self, bias: Option<&Tensor>, input: &Tensor, operators: Operators) -> Result<Tensor> {
+        match (&self.weight_fp8, operators) {
+            (Some(cast), _) => fp8::linear(input, &self.weight, cast, bias),
+            (None, Operators::Plain) => Ok(input.f_linear(&self.weight, bias)?),
+            (None, Operators::Fused) => kernels::linear(input, &self.weight, bias),
         }
     }
 
-    pub(super) fn forward(&self, input: &Tensor) -> Result<Tensor> {
-        self.product_plus(Some(&self.bias), input)
+    pub(super) fn forward(&self, input: &Tensor, operators: Operators) -> Result<Tensor> {
+        self.product_plus(Some(&self.bias), input, operators)
     }
 
-    /// The layer's result but for its bias.
+    /// The layer's result but for its bias, which a kernel of ours adds.
     fn product(&self, input: &Tensor) -> Result<Tensor> {
-        self.product_plus(None, input)
+        self.product_plus(None, input, Operators::Fused)
     }
 
     pub(super) fn forward_gelu(&self, input: &Tensor, operators: Operators) -> Result<Tensor> {
         match operators {
-            Operators::Plain => Ok(self.forward(input)?.f_gelu("none")?),
+            Operators::Plain => Ok(self.forward(input, operators)?.f_gelu("none")?),
             Operators::Fused => kernels::bias_gelu(&self.product(input)?, &self.bias),
         }
     }
@@ -188,11 +197,12 @@ impl LayerNorm {
     pub(super) fn forward(&self, input_rn: &Tensor, operators: Operators) -> Result<Tensor> {
         match operators {
             Operators::Plain => Ok(input_rn.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, true)?),
-            Operators::Fused => kernels::summed_norm(input_rn, None, None, self.parameters()),
+            Operators::Fused => kernels::summed_norm(input_rn, None, None, self.parameters()).map(|[output_rn, _]| output_rn),
         }
     }
 
-    /// The end of a block: norm(residual + dropout(linear(input))). Without dropout, ours adds the bias of `linear` too.
+    /// The end of a block, norm(residual + dropout(linear(input))), for the next block and for its residual. Without dropout, ours adds the bias of
+    /// `linear` too.
     pub(super) fn end_block(
         &self,
         linear: &Linear,
@@ -200,33 +210,40 @@ impl LayerNorm {
         residual_rn: &Tensor,
         dropout: f64,
         operators: Operators,
-    ) -> Result<Tensor> {
+    ) -> Result<[Tensor; 2]> {
         match operators {
-            Operators::Plain => self.forward(&dropped_out(linear.forward(input)?, dropout)?.f_add(residual_rn)?, operators),
+            Operators::Plain => {
+                self.forward(&dropped_out(linear.forward(input, operators)?, dropout)?.f_add(residual_rn)?, operators).map(twice)
+            }
             Operators::Fused if dropout > 0.0 => {
-                kernels::summed_norm(&dropped_out(linear.forward(input)?, dropout)?, Some(residual_rn), None, self.parameters())
+                kernels::summed_norm(&dropped_out(linear.forward(input, operators)?, dropout)?, Some(residual_rn), None, self.parameters())
             }
             Operators::Fused => kernels::summed_norm(&linear.product(input)?, Some(residual_rn), Some(&linear.bias), self.parameters()),
         }
     }
 
-    /// norm(words[ids] + positions[position ids] + token type): tables, int32 indices `[r]`, and `[n]`.
+    /// norm(words[ids] + positions[position ids] + token type), as [`Self::end_block`] gives it: tables, int32 indices `[r]`, and `[n]`.
     pub(super) fn embed(
         &self,
         words: [&Tensor; 2],
         positions: [&Tensor; 2],
         token_type_n: &Tensor,
         operators: Operators,
-    ) -> Result<Tensor> {
+    ) -> Result<[Tensor; 2]> {
         match operators {
             Operators::Plain => {
                 let [words_rn, positions_rn] =
                     [words, positions].map(|[table, indices_r]| Tensor::f_embedding(table, indices_r, -1, false, false));
-                self.forward(&words_rn?.f_add(token_type_n)?.f_add(&positions_rn?)?, operators)
+                self.forward(&words_rn?.f_add(token_type_n)?.f_add(&positions_rn?)?, operators).map(twice)
             }
             Operators::Fused => kernels::embedding_norm(words, positions, token_type_n, self.parameters()),
         }
     }
+}
+
+/// One tensor for two readers.
+pub(super) fn twice(tensor: Tensor) -> [Tensor; 2] {
+    [tensor.shallow_clone(), tensor]
 }
 
 /// `probability` is 0 where nothing is dropped.

@@ -108,6 +108,11 @@ impl FlatLayout {
         self.places.iter().map(|place| place.offset < self.decaying_len)
     }
 
+    /// How many numbers of a buffer decay: the first ones.
+    pub(super) fn num_decaying(&self) -> i64 {
+        self.decaying_len
+    }
+
     /// The decaying and the other range of a buffer.
     pub(super) fn ranges(&self, buffer: &Tensor) -> Result<[Tensor; 2]> {
         Ok([buffer.f_narrow(0, 0, self.decaying_len)?, buffer.f_narrow(0, self.decaying_len, self.len - self.decaying_len)?])
@@ -208,23 +213,29 @@ impl FlatParameters {
         Ok(())
     }
 
-    /// Scales the gradients down to a global norm of at most `max_norm` (not at all if that is 0) and returns the norm before, still on the device.
-    pub fn clip_gradients(&mut self, max_norm: f64) -> Result<Tensor> {
-        let norm = self.gradients.f_view([-1, NORM_BLOCK])?.f_norm_scalaropt_dim(2, [1_i64].as_slice(), false)?.f_norm()?;
-        if max_norm > 0.0 {
-            let factor = norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(max_norm)?.f_clamp_max(1.0)?;
-            self.gradients.f_mul_(&factor).map(drop)?;
-        }
-        Ok(norm)
+    /// The global norm of the gradients, fp32 `[]`.
+    pub fn gradient_norm(&self) -> Result<Tensor> {
+        Ok(self.gradients.f_view([-1, NORM_BLOCK])?.f_norm_scalaropt_dim(2, [1_i64].as_slice(), false)?.f_norm()?)
     }
 
     /// Hands the masters that the optimizer changed to the model.
-    pub fn publish(&mut self) -> Result<()> {
-        if self.is_mixed() {
-            self.weights.f_copy_(&self.masters)?;
+    pub(super) fn publish(&self) -> Result<()> {
+        if let Some(weights) = self.separate_weights() {
+            weights.shallow_clone().f_copy_(&self.masters)?;
         }
         Ok(())
     }
+
+    /// What the model reads, if that is not the masters themselves.
+    pub(super) fn separate_weights(&self) -> Option<&Tensor> {
+        self.is_mixed().then_some(&self.weights)
+    }
+}
+
+/// What gradients of this norm are multiplied by, fp32 `[]`, so that it becomes at most `max_norm`; nothing if that is 0.
+pub fn clip_factor(norm: &Tensor, max_norm: f64) -> Result<Option<Tensor>> {
+    let factor = || norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(max_norm)?.f_clamp_max(1.0);
+    Ok(if max_norm > 0.0 { Some(factor()?) } else { None })
 }
 
 #[cfg(test)]
@@ -256,9 +267,10 @@ mod tests {
             for (gradient, value) in gradients.iter().zip(&values) {
                 assert!(gradient.equal(&(value.zeros_like() + 4.0)), "{kind:?}");
             }
-            let norm = flat.clip_gradients(1.0).expect("a norm").double_value(&[]);
-            assert!((norm - (83.0_f64 * 16.0).sqrt()).abs() < 1e-5);
-            assert!((flat.gradients().norm().double_value(&[]) - 1.0).abs() < 1e-5);
+            let norm = flat.gradient_norm().expect("a norm");
+            assert!((norm.double_value(&[]) - (83.0_f64 * 16.0).sqrt()).abs() < 1e-5);
+            let factor = clip_factor(&norm, 1.0).expect("a factor").expect("a bound");
+            assert!(((flat.gradients() * factor).norm().double_value(&[]) - 1.0).abs() < 1e-5);
             flat.zero_gradients().expect("zeroed");
             assert!(!flat.gradients().any().double_value(&[]).is_normal());
         }
@@ -285,7 +297,7 @@ mod tests {
     #[test]
     fn the_model_sees_changed_masters_after_they_are_published() {
         for kind in [Kind::Float, Kind::BFloat16] {
-            let mut flat = parameters(&[ramp(&[4]), ramp(&[2, 2])], kind);
+            let flat = parameters(&[ramp(&[4]), ramp(&[2, 2])], kind);
             assert!(flat.masters().shallow_clone().fill_(0.5).defined());
             flat.publish().expect("published");
             assert!(flat.parameters().iter().all(|parameter| parameter.kind() == kind && parameter.eq(0.5).all().double_value(&[]) > 0.0));
@@ -295,10 +307,10 @@ mod tests {
     #[test]
     fn the_norm_of_a_large_buffer_is_exact_to_rounding() {
         tch::manual_seed(1);
-        let mut flat = parameters(&[Tensor::zeros([3_000_000], (Kind::Float, Device::Cpu))], Kind::Float);
+        let flat = parameters(&[Tensor::zeros([3_000_000], (Kind::Float, Device::Cpu))], Kind::Float);
         let gradients = flat.gradients().shallow_clone().normal_(0.0, 1e-3);
         let expected = gradients.to_kind(Kind::Double).norm().double_value(&[]);
-        let found = flat.clip_gradients(0.0).expect("a norm").double_value(&[]);
+        let found = flat.gradient_norm().expect("a norm").double_value(&[]);
         assert!((found - expected).abs() < 1e-6 * expected, "{found} and {expected}");
     }
 }

@@ -6,14 +6,17 @@ use tch::{Kind, Tensor};
 use super::flat::{FlatLayout, FlatParameters};
 use crate::{
     error::Result,
-    ffi::{self, AdamWStep},
+    ffi::{
+        self, AdamWStep,
+        kernels::{self, AdamWBuffers},
+    },
 };
 
 /// The rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
-    /// Loshchilov and Hutter, "Decoupled weight decay regularization", 2017; libtorch's fused kernel.
+    /// Loshchilov and Hutter, "Decoupled weight decay regularization", 2017; on CUDA devices a kernel of ours, if there is one, else libtorch's.
     #[default]
     AdamW,
     /// `AdamW` whose rate is lowered for a tensor while its second moment lags behind its gradient: Wortsman et al., "Stable and
@@ -77,24 +80,59 @@ impl Optimizer {
         &self.num_updates
     }
 
-    /// Changes the masters by the gradients, unless `is_skipped`, fp32 `[1]` on the device, is 1 instead of 0: then nothing changes, whatever
-    /// the gradients hold, which may be lost.
-    pub fn step(&mut self, parameters: &FlatParameters, learning_rate: f64, is_skipped: &Tensor) -> Result<()> {
+    /// Changes the masters by the gradients times `factor`, fp32 `[]`, or as they are, and hands them to the model, unless `is_skipped`, fp32 `[1]` on the device,
+    /// is 1 instead of 0: then nothing changes, whatever the gradients hold, which may be lost.
+    pub fn step(&mut self, parameters: &FlatParameters, factor: Option<&Tensor>, learning_rate: f64, is_skipped: &Tensor) -> Result<()> {
         let number = self.num_updates.f_add_scalar(1.0)?;
-        match self.options.kind {
-            OptimizerKind::AdamW => self.adamw(parameters, learning_rate, &number, is_skipped)?,
-            OptimizerKind::StableAdamW => {
-                self.update_tensors(parameters, learning_rate, &number, is_skipped, |tensor, update| self.stable_adamw(tensor, update))?;
+        let device = parameters.masters().device();
+        if self.options.kind == OptimizerKind::AdamW && device.is_cuda() && kernels::exist_for(device) {
+            self.adamw(parameters, factor, learning_rate, &number, is_skipped)?;
+        } else {
+            if let Some(factor) = factor {
+                parameters.gradients().shallow_clone().f_mul_(factor).map(drop)?;
             }
-            OptimizerKind::Lamb => {
-                self.update_tensors(parameters, learning_rate, &number, is_skipped, |tensor, update| self.lamb(tensor, update))?;
-            }
+            self.plain_step(parameters, learning_rate, &number, is_skipped)?;
+            parameters.publish()?;
         }
         self.num_updates = number.f_sub(is_skipped)?;
         Ok(())
     }
 
-    fn adamw(&self, parameters: &FlatParameters, learning_rate: f64, number: &Tensor, is_skipped: &Tensor) -> Result<()> {
+    /// With our kernel.
+    fn adamw(
+        &self,
+        parameters: &FlatParameters,
+        factor: Option<&Tensor>,
+        learning_rate: f64,
+        number: &Tensor,
+        is_skipped: &Tensor,
+    ) -> Result<()> {
+        let OptimizerOptions { beta1, beta2, epsilon, weight_decay, .. } = self.options;
+        let buffers = AdamWBuffers {
+            masters: parameters.masters(),
+            exp_avg: &self.exp_avg,
+            exp_avg_sq: &self.exp_avg_sq,
+            weights: parameters.separate_weights(),
+            num_decaying: parameters.layout().num_decaying(),
+        };
+        let numbers = AdamWStep { learning_rate, beta1, beta2, epsilon, weight_decay };
+        kernels::adamw(&buffers, parameters.gradients(), factor, number, is_skipped, numbers)
+    }
+
+    /// With libtorch's operators, and masters alone.
+    fn plain_step(&self, parameters: &FlatParameters, learning_rate: f64, number: &Tensor, is_skipped: &Tensor) -> Result<()> {
+        match self.options.kind {
+            OptimizerKind::AdamW => self.libtorch_adamw(parameters, learning_rate, number, is_skipped),
+            OptimizerKind::StableAdamW => {
+                self.update_tensors(parameters, learning_rate, number, is_skipped, |tensor, update| self.stable_adamw(tensor, update))
+            }
+            OptimizerKind::Lamb => {
+                self.update_tensors(parameters, learning_rate, number, is_skipped, |tensor, update| self.lamb(tensor, update))
+            }
+        }
+    }
+
+    fn libtorch_adamw(&self, parameters: &FlatParameters, learning_rate: f64, number: &Tensor, is_skipped: &Tensor) -> Result<()> {
         let layout = parameters.layout();
         let buffers = [parameters.masters(), parameters.gradients(), &self.exp_avg, &self.exp_avg_sq];
         let [masters, gradients, exp_avg, exp_avg_sq] = buffers.map(|buffer| layout.ranges(buffer));
@@ -265,7 +303,7 @@ mod tests {
         for step in 1..=10 {
             let gradients: Vec<Tensor> = (0..4).map(|tensor| as_tensor(&gradient(tensor, step), tensor)).collect();
             flat.layout().fill(flat.gradients(), &gradients).expect("gradients");
-            optimizer.step(&flat, LEARNING_RATE, &Tensor::from_slice(&[0.0_f32])).expect("a step");
+            optimizer.step(&flat, None, LEARNING_RATE, &Tensor::from_slice(&[0.0_f32])).expect("a step");
             for (tensor, reference) in references.iter_mut().enumerate() {
                 reference.step(&gradient(tensor, step), step as i32);
                 let found = flat.layout().views(flat.masters()).expect("views").swap_remove(tensor).reshape([-1]);

@@ -5,6 +5,15 @@ use tch::{Kind, Reduction};
 use super::*;
 use crate::model::operators::IGNORED_LABEL;
 
+/// The result for one of both readers.
+fn summed_norm(first: &Tensor, second: Option<&Tensor>, bias: Option<&Tensor>, norm: NormParameters<'_>) -> Result<Tensor> {
+    super::summed_norm(first, second, bias, norm).map(|[output, _]| output)
+}
+
+fn embedding_norm(words: [&Tensor; 2], positions: [&Tensor; 2], token_type: &Tensor, norm: NormParameters<'_>) -> Result<Tensor> {
+    super::embedding_norm(words, positions, token_type, norm).map(|[output, _]| output)
+}
+
 const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
 /// Numbers that depend on the seed alone, without libtorch's generator, which all tests share: uniform in ±√3, so that their variance is 1.
@@ -97,7 +106,7 @@ fn bias_and_gelu_are_those_of_fp64_rounded_once() {
 #[test]
 fn a_summed_norm_is_that_of_fp64_rounded_once() {
     for kind in KINDS {
-        for (rows, width) in [(1, 768), (3, 1_024), (65, 256), (20, 768), (40, 8), (1, 4_096)] {
+        for (rows, width) in [(1, 768), (3, 1_024), (65, 256), (20, 768), (40, 8), (1, 2_048), (1, 2_040)] {
             let [first, second] = [1, 2].map(|seed| numbers(seed, &[rows, width], kind));
             let [bias, weight, norm_bias] = [3, 4, 5].map(|seed| numbers(seed, &[width], kind));
             let what = format!("{kind:?} {rows} x {width}");
@@ -225,6 +234,130 @@ fn a_tied_table_gets_the_gradient_of_its_rows_in_place_and_then_the_decoders() {
         assert!(unchanged.grad().equal(&before) && handed_out.equal(&lone.grad()), "{kind:?}");
         if kind == Kind::Float {
             check_rounded("added in place", &both, &(&before + &handed_out));
+        }
+    }
+}
+
+#[test]
+fn a_norm_adds_up_the_gradients_of_its_two_readers() {
+    for kind in KINDS {
+        for (rows, width) in [(1, 8), (7, 768), (33, 264)] {
+            let [first, second] = [1, 2].map(|seed| numbers(seed, &[rows, width], kind));
+            let [bias, weight, norm_bias] = [3, 4, 5].map(|seed| numbers(seed, &[width], kind));
+            let [to_output, to_residual] = [6, 7].map(|seed| numbers(seed, &[rows, width], kind).to_kind(Kind::Double));
+            let inputs = [&first, &second, &bias, &weight, &norm_bias];
+            let gradients_of = |leaves: &[Tensor], output: &Tensor, residual: &Tensor| {
+                let weighted = output.to_kind(Kind::Double) * &to_output + residual.to_kind(Kind::Double) * &to_residual;
+                Tensor::run_backward(&[weighted.sum(Kind::Double)], &leaves.iter().collect::<Vec<_>>(), false, false)
+            };
+            let leaves = inputs.map(leaf);
+            let [output, residual] =
+                super::summed_norm(&leaves[0], Some(&leaves[1]), Some(&leaves[2]), norm(&leaves[3], &leaves[4])).expect("results");
+            assert!(output.equal(&residual));
+            let found = gradients_of(&leaves, &output, &residual);
+            let leaves = inputs.map(exact);
+            let output = layer_norm(&(&leaves[0] + &leaves[1] + &leaves[2]), &leaves[3], &leaves[4]);
+            for (index, (found, exact)) in found.iter().zip(gradients_of(&leaves, &output, &output)).enumerate() {
+                check_rounded(&format!("{kind:?} {rows} x {width}: gradient {index}"), found, &exact);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_linear_layer_is_libtorchs_and_adds_gradients_to_where_they_are_kept() {
+    for kind in [Kind::Float, Kind::BFloat16] {
+        for (rows, inputs, outputs) in [(1, 8, 16), (40, 64, 24), (700, 16, 8)] {
+            let what = format!("{kind:?} {rows} x {inputs} to {outputs}");
+            let input = numbers(1, &[rows, inputs], kind);
+            let [weight, bias] = [(2, &[outputs, inputs][..]), (3, &[outputs])].map(|(seed, size)| numbers(seed, size, kind));
+            check(
+                &what,
+                &[input.copy(), weight.copy(), bias.copy()],
+                |leaves| linear(&leaves[0], &leaves[1], Some(&leaves[2])).expect("a result"),
+                |leaves| leaves[0].linear(&leaves[1], Some(&leaves[2])),
+            );
+            let output_gradient = numbers(4, &[rows, outputs], kind);
+            for has_bias in [false, true] {
+                let backward = |input: &Tensor, weight: &Tensor, bias: &Tensor| {
+                    let output = linear(input, weight, has_bias.then_some(bias)).expect("a result");
+                    (output.to_kind(Kind::Double) * output_gradient.to_kind(Kind::Double)).sum(Kind::Double).backward();
+                };
+                let lone = [&input, &weight, &bias].map(leaf);
+                backward(&lone[0], &lone[1], &lone[2]);
+                let before = [&weight, &bias].map(|values| numbers(5, &values.size(), kind));
+                let kept = before.each_ref().map(Tensor::copy);
+                let [weight, bias] = [leaf_with_gradient(&weight, &kept[0]), leaf_with_gradient(&bias, &kept[1])];
+                let input = leaf(&input);
+                backward(&input, &weight, &bias);
+                assert!(input.grad().equal(&lone[0].grad()), "{what}");
+                let places = [&weight, &bias].map(|leaf| leaf.grad().data_ptr());
+                assert_eq!(places, kept.each_ref().map(Tensor::data_ptr), "{what}");
+                if kind == Kind::Float {
+                    check_rounded(&what, &kept[0], &(&before[0] + lone[1].grad()));
+                    let bias_gradient = if has_bias { lone[2].grad() } else { bias.zeros_like() };
+                    check_rounded(&what, &kept[1], &(&before[1] + bias_gradient));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_vectors_are_added_to_where_they_are_kept() {
+    let (rows, width) = (40, 64);
+    let [input, output_gradient] = [1, 2].map(|seed| numbers(seed, &[rows, width], Kind::Float));
+    let vectors = [3, 4, 5].map(|seed| numbers(seed, &[width], Kind::Float));
+    let run = |leaves: &[Tensor; 3]| {
+        let activated = bias_gelu(&leaf(&input), &leaves[0]).expect("a result");
+        let normalized = summed_norm(&activated, None, None, norm(&leaves[1], &leaves[2])).expect("a result");
+        (normalized * &output_gradient).sum(Kind::Float).backward();
+    };
+    let lone = vectors.each_ref().map(leaf);
+    run(&lone);
+    let before = [6, 7, 8].map(|seed| numbers(seed, &[width], Kind::Float));
+    let kept = before.each_ref().map(Tensor::copy);
+    let leaves = [0, 1, 2].map(|index| leaf_with_gradient(&vectors[index], &kept[index]));
+    run(&leaves);
+    for index in 0..3 {
+        assert_eq!(leaves[index].grad().data_ptr(), kept[index].data_ptr());
+        check_rounded(&format!("vector {index}"), &kept[index], &(&before[index] + lone[index].grad()));
+    }
+}
+
+#[test]
+fn adamw_is_libtorchs() {
+    let (count, num_decaying) = (4_096, 1_024);
+    let one = |number: f32| Tensor::from_slice(&[number]);
+    for kind in KINDS {
+        for (factor, skipped) in [(None, 0.0), (Some(0.25), 0.0), (Some(0.25), 1.0)] {
+            let start = [1, 2, 3].map(|seed| numbers(seed, &[count], Kind::Float) * 0.1);
+            let [mut ours, mut theirs] = [(); 2].map(|()| [start[0].copy(), start[1].copy(), start[2].abs()]);
+            let weights = Tensor::zeros([count], (kind, Device::Cpu));
+            for step in 1..=3 {
+                let gradients = numbers(10 + step, &[count], Kind::Float);
+                let numbers = AdamWStep { learning_rate: 1e-2, beta1: 0.9, beta2: 0.98, epsilon: 1e-6, weight_decay: 0.1 };
+                let [masters, exp_avg, exp_avg_sq] = &ours;
+                let buffers = AdamWBuffers { masters, exp_avg, exp_avg_sq, weights: Some(&weights), num_decaying };
+                let given = factor.map(|factor: f32| one(factor));
+                adamw(&buffers, &gradients, given.as_ref(), &one(step as f32), &one(skipped), numbers).expect("a step");
+                let clipped = &gradients * f64::from(factor.unwrap_or(1.0));
+                for (start, length, weight_decay) in [(0, num_decaying, 0.1), (num_decaying, count - num_decaying, 0.0)] {
+                    let [masters, exp_avg, exp_avg_sq] = &mut theirs;
+                    let [mut masters, mut exp_avg, mut exp_avg_sq] = [masters, exp_avg, exp_avg_sq].map(|all| all.narrow(0, start, length));
+                    let (gradients, numbers) = (clipped.narrow(0, start, length), AdamWStep { weight_decay, ..numbers });
+                    let (step, skipped) = (one(step as f32), one(skipped));
+                    crate::ffi::fused_adamw(&mut masters, &gradients, &mut exp_avg, &mut exp_avg_sq, &step, &skipped, numbers)
+                        .expect("a step");
+                }
+            }
+            for (ours, theirs) in ours.iter_mut().zip(&theirs) {
+                let difference = (&*ours - theirs).abs().max().double_value(&[]);
+                assert!(difference < 1e-6, "{kind:?}, {factor:?}, {skipped}: {difference}");
+            }
+            let given = if skipped == 1.0 { weights.zeros_like() } else { ours[0].to_kind(kind) };
+            assert!(weights.equal(&given), "{kind:?}, {factor:?}, {skipped}");
+            assert_eq!(ours[0].equal(&start[0]), skipped == 1.0);
         }
     }
 }
@@ -390,7 +523,7 @@ fn tensors_that_do_not_fit_together_are_refused() {
     refused(bias_gelu(&matrix.to_kind(Kind::Double), &vector.to_kind(Kind::Double)), "no code for");
     refused(summed_norm(&matrix, Some(&narrow), None, norm(&vector, &vector)), "rows of 32 and of 64");
     refused(summed_norm(&matrix, Some(&matrix.narrow(0, 0, 2)), None, norm(&vector, &vector)), "different numbers of rows");
-    refused(summed_norm(&numbers(1, &[1, 4_100], Kind::Float), None, None, norm(&vector, &vector)), "too long");
+    refused(summed_norm(&numbers(1, &[1, 2_052], Kind::Float), None, None, norm(&vector, &vector)), "too long");
     let [one, two] = [1, 2].map(|length| Tensor::zeros([length], (Kind::Int64, Device::Cpu)));
     refused(embedding_norm([&matrix, &one], [&matrix, &one], &vector, norm(&vector, &vector)), "int32");
     refused(cross_entropy(&matrix, &two, 64), "int32");
