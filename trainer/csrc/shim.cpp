@@ -27,9 +27,14 @@ const char* drbert_fused_adamw(
     });
 }
 
-// Only kernels that give the same bits every time; an operation that has none fails. Call before the first CUDA operation.
-const char* drbert_use_deterministic_algorithms() {
-    return guarded([] {
+// With `deterministic` only kernels that give the same bits every time; an operation that has none fails. Call before the first CUDA operation.
+const char* drbert_set_up(bool deterministic) {
+    return guarded([&] {
+        // It would make a plan, in a tenth of a second, for every number and length of segments that attention one by one comes to.
+        at::globalContext().setSDPUseCuDNN(false);
+        if (!deterministic) {
+            return;
+        }
         setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
         at::globalContext().setBenchmarkCuDNN(false);
         at::globalContext().setDeterministicFillUninitializedMemory(false);

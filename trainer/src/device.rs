@@ -122,9 +122,7 @@ impl fmt::Display for Precision {
 /// Sets libtorch up for this process: threads per operation (0 = its share of the processors, which `num_processes` share) and, if asked
 /// for, reproducible kernels only.
 pub fn set_up(num_threads: usize, num_processes: usize, deterministic: bool) -> Result<()> {
-    if deterministic {
-        ffi::use_deterministic_algorithms()?;
-    }
+    ffi::set_up(deterministic)?;
     let all = std::thread::available_parallelism().map_or(1, usize::from);
     tch::set_num_threads(if num_threads == 0 { (all / num_processes).max(1) } else { num_threads } as i32);
     Ok(())

@@ -49,7 +49,7 @@ unsafe extern "C" {
         weight_decay: c_double,
         epsilon: c_double,
     ) -> *const c_char;
-    fn drbert_use_deterministic_algorithms() -> *const c_char;
+    fn drbert_set_up(deterministic: bool) -> *const c_char;
     fn drbert_group_check(with_cuda: bool) -> *const c_char;
     fn drbert_group_join(
         host: *const c_char,
@@ -120,10 +120,10 @@ pub(crate) fn fused_adamw(
     })
 }
 
-/// Restricts libtorch to kernels that give the same bits every time. Must come before the first CUDA operation.
-pub(crate) fn use_deterministic_algorithms() -> Result<()> {
-    // SAFETY: the function takes nothing; it sets a variable of the environment before any thread of ours was started.
-    check(unsafe { drbert_use_deterministic_algorithms() })
+/// Makes libtorch's choices of kernels ours, and if so asked restricts it to those that give the same bits every time. Must come before the first CUDA operation.
+pub(crate) fn set_up(deterministic: bool) -> Result<()> {
+    // SAFETY: the function takes a number; it sets a variable of the environment before any thread of ours was started.
+    check(unsafe { drbert_set_up(deterministic) })
 }
 
 /// The ranks of a run, connected. Every rank must call the same exchanges in the same order.

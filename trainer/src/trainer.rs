@@ -282,7 +282,9 @@ impl Trainer {
     fn begin_sums(&mut self, masked_tokens: usize) -> Result<()> {
         self.masked_tokens.f_fill_(masked_tokens.max(1) as f64).map(drop)?;
         self.loss.f_zero_().map(drop)?;
-        self.parameters.zero_gradients()
+        // A recorded pass adds, whichever it is of a step, and so does what the ranks exchange.
+        let adds = self.graphs.is_some() || self.parallel.overlaps();
+        if adds { self.parameters.zero_gradients() } else { self.parameters.await_first_gradients() }
     }
 
     /// Gives the device one step to do, on this rank's micro-batches of a global batch, and returns the result of the step before, if that is

@@ -145,6 +145,8 @@ pub struct FlatParameters {
     weight_gradients: Tensor,
     /// The model's parameters: leaves of the autograd graph, views of `weights`.
     parameters: Vec<Tensor>,
+    /// What `gradients` holds is of the step before.
+    awaits_first: bool,
 }
 
 impl FlatParameters {
@@ -161,7 +163,7 @@ impl FlatParameters {
             *parameter = parameter.f_detach()?.f_set_requires_grad(true)?;
             ffi::set_gradient(parameter, &gradient)?;
         }
-        Ok(Self { layout, masters, weights, gradients, weight_gradients, parameters })
+        Ok(Self { layout, masters, weights, gradients, weight_gradients, parameters, awaits_first: false })
     }
 
     pub fn layout(&self) -> &FlatLayout {
@@ -195,13 +197,24 @@ impl FlatParameters {
 
     pub fn zero_gradients(&mut self) -> Result<()> {
         self.gradients.f_zero_().map(drop)?;
+        self.awaits_first = false;
         Ok(())
+    }
+
+    /// As [`Self::zero_gradients`], if the next that is done with the gradients is [`Self::accumulate_gradients`]: its first pass is then not added to zeros.
+    pub fn await_first_gradients(&mut self) -> Result<()> {
+        self.awaits_first = self.is_mixed();
+        if self.awaits_first { Ok(()) } else { self.zero_gradients() }
     }
 
     /// Adds the gradients of the backward pass just done to the step's. In fp32 that pass has done so itself.
     pub fn accumulate_gradients(&mut self) -> Result<()> {
         if self.is_mixed() {
-            self.gradients.f_add_(&self.weight_gradients).map(drop)?;
+            if std::mem::take(&mut self.awaits_first) {
+                self.gradients.f_copy_(&self.weight_gradients)?;
+            } else {
+                self.gradients.f_add_(&self.weight_gradients).map(drop)?;
+            }
             self.weight_gradients.f_zero_().map(drop)?;
         }
         Ok(())
@@ -271,6 +284,14 @@ mod tests {
             assert!((norm.double_value(&[]) - (83.0_f64 * 16.0).sqrt()).abs() < 1e-5);
             let factor = clip_factor(&norm, 1.0).expect("a factor").expect("a bound");
             assert!(((flat.gradients() * factor).norm().double_value(&[]) - 1.0).abs() < 1e-5);
+            flat.await_first_gradients().expect("nothing to do");
+            for times in [1.0, 2.0] {
+                let loss: Tensor = flat.parameters().iter().map(|parameter| parameter.sum(Kind::Float)).sum();
+                loss.backward();
+                flat.accumulate_gradients().expect("sums");
+                let gradients = flat.layout().views(flat.gradients()).expect("views");
+                assert!(gradients.iter().all(|gradient| gradient.equal(&(gradient.zeros_like() + times))), "{kind:?}");
+            }
             flat.zero_gradients().expect("zeroed");
             assert!(!flat.gradients().any().double_value(&[]).is_normal());
         }
