@@ -6,6 +6,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    thread,
 };
 
 /// Where scripts/setup.sh puts them; the wheels of torch lack them.
@@ -32,8 +33,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17");
-    // The headers of libtorch take far longer than our own code: what needs them is one file to the compiler.
-    build.files(["csrc/all.cpp", "csrc/kernels/emulated.cpp"]);
     build.includes(["include", "include/torch/csrc/api/include"].map(|folder| libtorch.join(folder)));
     build.flag_if_supported("-Wno-unused-parameter").flag_if_supported("-Wno-unknown-pragmas").flag_if_supported("-Wno-subobject-linkage");
     // A backend whose headers are missing is left out, and says so when it is asked for.
@@ -75,6 +74,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         Err(reason) if has_cuda => println!("cargo:warning={reason}: built without our kernels, which make training on GPUs faster"),
         Err(_) => {}
     }
+    // The headers of libtorch take far longer than our own code: what needs them is one file to the compiler, which need not think long about it, as it
+    // hands on calls. The emulated kernels, for which speed is all, come beside it.
+    let mut emulated = build.clone();
+    let (shim, emulated) = thread::scope(|scope| {
+        let emulated = scope.spawn(move || emulated.file("csrc/kernels/emulated.cpp").try_compile_intermediates());
+        let shim = build.clone().opt_level(1).file("csrc/all.cpp").try_compile_intermediates();
+        (shim, emulated.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    build.objects(shim?).objects(emulated?);
     build.compile("drbert_shim");
     if let Ok(kernels) = kernels {
         println!("cargo:rustc-link-search=native={}", kernels.runtime.display());

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks drbert on a CUDA device against the CPU, its fast kernels against the plain ones, CUDA graphs against none, FP8 products against bf16's, and its own kernels with
+# Checks drbert on a CUDA device against the CPU, its fast kernels against the plain ones, CUDA graphs against none, and its own kernels with
 # compute-sanitizer if that is found, then times its step beside Hugging Face Trainer's. Prints a short table last, which also says what failed.
 #
 #   scripts/bench/gpu.sh SHARDS WORK [DEVICE]
@@ -7,14 +7,13 @@
 # SHARDS is a shard directory, WORK a folder for what the runs leave. DRBERT names the program (default target/release/drbert); on a
 # machine other than the one that built it, set LD_LIBRARY_PATH to that machine's torch/lib. DEVICE is cuda unless told otherwise. PYTHON (python3) has
 # torch, transformers, accelerate and pyarrow, or Hugging Face Trainer is left out. CURVE_STEPS (300) is the length of the compared runs, ROWS (64) the rows of a timed step,
-# MORE_ROWS (128 256) those of others, GRAPH_ROWS (2 4 16) those of the micro-batches of steps, of four each, that are timed with CUDA graphs and without. FP8 (true, on the CPU
-# false, where casts are emulated and slow) says whether FP8 is tried; GPUs older than Ada have none. PARTS (check time peer) says what is done.
+# MORE_ROWS (128 256) those of others, GRAPH_ROWS (2 4 16) those of the micro-batches of steps, of four each, that are timed with CUDA graphs and
+# without. PARTS (check time peer) says what is done.
 set -euo pipefail
-[ $# -ge 2 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 shards=$1 work=$2 device=${3:-cuda}
 scripts=$(dirname "${BASH_SOURCE[0]}")
 drbert=${DRBERT:-$scripts/../../target/release/drbert}
-fp8=${FP8:-$([ "$device" = cpu ] && echo false || echo true)}
 parts=" ${PARTS:-check time peer} "
 mkdir -p "$work"
 
@@ -56,7 +55,7 @@ resumed() { # a run that goes on from its middle
 sanitize() { # sanitize TOOL: two steps of the small model, of which our kernels alone are watched
     local status=0
     "$sanitizer" --tool "$1" --kernel-name kernel_substring=drbert --error-exitcode 1 "$drbert" train --config "$work/small.toml" --set train.device="$device" \
-        --set train.precision=bf16 --set train.kernels=fused --set train.fp8="$fp8" --set train.steps=2 --set train.output="$work/run-$1" >"$work/sanitizer-$1.log" 2>&1 || status=$?
+        --set train.precision=bf16 --set train.kernels=fused --set train.steps=2 --set train.output="$work/run-$1" >"$work/sanitizer-$1.log" 2>&1 || status=$?
     echo $status >"$work/sanitizer-$1.status"
 }
 
@@ -83,10 +82,6 @@ if [[ $parts == *" check "* ]]; then # side by side: nothing is timed
     train run-curve-auto "$device" bf16 "${curve[@]}" &
     train run-curve-plain "$device" bf16 --set train.kernels=plain "${curve[@]}" &
     train run-curve-graphs "$device" bf16 --set train.cuda_graphs=true "${curve[@]}" &
-    if [ "$fp8" = true ]; then
-        train run-curve-fp8 "$device" bf16 --set train.fp8=true "${curve[@]}" &
-        train run-curve-fp8-graphs "$device" bf16 --set train.fp8=true --set train.cuda_graphs=true "${curve[@]}" &
-    fi
     if [ "$device" != cpu ] && sanitizer=$(command -v compute-sanitizer || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer"); then
         for tool in memcheck racecheck synccheck; do
             sanitize $tool &
@@ -98,26 +93,23 @@ if [[ $parts == *" time "* ]]; then
     rm -f "$work"/step-*.json "$work"/step-*.log
     step fp32 train.precision=fp32
     step bf16-plain train.precision=bf16 train.kernels=plain
-    step bf16 train.precision=bf16
+    step bf16-rows-"${ROWS:-64}" train.precision=bf16
     step bf16-deterministic train.precision=bf16 train.deterministic=true
     for rows in ${MORE_ROWS:-128 256}; do
         step "bf16-rows-$rows" train.precision=bf16 data.micro_batch_size="$rows" data.global_batch_size="$rows"
     done
-    if [ "$fp8" = true ]; then
-        step bf16-fp8 train.precision=bf16 train.fp8=true
-        step bf16-fp8-graphs train.precision=bf16 train.fp8=true train.cuda_graphs=true
-    fi
+    step bf16-graphs train.precision=bf16 train.cuda_graphs=true
     for rows in ${GRAPH_ROWS:-2 4 16}; do # micro-batches that the host is too slow for
         for graphs in false true; do
             step "bf16-rows-$rows-graphs-$graphs" train.precision=bf16 train.cuda_graphs=$graphs data.micro_batch_size="$rows" data.global_batch_size=$((4 * rows))
         done
-        if [ "$fp8" = true ]; then
-            step "bf16-fp8-rows-$rows-graphs-true" train.precision=bf16 train.fp8=true train.cuda_graphs=true data.micro_batch_size="$rows" data.global_batch_size=$((4 * rows))
-        fi
     done
 fi
 if [[ $parts == *" peer "* ]] && [ "$device" != cpu ]; then # Hugging Face Trainer has a step of its own on the CPU: scripts/bench/cpu.sh
-    ROWS=${ROWS:-64} "${PYTHON:-python3}" "$scripts/train_peers.py" step-cuda "$shards" >"$work/step-peer.txt" 2>"$work/step-peer.log" ||
-        echo "Hugging Face Trainer failed: $work/step-peer.log" >&2
+    rm -f "$work"/peer-*
+    for rows in ${ROWS:-64} ${MORE_ROWS:-128 256}; do
+        ROWS=$rows "${PYTHON:-python3}" "$scripts/train_peers.py" step-cuda "$shards" >"$work/peer-rows-$rows.txt" 2>"$work/peer-rows-$rows.log" ||
+            echo "Hugging Face Trainer failed: $work/peer-rows-$rows.log" >&2
+    done
 fi
 "${PYTHON:-python3}" "$scripts/gpu_table.py" "$work"

@@ -25,17 +25,9 @@ def worst(left, right):
     return max(abs(a - b) / abs(b) for a, b in zip(left, right))
 
 
-def late(work, run):
-    """The mean loss of the last quarter of a run, if it did not fail."""
-    found = losses(work, run)
-    found = found[-max(1, len(found) // 4) :]
-    return [sum(found) / len(found)] if found else []
-
-
-def tenths(work, run):
-    """The mean losses of ten parts of a run."""
-    found = losses(work, run)
-    parts = [found[len(found) * part // 10 : len(found) * (part + 1) // 10] for part in range(10)]
+def means(found, count):
+    """The means of so many parts of a run's losses."""
+    parts = [found[len(found) * part // count : len(found) * (part + 1) // count] for part in range(count)]
     return [sum(part) / len(part) for part in parts if part]
 
 
@@ -49,21 +41,18 @@ def tokens_per_second(work, name):
 def compared_runs(work):
     """What is compared: a name, the relative difference found, and the largest one allowed."""
     run = lambda name: losses(work, f"run-{name}")
-    curve = lambda name: run(f"curve-{name}")
-    late_curve = lambda name: late(work, f"run-curve-{name}")
     checks = [
         ("fp32 losses against the CPU", worst(run("fp32"), run("reference")), 1e-3),
         ("bf16 losses against fp32 on the CPU", worst(run("bf16"), run("reference")), 2e-2),
         ("resumed against uninterrupted losses, deterministic", worst(run("parts"), run("whole")), 0.0),
         ("bf16 losses of two runs, deterministic, fast kernels", worst(run("again"), run("fast")), 0.0),
     ]
-    pairs = [("in bf16, fast against plain kernels", "auto", "plain"), ("with CUDA graphs against without", "graphs", "auto")]
-    if (Path(work) / "run-curve-fp8.log").exists():
-        pairs += [("with FP8 products against without", "fp8", "auto"), ("with FP8 products and CUDA graphs against no graphs", "fp8-graphs", "fp8")]
-    for name, left, right in pairs:
+    # Step by step they part, as other orders of sums do: what is compared is their course.
+    for name, left, right in [("fast against plain kernels", "auto", "plain"), ("with CUDA graphs against without", "graphs", "auto")]:
+        left, right = (losses(work, f"run-curve-{kind}") for kind in (left, right))
         checks += [
-            (f"losses of {len(curve(right))} steps {name}", worst(curve(left), curve(right)), 2e-2),
-            ("their mean over the last quarter", worst(late_curve(left), late_curve(right)), 5e-3),
+            (f"bf16 losses of {len(right)} steps, {name}, means over tenths of the run", worst(means(left, 10), means(right, 10)), 1e-2),
+            ("the same, means over quarters", worst(means(left, 4), means(right, 4)), 3e-3),
         ]
     return checks
 
@@ -72,8 +61,8 @@ def main(work):
     checks = compared_runs(work) if (Path(work) / "run-reference.log").exists() else []
     for name, difference, bound in checks:
         print(f"{'ok' if difference <= bound else 'FAILED':<7}{name}: relative difference {difference:.1e}, at most {bound:.0e}")
-    for name in ("plain", "auto", "graphs", "fp8"):
-        if parts := tenths(work, f"run-curve-{name}"):
+    for name in ("plain", "auto", "graphs"):
+        if parts := means(losses(work, f"run-curve-{name}"), 10):
             print(f"curve  {name:<6} mean loss over a tenth of the run at a time: " + " ".join(f"{part:.3f}" for part in parts))
     right = all(difference <= bound for _, difference, bound in checks)
     for path in sorted(Path(work).glob("sanitizer-*.status")):
@@ -87,7 +76,7 @@ def main(work):
             continue
         step = json.loads(text)
         print(
-            f"step   12 x 768 {path.stem.removeprefix('step-'):<30} on {step['device']}, {step['kernels']} kernels{', FP8 products' if step['fp8'] else ''}{', CUDA graphs' if step['cuda_graphs'] else ''}: {step['tokens_per_second']:,.0f} tokens/s, "
+            f"step   12 x 768 {path.stem.removeprefix('step-'):<30} on {step['device']}, {step['kernels']} kernels{', CUDA graphs' if step['cuda_graphs'] else ''}: {step['tokens_per_second']:,.0f} tokens/s, "
             f"{step['step_ms']:.1f} ms, MFU {step['mfu']:.1%} of {step['matmul_tflops']:.0f} TFLOP/s, waited for data {step['data_wait']:.2%}"
         )
         for what in ("warning", "host_wait"):
@@ -95,14 +84,14 @@ def main(work):
                 is_allowed = "deterministic" in path.stem
                 print(f"{'note' if is_allowed else 'FAILED':<7}{path.stem}: {what}: {step[what]}")
                 right = right and is_allowed
-    own, fp8 = (tokens_per_second(work, name) for name in ("bf16", "bf16-fp8"))
-    if own and fp8:
-        print(f"step   with FP8 products {fp8:,.0f} tokens/s, without {own:,.0f}: {fp8 / own:.2f}x")
-    peer = Path(work) / "step-peer.txt"
-    if peer.exists() and (found := peer.read_text(encoding="utf-8").split()):
-        print(f"step   Hugging Face Trainer, bf16, SDPA, torch.compile: {float(found[-1]):,.0f} tokens/s" + (f"; drbert is {own / float(found[-1]):.2f}x" if own else ""))
-    else:
-        print("step   Hugging Face Trainer: did not run")
+    peers = sorted(Path(work).glob("peer-rows-*.txt"), key=lambda path: int(path.stem.removeprefix("peer-rows-")))
+    for path in peers:
+        rows = path.stem.removeprefix("peer-rows-")
+        if found := path.read_text(encoding="utf-8").split():
+            own = tokens_per_second(work, f"bf16-rows-{rows}")
+            print(f"step   Hugging Face Trainer, bf16, SDPA, torch.compile, {rows} rows: {float(found[-1]):,.0f} tokens/s" + (f"; drbert is {own / float(found[-1]):.2f}x" if own else ""))
+        else:
+            print(f"note   Hugging Face Trainer with {rows} rows did not run: {path.with_suffix('.log')}")
     return right
 
 

@@ -3,7 +3,6 @@
 #include "attention.cpp"
 #include "distributed.cpp"
 #include "exchange.cpp"
-#include "fp8.cpp"
 #include "graph.cpp"
 #include "kernels.cpp"
 #include "recompute.cpp"

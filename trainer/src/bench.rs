@@ -54,8 +54,6 @@ pub struct StepBench {
     pub kernels: String,
     /// Whether passes were replayed: see `train.cuda_graphs`.
     pub cuda_graphs: bool,
-    /// Whether the encoder's products are in FP8, which MFU does not know of.
-    pub fp8: bool,
     /// Which faster ones were left out, and why.
     pub warning: Option<String>,
     /// On CUDA, what libtorch says if giving the device a step makes the host wait for it.
@@ -151,7 +149,6 @@ pub fn step(config: &Config) -> Result<StepBench> {
         matmul_tflops: matmul_rate / 1e12,
         data_wait: rates.data_wait,
         cuda_graphs: trainer.has_graphs(),
-        fp8: config.train.fp8,
         warning: in_lines(&[warning, graphs_warning].into_iter().flatten().collect::<Vec<_>>()),
         host_wait,
     })

@@ -149,7 +149,6 @@ pub struct ScheduleConfig {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the settings file")]
 pub struct TrainConfig {
     pub steps: u64,
     pub seed: u64,
@@ -166,7 +165,6 @@ pub struct TrainConfig {
     pub max_spike_steps: u64,
     pub activation_checkpointing: bool,
     pub cuda_graphs: bool,
-    pub fp8: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -350,7 +348,6 @@ impl Default for TrainConfig {
             max_spike_steps: 50,
             activation_checkpointing: false,
             cuda_graphs: false,
-            fp8: false,
         }
     }
 }
@@ -471,8 +468,6 @@ impl Config {
             self.train.cuda_graphs,
             "false with train.activation_checkpointing, whose random numbers cannot be recorded",
         )?;
-        let sound = !self.train.fp8 || self.train.precision == Precision::Bf16;
-        require("train.fp8", sound, self.train.fp8, "false unless train.precision is \"bf16\"")?;
         let sound = self.train.max_returns == 0 || self.checkpoint.interval_steps > 0;
         require("train.max_returns", sound, self.train.max_returns, "0 unless checkpoint.interval_steps makes checkpoints to return to")?;
         at_least_one("checkpoint.keep", self.checkpoint.keep as u64)

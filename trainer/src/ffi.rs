@@ -3,7 +3,6 @@
 
 pub(crate) mod attention;
 pub(crate) mod exchange;
-pub(crate) mod fp8;
 pub(crate) mod graph;
 pub(crate) mod kernels;
 pub(crate) mod recompute;

@@ -445,10 +445,9 @@ fn describe(config: &Config, trainer: &Trainer, directory: &ShardDirectory, matm
             with_thousands((tokens_per_row * config.data.global_batch_size as f64).round() as u64)
         ),
         format!(
-            "model         {} parameters, {} kernels{}{}",
+            "model         {} parameters, {} kernels{}",
             with_thousands(trainer.num_parameters() as u64),
             trainer.model().kernels(),
-            if config.train.fp8 { ", FP8 products" } else { "" },
             if trainer.has_graphs() { ", CUDA graphs" } else { "" }
         ),
         format!("output        {}", absolute(&config.train.output).display()),

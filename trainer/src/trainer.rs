@@ -18,7 +18,7 @@ use crate::{
         attention::AttentionKernel,
         config::EncoderConfig,
         masked_lm::{MaskedLm, Mode},
-        operators::{Kernels, check_fp8},
+        operators::Kernels,
         parameters::{initial_parameters, parameter_specs},
     },
     optim::{
@@ -150,10 +150,6 @@ impl Trainer {
         let mut masked_lm = MaskedLm::new(model.clone(), parameters.parameters()).recomputing_layers(config.train.activation_checkpointing);
         let kernels = config.train.kernels.candidates(model, config.train.precision.kind(), device)?;
         masked_lm.set_kernels(kernels.last().copied().unwrap_or(Kernels::PLAIN));
-        if config.train.fp8 {
-            check_fp8(model, device)?;
-            masked_lm.use_fp8()?;
-        }
         Ok(Self {
             device,
             seed: config.train.seed,
@@ -369,7 +365,6 @@ impl Trainer {
         if let Some(average) = &mut self.average {
             average.update(self.parameters.masters(), &counts)?;
         }
-        self.model.cast_weights()?;
         let mut numbers = vec![loss_and_norm, &is_skipped, self.optimizer.num_updates()];
         if let Some(scaler) = &mut self.loss_scaler {
             scaler.update(&is_skipped)?;

@@ -13,8 +13,6 @@
 #include <ucontext.h>
 
 #include <c10/util/BFloat16.h>
-#include <c10/util/Float8_e4m3fn.h>
-#include <c10/util/Float8_e5m2.h>
 #include <c10/util/Half.h>
 
 #define __global__
@@ -30,17 +28,6 @@ struct dim3 {
 struct [[gnu::may_alias]] alignas(16) uint4 {
     uint32_t x, y, z, w;
 };
-
-struct [[gnu::may_alias]] alignas(8) uint2 {
-    uint32_t x, y;
-};
-
-struct float2 {
-    float x, y;
-};
-
-enum __nv_saturation_t { __NV_SATFINITE };
-enum __nv_fp8_interpretation_t { __NV_E4M3, __NV_E5M2 };
 
 namespace emulation {
 
@@ -175,30 +162,6 @@ inline const char* launch(dim3 grid, dim3 size, const std::function<void()>& bod
 template <typename T>
 void __stcg(T* place, T value) {
     *place = value;
-}
-
-// Bytes of both words, of which each hexadecimal digit of `selector` names one, the lowest first.
-inline uint32_t __byte_perm(uint32_t low, uint32_t high, uint32_t selector) {
-    const uint64_t bytes = uint64_t{high} << 32 | low;
-    uint32_t result = 0;
-    for (unsigned place = 0; place < 4; ++place) {
-        const uint64_t number = selector >> 4 * place & 7;
-        result |= static_cast<uint32_t>(bytes >> 8 * number & 0xff) << 8 * place;
-    }
-    return result;
-}
-
-// NaN stays NaN, what is too large becomes the largest number.
-inline uint8_t __nv_cvt_float_to_fp8(float value, __nv_saturation_t, __nv_fp8_interpretation_t interpretation) {
-    const float largest = interpretation == __NV_E4M3 ? 448.0f : 57344.0f;
-    const float bounded = value > largest ? largest : value < -largest ? -largest : value;
-    return interpretation == __NV_E4M3 ? c10::Float8_e4m3fn(bounded).x : c10::Float8_e5m2(bounded).x;
-}
-
-inline uint16_t __nv_cvt_float2_to_fp8x2(float2 values, __nv_saturation_t saturation, __nv_fp8_interpretation_t interpretation) {
-    const uint8_t low = __nv_cvt_float_to_fp8(values.x, saturation, interpretation);
-    const uint8_t high = __nv_cvt_float_to_fp8(values.y, saturation, interpretation);
-    return static_cast<uint16_t>(low | high << 8);
 }
 
 inline void __syncthreads() {

@@ -4,7 +4,6 @@
 #include "bias_gelu.cuh"
 #include "column_sums.cuh"
 #include "cross_entropy.cuh"
-#include "fp8.cuh"
 #include "layer_norm.cuh"
 #include "table_gradient.cuh"
 
@@ -18,7 +17,7 @@ const Launchers emulated_launchers = {
 #endif
     launch_bias_gelu,           launch_bias_gelu_backward, launch_column_sums,   launch_layer_norm,
     launch_layer_norm_backward, launch_table_gradient,     launch_cross_entropy, launch_cross_entropy_backward,
-    launch_adamw,               launch_fp8_cast,
+    launch_adamw,
 };
 
 }  // namespace drbert

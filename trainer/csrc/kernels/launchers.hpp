@@ -164,33 +164,6 @@ struct AdamW {
     float one_minus_beta1, one_minus_beta2;
 };
 
-enum class Fp8Format { kE4M3, kE5M2 };
-
-// The largest magnitude of a matrix is found in at most so many parts, of so many numbers if there are fewer.
-constexpr int64_t kMaxLargest = 256;
-constexpr int64_t kLargestPart = 8192;
-// Products over the rows want a multiple of so many.
-constexpr int64_t kFp8Multiple = 16;
-
-constexpr int64_t num_largest(int64_t numbers) {
-    const int64_t parts = (numbers + kLargestPart - 1) / kLargestPart;
-    return parts < 1 ? 1 : (parts < kMaxLargest ? parts : kMaxLargest);
-}
-constexpr int64_t num_padded_rows(int64_t rows) { return (rows + kFp8Multiple - 1) / kFp8Multiple * kFp8Multiple; }
-
-// output = input * scale in FP8 (Micikevicius et al., "FP8 formats for deep learning", 2022), rounded to even, with one scale for all: the largest power of two by which
-// no number becomes larger than the format's largest. So the scale costs no precision, and nothing is cut off.
-struct Fp8Cast {
-    Fp8Format format;
-    int64_t rows;
-    int64_t width;  // a multiple of kFp8Multiple
-    const void* input;  // bf16 [rows, width]
-    float* largest;  // [num_largest(rows * width)], scratch
-    void* output;  // [rows, width]
-    void* transposed;  // [width, num_padded_rows(rows)], what is added zero; or null
-    float* inverse_scale;  // [1]; NaN if a number is not finite
-};
-
 // Each puts its work in a stream, which on the CPU is ignored, and returns null or a message.
 struct Launchers {
     const char* (*bias_gelu)(const BiasGelu&, void* stream);
@@ -202,7 +175,6 @@ struct Launchers {
     const char* (*cross_entropy)(const CrossEntropy&, void* stream);
     const char* (*cross_entropy_backward)(const CrossEntropyBackward&, void* stream);
     const char* (*adamw)(const AdamW&, void* stream);
-    const char* (*fp8_cast)(const Fp8Cast&, void* stream);
 };
 
 #ifdef DRBERT_CUDA_KERNELS

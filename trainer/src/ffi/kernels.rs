@@ -209,4 +209,4 @@ pub(crate) fn cross_entropy(logits: &Tensor, labels: &Tensor, num_valid: i64) ->
 }
 
 #[cfg(test)]
-pub(in crate::ffi) mod tests;
+mod tests;

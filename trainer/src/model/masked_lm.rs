@@ -25,8 +25,6 @@ pub struct MaskedLm {
     token_type_embeddings: Tensor,
     embedding_norm: LayerNorm,
     layers: Vec<Layer>,
-    /// The same layers with products in FP8, if that is what they are trained with.
-    fp8_layers: Option<Vec<Layer>>,
     head_dense: Linear,
     head_norm: LayerNorm,
     head_bias: Tensor,
@@ -92,7 +90,6 @@ impl MaskedLm {
             token_type_embeddings,
             embedding_norm,
             layers,
-            fp8_layers: None,
             head_dense,
             head_norm,
             head_bias,
@@ -106,18 +103,6 @@ impl MaskedLm {
     #[must_use]
     pub fn recomputing_layers(self, recomputes_layers: bool) -> Self {
         Self { recomputes_layers, ..self }
-    }
-
-    /// In training, the encoder's linear layers multiply in FP8 from now on, with weights as [`Self::cast_weights`] has last found them. Evaluation is in the precision of the
-    /// parameters, as everything is that the model is used for.
-    pub fn use_fp8(&mut self) -> Result<()> {
-        self.fp8_layers = Some(self.layers.iter().map(Layer::in_fp8).collect::<Result<_>>()?);
-        Ok(())
-    }
-
-    /// Comes after every change of the parameters.
-    pub fn cast_weights(&mut self) -> Result<()> {
-        self.fp8_layers.iter_mut().flatten().flat_map(Layer::linears_mut).try_for_each(Linear::cast_weight)
     }
 
     /// Computes with these operators from now on; a new model has the plain ones.
@@ -139,9 +124,8 @@ impl MaskedLm {
     pub fn logits(&self, input_ids_t: &Tensor, positions_t: &Tensor, segments: Segments, chosen_m: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut hidden_td = self.embed(input_ids_t, positions_t, mode)?;
         let attention = Attention::new(self.kernels.attention, &self.config, segments)?;
-        let layers = self.fp8_layers.as_ref().filter(|_| mode == Mode::Train).unwrap_or(&self.layers);
-        for (index, layer) in layers.iter().enumerate() {
-            let rows = (index + 1 == layers.len()).then_some(chosen_m);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let rows = (index + 1 == self.layers.len()).then_some(chosen_m);
             let operators = self.kernels.operators;
             hidden_td = if self.recomputes_layers && mode == Mode::Train {
                 let (layer, config, attention) = (layer.shallow_clone(), self.config.clone(), attention.shallow_clone());
@@ -194,19 +178,6 @@ impl Layer {
             output: self.output.shallow_clone(),
             output_norm: self.output_norm.shallow_clone(),
         }
-    }
-
-    /// A layer with the same parameters that multiplies in FP8.
-    fn in_fp8(&self) -> Result<Self> {
-        let mut layer = self.shallow_clone();
-        for linear in layer.linears_mut() {
-            *linear = linear.in_fp8()?;
-        }
-        Ok(layer)
-    }
-
-    fn linears_mut(&mut self) -> [&mut Linear; 4] {
-        [&mut self.qkv, &mut self.attention_output, &mut self.intermediate, &mut self.output]
     }
 
     /// The output [r, d] for these rows of the input, or for all: as the input it comes twice, for the next layer and for its residual.

@@ -13,7 +13,6 @@ use crate::{
     error::{Error, Result},
     ffi::{
         attention,
-        fp8::{self, Format, Fp8Matrix},
         kernels::{self, NormParameters},
     },
 };
@@ -105,59 +104,25 @@ impl KernelChoice {
     }
 }
 
-/// Sees whether the linear layers of an encoder in bf16 can multiply in FP8 on a device.
-///
-/// # Errors
-/// If they cannot.
-pub fn check_fp8(config: &EncoderConfig, device: Device) -> Result<()> {
-    let refused = |expected: &str| Err(Error::BadSetting { setting: "train.fp8", found: "true".to_owned(), expected: expected.to_owned() });
-    if [config.hidden_size, config.intermediate_size].iter().any(|size| size % fp8::MULTIPLE != 0) {
-        return refused("model.hidden_size and model.intermediate_size that are multiples of 16");
-    }
-    if !kernels::exist_for(device) {
-        return refused("a program that was built where nvcc is, see README.md");
-    }
-    match device {
-        Device::Cuda(index) if kernels::compute_capability(index)? < fp8::LEAST_COMPUTE_CAPABILITY => {
-            refused("a GPU of compute capability 8.9 or more: Ada, Hopper or later")
-        }
-        Device::Cuda(_) | Device::Cpu | Device::Mps | Device::Vulkan => Ok(()),
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Linear {
     pub(super) weight: Tensor,
     pub(super) bias: Tensor,
-    /// The weight as it was cast last, if products are in FP8.
-    weight_fp8: Option<Fp8Matrix>,
 }
 
 impl Linear {
     pub(super) fn new(weight: Tensor, bias: Tensor) -> Self {
-        Self { weight, bias, weight_fp8: None }
+        Self { weight, bias }
     }
 
     pub(super) fn shallow_clone(&self) -> Self {
-        let weight_fp8 = self.weight_fp8.as_ref().map(Fp8Matrix::shallow_clone);
-        Self { weight_fp8, ..Self::new(self.weight.shallow_clone(), self.bias.shallow_clone()) }
-    }
-
-    /// A layer with the same parameters that multiplies in FP8.
-    pub(super) fn in_fp8(&self) -> Result<Self> {
-        Ok(Self { weight_fp8: Some(Fp8Matrix::new(&self.weight, Format::E4m3)?), ..self.shallow_clone() })
-    }
-
-    /// Sees to it that products in FP8 are with the weight as it is now.
-    pub(super) fn cast_weight(&mut self) -> Result<()> {
-        self.weight_fp8.as_mut().map_or(Ok(()), |cast| cast.cast(&self.weight))
+        Self::new(self.weight.shallow_clone(), self.bias.shallow_clone())
     }
 
     fn product_plus(&self, bias: Option<&Tensor>, input: &Tensor, operators: Operators) -> Result<Tensor> {
-        match (&self.weight_fp8, operators) {
-            (Some(cast), _) => fp8::linear(input, &self.weight, cast, bias),
-            (None, Operators::Plain) => Ok(input.f_linear(&self.weight, bias)?),
-            (None, Operators::Fused) => kernels::linear(input, &self.weight, bias),
+        match operators {
+            Operators::Plain => Ok(input.f_linear(&self.weight, bias)?),
+            Operators::Fused => kernels::linear(input, &self.weight, bias),
         }
     }
 

@@ -3,7 +3,6 @@
 mod checkpoints;
 mod command_line;
 mod distributed;
-mod fp8;
 mod graphs;
 mod kernels;
 mod pretrained;

@@ -208,13 +208,12 @@ fn a_checkpoint_that_cannot_be_written_ends_the_run() {
 #[test]
 fn every_optimizer_precision_and_schedule_resumes_bit_for_bit() {
     let _generator = torch_generator();
-    let runs: [&[&str]; 6] = [
+    let runs: [&[&str]; 5] = [
         &["optimizer.kind=stable-adamw", "optimizer.ema_decay=0.9", "schedule.length_warmup_steps=7", "schedule.length_warmup_start=2"],
         &["optimizer.kind=lamb", "schedule.batch_warmup_steps=7", "schedule.batch_warmup_start_size=4"],
         &["train.precision=fp16", "model.initializer_range=0.2"],
         &["schedule.kind=trapezoidal", "schedule.decay_steps=4", "masking.probability=0.4", "masking.decay_probability=0.15"],
         &["train.cuda_graphs=true", "train.precision=bf16"],
-        &["train.fp8=true", "train.precision=bf16"],
     ];
     for overrides in runs {
         let [undisturbed, stopped] = [Bench::new(), Bench::new()];

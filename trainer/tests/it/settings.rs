@@ -55,7 +55,6 @@ fn bad_settings_are_named_with_what_was_expected() {
         &["train.cuda_graphs=true", "train.activation_checkpointing=true"],
         "train.cuda_graphs = true: expected false with train.activation_checkpointing",
     );
-    check(&["train.fp8=true"], "train.fp8 = true: expected false unless train.precision is \"bf16\"");
     check(&["attention=both"], "unknown variant `both`");
     check(&["checkpoint.keep=0"], "checkpoint.keep = 0: expected a number of at least 1");
     check(&["train.step=3"], "unknown setting \"train.step\"; did you mean \"train.steps\"?");

@@ -17,14 +17,14 @@ fn embedding_norm(words: [&Tensor; 2], positions: [&Tensor; 2], token_type: &Ten
 const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
 /// Numbers that depend on the seed alone, without libtorch's generator, which all tests share: uniform in ±√3, so that their variance is 1.
-pub(in crate::ffi) fn numbers(seed: u64, size: &[i64], kind: Kind) -> Tensor {
+fn numbers(seed: u64, size: &[i64], kind: Kind) -> Tensor {
     let mut random = crate::random::CounterRng::new(crate::random::Purpose::Masking, seed, 0, 0);
     let uniform = |bits: u64| (bits >> 40) as f32 / (1_u64 << 24) as f32;
     let values: Vec<f32> = (0..size.iter().product()).map(|_| (uniform(random.next_u64()) * 2.0 - 1.0) * 3_f32.sqrt()).collect();
     Tensor::from_slice(&values).view(size).to_kind(kind)
 }
 
-pub(in crate::ffi) fn leaf(tensor: &Tensor) -> Tensor {
+fn leaf(tensor: &Tensor) -> Tensor {
     tensor.detach().set_requires_grad(true)
 }
 
@@ -33,7 +33,7 @@ fn exact(tensor: &Tensor) -> Tensor {
     tensor.detach().to_kind(Kind::Double).set_requires_grad(true)
 }
 
-pub(in crate::ffi) fn is_zero(tensor: &Tensor) -> bool {
+fn is_zero(tensor: &Tensor) -> bool {
     !tensor.any().double_value(&[]).is_normal()
 }
 
@@ -330,7 +330,8 @@ fn adamw_is_libtorchs() {
     let (count, num_decaying) = (4_096, 1_024);
     let one = |number: f32| Tensor::from_slice(&[number]);
     for kind in KINDS {
-        for (factor, skipped) in [(None, 0.0), (Some(0.25), 0.0), (Some(0.25), 1.0)] {
+        for (factor, is_skipped) in [(None, false), (Some(0.25), false), (Some(0.25), true)] {
+            let skipped = f32::from(u8::from(is_skipped));
             let start = [1, 2, 3].map(|seed| numbers(seed, &[count], Kind::Float) * 0.1);
             let [mut ours, mut theirs] = [(); 2].map(|()| [start[0].copy(), start[1].copy(), start[2].abs()]);
             let weights = Tensor::zeros([count], (kind, Device::Cpu));
@@ -355,9 +356,9 @@ fn adamw_is_libtorchs() {
                 let difference = (&*ours - theirs).abs().max().double_value(&[]);
                 assert!(difference < 1e-6, "{kind:?}, {factor:?}, {skipped}: {difference}");
             }
-            let given = if skipped == 1.0 { weights.zeros_like() } else { ours[0].to_kind(kind) };
+            let given = if is_skipped { weights.zeros_like() } else { ours[0].to_kind(kind) };
             assert!(weights.equal(&given), "{kind:?}, {factor:?}, {skipped}");
-            assert_eq!(ours[0].equal(&start[0]), skipped == 1.0);
+            assert_eq!(ours[0].equal(&start[0]), is_skipped);
         }
     }
 }
