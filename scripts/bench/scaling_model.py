@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How DrBERT's run scales from one GPU to 128, by calculation: what trainer/benches/README.md explains. Prints its tables; nothing here was measured on a GPU.
+"""How DrBERT's run scales from one GPU to 128, by calculation: what trainer/benches/README.md explains. Prints its tables; of its
+rates, what Hopper sustains was measured on one H200.
 
     scaling_model.py [--layers 12] [--hidden 768] [--vocabulary 32005] [--rows 32] [--length 512] [--masked 0.15] [--hop-microseconds 25]
 """
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 FIRST_BUCKET, BUCKET = 1 << 20, 25 << 20  # bytes of gradients in fp32, as in src/distributed/data_parallel.rs and by default in distributed.bucket_mib
 LINK_EFFICIENCY = 0.8  # of a link's rate that an all-reduce reaches
 TREE_STEP = 10e-6  # seconds for a short message between two nodes over NCCL
-UPDATE_BYTES = 60  # a parameter and step: gradients zeroed, summed, measured and clipped; optimizer's reads and writes
+UPDATE_BYTES = 50  # a parameter and step: gradients zeroed, summed and measured; what AdamW reads and writes
 
 
 @dataclass
@@ -39,8 +40,8 @@ class Cluster:
 CLUSTERS = [
     Cluster("V100 × 4, 1 × 100 Gb/s", 4, 45, 12, 810, 120, 1, 100),
     Cluster("V100 × 4, 4 × 100 Gb/s", 4, 45, 12, 810, 120, 4, 100),
-    Cluster("H100 × 4, 4 × 400 Gb/s", 4, 475, 45, 2900, 400, 4, 400),
-    Cluster("H200 × 4, 4 × 400 Gb/s", 4, 475, 45, 4200, 400, 4, 400),
+    Cluster("H100 × 4, 4 × 400 Gb/s", 4, 459, 45, 2900, 400, 4, 400),
+    Cluster("H200 × 4, 4 × 400 Gb/s", 4, 459, 45, 4200, 400, 4, 400),
 ]
 
 
