@@ -26,16 +26,19 @@ impl Sketch<Cow<'_, [u16]>> {
     /// which makes an error of 0.002 at 0.8, and of 0.01 where nothing is alike.
     pub(super) fn similarity(&self, other: &Self) -> f64 {
         let (level, difference) = (self.level.max(other.level), u32::from(self.level.abs_diff(other.level)));
-        let [left, right] = [self, other].map(|sketch| {
+        // Filled where they lie: they are large to be handed on.
+        let mut sets: [Bits; 2] = [[0; _]; 2];
+        for (sketch, bits) in [self, other].into_iter().zip(&mut sets) {
             let values = sketch.values.iter().copied();
             if sketch.level == level {
                 // The one with the lower bound has more of its hashes' bits.
-                bits_of(values.map(|value| value.checked_shr(difference).unwrap_or_default()))
+                set_bits(values.map(|value| value.checked_shr(difference).unwrap_or_default()), bits);
             } else {
-                bits_of(values.filter(|value| value.leading_zeros() >= difference))
+                set_bits(values.filter(|value| value.leading_zeros() >= difference), bits);
             }
-        });
-        let count = |join: fn(u64, u64) -> u64| left.iter().zip(&right).map(|(left, right)| join(*left, *right).count_ones()).sum::<u32>();
+        }
+        let [left, right] = &sets;
+        let count = |join: fn(u64, u64) -> u64| left.iter().zip(right).map(|(left, right)| join(*left, *right).count_ones()).sum::<u32>();
         let (shared, all) = (count(|left, right| left & right), count(|left, right| left | right));
         if all == 0 { 0.0 } else { f64::from(shared) / f64::from(all) }
     }
@@ -79,15 +82,15 @@ fn append_level(shingles: &[u32], level: u8, sketches: &mut Vec<u16>) {
 }
 
 fn num_distinct(values: &[u16]) -> usize {
-    bits_of(values.iter().copied()).iter().map(|bits| bits.count_ones() as usize).sum()
+    let mut bits: Bits = [0; _];
+    set_bits(values.iter().copied(), &mut bits);
+    bits.iter().map(|bits| bits.count_ones() as usize).sum()
 }
 
-fn bits_of(values: impl Iterator<Item = u16>) -> Bits {
-    let mut bits: Bits = [0; _];
+fn set_bits(values: impl Iterator<Item = u16>, bits: &mut Bits) {
     for value in values {
         bits[usize::from(value) / 64] |= 1 << (value % 64);
     }
-    bits
 }
 
 #[cfg(test)]
