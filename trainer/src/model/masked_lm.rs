@@ -145,11 +145,10 @@ impl MaskedLm {
         let position_ids_t = positions_t.f_add_scalar(self.config.first_position_id())?;
         let token_type_d = self.token_type_embeddings.f_select(0, 0)?;
         let (words, positions) = ([&self.word_embeddings_vd, input_ids_t], [&self.position_embeddings, &position_ids_t]);
-        let embeddings_td = self.embedding_norm.embed(words, positions, &token_type_d, self.kernels.operators)?;
-        match hidden_dropout(&self.config, mode) {
-            0.0 => Ok(embeddings_td),
-            dropout => dropped_out(embeddings_td.into_iter().next().expect("two"), dropout).map(twice),
-        }
+        let [embeddings_td, residual_td] = self.embedding_norm.embed(words, positions, &token_type_d, self.kernels.operators)?;
+        let dropout = hidden_dropout(&self.config, mode);
+        // Without dropout both stay apart, for the norm to get both gradients.
+        if dropout > 0.0 { dropped_out(embeddings_td, dropout).map(twice) } else { Ok([embeddings_td, residual_td]) }
     }
 
     /// The sum, in fp32, of the cross-entropies of the predictions at the chosen positions, whose labels are int32 `[m]`.

@@ -54,14 +54,13 @@ impl Kernels {
 
 impl fmt::Display for Kernels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.operators, self.attention) {
-            (Operators::Plain, AttentionKernel::Grouped) => "plain",
-            (Operators::Fused, AttentionKernel::Grouped) => "fused",
-            (Operators::Plain, AttentionKernel::Cudnn) => "cuDNN attention's and otherwise plain",
-            (Operators::Fused, AttentionKernel::Cudnn) => "cuDNN attention's and fused",
-            (Operators::Plain, AttentionKernel::VariableLength) => "variable-length attention's and otherwise plain",
-            (Operators::Fused, AttentionKernel::VariableLength) => "variable-length attention's and fused",
-        })
+        let (attention, plain) = match self.attention {
+            AttentionKernel::Grouped => ("", "plain"),
+            AttentionKernel::Cudnn => ("cuDNN attention's and ", "otherwise plain"),
+            AttentionKernel::VariableLength => ("variable-length attention's and ", "otherwise plain"),
+        };
+        let operators = if self.operators == Operators::Fused { "fused" } else { plain };
+        write!(f, "{attention}{operators}")
     }
 }
 
@@ -119,20 +118,16 @@ impl Linear {
         Self::new(self.weight.shallow_clone(), self.bias.shallow_clone())
     }
 
-    fn product_plus(&self, bias: Option<&Tensor>, input: &Tensor, operators: Operators) -> Result<Tensor> {
-        match operators {
-            Operators::Plain => Ok(input.f_linear(&self.weight, bias)?),
-            Operators::Fused => kernels::linear(input, &self.weight, bias),
-        }
-    }
-
     pub(super) fn forward(&self, input: &Tensor, operators: Operators) -> Result<Tensor> {
-        self.product_plus(Some(&self.bias), input, operators)
+        match operators {
+            Operators::Plain => Ok(input.f_linear(&self.weight, Some(&self.bias))?),
+            Operators::Fused => kernels::linear(input, &self.weight, Some(&self.bias)),
+        }
     }
 
     /// The layer's result but for its bias, which a kernel of ours adds.
     fn product(&self, input: &Tensor) -> Result<Tensor> {
-        self.product_plus(None, input, Operators::Fused)
+        kernels::linear(input, &self.weight, None)
     }
 
     pub(super) fn forward_gelu(&self, input: &Tensor, operators: Operators) -> Result<Tensor> {
