@@ -1,6 +1,6 @@
 //! What passes from stage to stage, and what each stage does with it: plain functions from batch to batch.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use schemas::{
     documents::Verdict,
@@ -215,7 +215,7 @@ impl Judge {
         batch.first_id = self.next_id;
         for place in 0..batch.documents.len() {
             if let Some(features) = batch.documents.get(place + DOCUMENTS_AHEAD).and_then(|document| document.features.as_ref()) {
-                self.deduplicator.prefetch(features);
+                self.deduplicator.prefetch(features, &batch.lists);
             }
             let document = &mut batch.documents[place];
             let id = self.next_id;
@@ -311,12 +311,21 @@ impl Tally<'_> {
     /// Counts a document whose verdict is final.
     pub fn count_document(&mut self, row: &DocumentRow) {
         let verdict = row.verdict.name();
-        *self.totals.verdicts.entry(verdict.clone().into_owned()).or_default() += 1;
+        count(&mut self.totals.verdicts, &verdict);
         let source = &mut self.totals.sources[self.corpus.source_of(row.file)];
         source.documents += 1;
         source.bytes += row.length;
         source.tokens += row.tokens;
-        *source.verdicts.entry(verdict.into_owned()).or_default() += 1;
+        count(&mut source.verdicts, &verdict);
+    }
+}
+
+/// Counts one more under a name, for which no memory is taken once it is known.
+fn count(counts: &mut BTreeMap<String, u64>, name: &str) {
+    if let Some(count) = counts.get_mut(name) {
+        *count += 1;
+    } else {
+        counts.insert(name.to_owned(), 1);
     }
 }
 

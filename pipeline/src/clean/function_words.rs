@@ -45,6 +45,8 @@ const SIZE: Size = Size { bucket_bits: 8, num_slots: 1 << 10 };
 const BUCKETS: usize = 1 << SIZE.bucket_bits;
 const SLOTS: usize = SIZE.num_slots as usize;
 const CLASS: u64 = 0xFF;
+/// The class of words that add nothing.
+const NO_CLASS: u64 = CLASS;
 
 /// The words in a table that takes no decision for a look-up.
 pub(super) struct FunctionWords {
@@ -95,7 +97,7 @@ impl FunctionWords {
                 let held = slots[SIZE.slot(hash, multipliers[SIZE.bucket(hash)])];
                 let is_telling = is_telling(place);
                 let is_counted = ((held ^ hash) & !CLASS == 0) & is_telling;
-                lanes += classes[(held & CLASS) as usize] & u8x32::splat(u8::from(is_counted).wrapping_neg());
+                lanes += classes[(if is_counted { held & CLASS } else { NO_CLASS }) as usize];
                 words += u32::from(is_telling);
             }
             let (own, shared) = lanes.as_array().split_at(SHARED_LANES);

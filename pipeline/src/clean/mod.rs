@@ -200,12 +200,14 @@ fn regularise_into(nfc: &ComposingNormalizerBorrowed<'_>, text: &str, out: &mut 
         }
     }
     counts.add(Change::RemovedCharacter, removed);
-    if compose && !nfc.is_normalized(&out[start..]) {
-        let composed = nfc.normalize(&out[start..]).into_owned();
-        out.truncate(start);
-        out.push_str(&composed);
-        counts.add(Change::RenormalizedDocument, 1);
-        removed += 1;
+    if compose {
+        let (normal, _) = nfc.split_normalized(&out[start..]);
+        let rest = out.split_off(start + normal.len());
+        if !rest.is_empty() {
+            nfc.normalize_to(&rest, out).expect("memory takes all that is written to it");
+            counts.add(Change::RenormalizedDocument, 1);
+            removed += 1;
+        }
     }
     unified += leaders::shorten(out, start);
     counts.add(Change::UnifiedCharacter, unified);

@@ -110,9 +110,10 @@ impl Deduplicator {
     }
 
     /// Prepares for a document that will be judged soon.
-    pub fn prefetch(&self, features: &Features) {
+    pub fn prefetch(&self, features: &Features, lists: &Lists) {
         let bands = features.near.iter().flat_map(Shingles::bands);
         self.tables.index.prefetch(bands.chain([(TEXT_COLUMN, text_value(features.key.0))]));
+        lists.paragraphs[features.paragraphs.clone()].iter().for_each(|paragraph| self.tables.paragraphs.prefetch(paragraph.hash));
     }
 
     /// `lists` are those that the rest of what is known of the document was appended to.

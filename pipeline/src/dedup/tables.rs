@@ -106,6 +106,11 @@ impl ParagraphCounts {
         Self { slots: Paragraphs::default(), runs: SortedRuns::new(folder, "paragraphs") }
     }
 
+    /// Begins to bring near where the count of a paragraph is, in memory.
+    pub(super) fn prefetch(&self, hash: u64) {
+        self.slots.prefetch(hash);
+    }
+
     pub(super) fn get(&self, hash: u64) -> Result<u64, DedupError> {
         let key = Paragraphs::key(hash);
         let mut count = self.slots.find(hash).map(|entry| entry & MAX_COUNT).sum();
