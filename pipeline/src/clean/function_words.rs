@@ -45,8 +45,6 @@ const SIZE: Size = Size { bucket_bits: 8, num_slots: 1 << 10 };
 const BUCKETS: usize = 1 << SIZE.bucket_bits;
 const SLOTS: usize = SIZE.num_slots as usize;
 const CLASS: u64 = 0xFF;
-/// The class of words that add nothing.
-const NO_CLASS: u64 = CLASS;
 
 /// The words in a table that takes no decision for a look-up.
 pub(super) struct FunctionWords {
@@ -97,7 +95,7 @@ impl FunctionWords {
                 let held = slots[SIZE.slot(hash, multipliers[SIZE.bucket(hash)])];
                 let is_telling = is_telling(place);
                 let is_counted = ((held ^ hash) & !CLASS == 0) & is_telling;
-                lanes += classes[(if is_counted { held & CLASS } else { NO_CLASS }) as usize];
+                lanes += classes[(held & CLASS) as usize] & u8x32::splat(u8::from(is_counted).wrapping_neg());
                 words += u32::from(is_telling);
             }
             let (own, shared) = lanes.as_array().split_at(SHARED_LANES);
