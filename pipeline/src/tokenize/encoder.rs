@@ -38,14 +38,6 @@ pub struct Encoder {
     cache: Option<WordCache>,
 }
 
-/// Where a word stands, and its short form if it has one.
-#[derive(Clone, Copy, Default)]
-struct Found {
-    start: usize,
-    end: usize,
-    short: Option<ShortWord>,
-}
-
 struct Shared {
     tokenizer: Tokenizer,
     hash: ContentHash,
@@ -134,22 +126,21 @@ impl Encoder {
     fn encode_by_words(&mut self, text: &str, ids: &mut Vec<u32>) -> bool {
         let mut words = self.cache.get_or_insert_with(WordCache::new).words();
         let mut are_separate = true;
-        let mut ahead = [Found::default(); WORDS_AHEAD];
+        let mut ahead = [None; WORDS_AHEAD];
         let mut room = [0; WORDS_AHEAD * ROOM_FOR_WORD];
         for_runs_between_spaces(text.as_bytes(), |runs| {
-            for runs in runs.chunks(WORDS_AHEAD) {
+            for places in runs.chunks(WORDS_AHEAD) {
                 // Where many words may be is asked for before the first is needed: most come from far away.
-                for (found, run) in ahead.iter_mut().zip(runs) {
-                    let [start, end] = run.map(|at| at as usize);
-                    let short = ShortWord::of(text.as_bytes(), start, end - start);
-                    if let Some(short) = short {
+                for (short, place) in ahead.iter_mut().zip(places) {
+                    let [start, end] = place.map(|at| at as usize);
+                    *short = ShortWord::of(text.as_bytes(), start, end - start);
+                    if let Some(short) = *short {
                         words.prefetch_short(short);
                     } else if let Some(long) = LongWord::of(text.as_bytes(), start, end - start) {
                         words.prefetch_long(long);
                     }
-                    *found = Found { start, end, short };
                 }
-                are_separate = are_separate && self.shared.encode_words(text, &ahead[..runs.len()], &mut room, &mut words, ids);
+                are_separate = are_separate && self.shared.encode_words(text, places, &ahead, &mut room, &mut words, ids);
             }
         });
         are_separate
@@ -168,18 +159,26 @@ impl Shared {
         ids.extend(encoding.get_ids().iter().map(|id| self.as_text(*id)));
     }
 
-    /// Appends the ids of words. Returns false at the first that is not separate.
+    /// Appends the ids of words, given by their places and their short forms, if they have one. Returns false at the first that is not separate.
     #[inline(always)]
-    fn encode_words(&self, text: &str, found: &[Found], room: &mut Room, words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
+    fn encode_words(
+        &self,
+        text: &str,
+        places: &[[u32; 2]],
+        short: &[Option<ShortWord>],
+        room: &mut Room,
+        words: &mut Words<'_>,
+        ids: &mut Vec<u32>,
+    ) -> bool {
         let mut count = 0;
-        for &word in found {
-            if let Some(after) = word.short.and_then(|short| words.write_short(short, room, count)) {
+        for (place, short) in places.iter().zip(short) {
+            if let Some(after) = short.and_then(|short| words.write_short(short, room, count)) {
                 count = after;
                 continue;
             }
             ids.extend_from_slice(&room[..count]);
             count = 0;
-            if !self.append_rare(text, word, words, ids) {
+            if !self.append_rare(text, place.map(|at| at as usize), words, ids) {
                 return false;
             }
         }
@@ -189,7 +188,7 @@ impl Shared {
 
     /// Appends the ids of a long word, or of one not met before. Returns false if it is not separate.
     #[inline(never)]
-    fn append_rare(&self, text: &str, Found { start, end, .. }: Found, words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
+    fn append_rare(&self, text: &str, [start, end]: [usize; 2], words: &mut Words<'_>, ids: &mut Vec<u32>) -> bool {
         let word = &text[start..end];
         if LongWord::of(text.as_bytes(), start, end - start).is_some_and(|long| words.append_long(long, ids))
             || words.append_other(word.as_bytes(), ids)
