@@ -36,7 +36,11 @@ build() { # build TEXT THREADS
 peers=(tokenizers datasets datatrove)
 uv=$root/target/uv/bin/uv
 [ -x "$uv" ] || uv=uv
-if [ ! -x peers/bin/python ] && ! { "$uv" venv --quiet peers && "$uv" pip install --quiet --python peers/bin/python 'datatrove[processing,io]' spacy datasets transformers; }; then
+install_peers() {
+    "$uv" venv --quiet --clear peers &&
+        "$uv" pip install --quiet --python peers/bin/python 'datatrove[processing,io]' spacy datasets transformers && touch peers/complete
+}
+if [ ! -f peers/complete ] && ! install_peers; then
     echo "the peers' packages cannot be installed: measuring nachos alone" >&2
     peers=()
 fi
