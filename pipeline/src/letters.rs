@@ -134,9 +134,7 @@ pub(crate) fn any_window<const N: usize>(text: &[u8], is_it: impl Fn(&[u8; N]) -
 #[inline(always)]
 pub(crate) fn for_each_place(text: &[u8], is_it: impl Fn(u8) -> bool, mut visit: impl FnMut(usize)) {
     let (blocks, rest) = text.as_chunks::<BLOCK>();
-    let mut padded = [0; BLOCK];
-    padded[..rest.len()].copy_from_slice(rest);
-    for (number, block) in blocks.iter().chain([&padded]).enumerate() {
+    for (number, block) in blocks.iter().chain([&padded(rest, 0)]).enumerate() {
         let mut places = mask(block, &is_it);
         while places != 0 {
             let at = number * BLOCK + places.trailing_zeros() as usize;
@@ -170,9 +168,7 @@ fn for_runs(text: &[u8], mut inside: impl FnMut(&[u8; BLOCK]) -> u64, mut visit:
     let mut last = 0;
     // What is beyond the end is outside, so the last run ends too.
     let (blocks, rest) = text.as_chunks::<BLOCK>();
-    let mut padded = [b' '; BLOCK];
-    padded[..rest.len()].copy_from_slice(rest);
-    for (number, block) in blocks.iter().chain([&padded]).enumerate() {
+    for (number, block) in blocks.iter().chain([&padded(rest, b' ')]).enumerate() {
         let inside = inside(block);
         let places = inside ^ (inside << 1 | last);
         last = inside >> (BLOCK - 1);
@@ -192,6 +188,14 @@ fn for_runs(text: &[u8], mut inside: impl FnMut(&[u8; BLOCK]) -> u64, mut visit:
             edges[0] = begun.first().copied().unwrap_or_default();
         }
     }
+}
+
+/// What is left of a text, which is less than a block, and after it as often as needed another byte.
+#[inline(always)]
+pub(crate) fn padded<const N: usize>(rest: &[u8], other: u8) -> [u8; N] {
+    let mut block = [other; N];
+    block[..rest.len()].copy_from_slice(rest);
+    block
 }
 
 /// A bit for each byte, the first one lowest.

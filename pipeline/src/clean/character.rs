@@ -1,6 +1,6 @@
 //! What cleaning does with each character.
 
-use crate::letters::{BLOCK, mask};
+use crate::letters::{BLOCK, mask, padded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
@@ -57,9 +57,7 @@ pub(super) fn plain_length(text: &[u8]) -> usize {
         let ends = if let Some(block) = rest.first_chunk() {
             ends_of_plain(block, rest.get(BLOCK) == Some(&b' '))
         } else {
-            let mut padded = [b'\n'; BLOCK];
-            padded[..rest.len()].copy_from_slice(rest);
-            ends_of_plain(&padded, false)
+            ends_of_plain(&padded(rest, b'\n'), false)
         };
         if ends != 0 {
             break at + ends.trailing_zeros() as usize;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use wide::u8x32;
 
 use super::function_words::{Evidence, FunctionWords};
-use crate::letters::{append_hashes, append_shingles, for_each_place, for_words};
+use crate::letters::{append_hashes, append_shingles, for_each_place, for_words, padded};
 
 /// Bytes that are counted together; a lane counts up to 255 of them.
 const LANES: usize = 32;
@@ -111,8 +111,7 @@ fn read_line(line: &str) -> Profile {
     for bytes in bytes.chunks(LANES * usize::from(u8::MAX)) {
         let (blocks, rest) = bytes.as_chunks::<LANES>();
         // The inside of a character counts for nothing.
-        let mut padded = [0x80; LANES];
-        padded[..rest.len()].copy_from_slice(rest);
+        let padded = padded(rest, 0x80);
         let mut lanes = [u8x32::ZERO; 5];
         for block in blocks.iter().chain([&padded]) {
             let [characters, letters, digits, braces, symbols] = &mut lanes;
