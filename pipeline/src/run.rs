@@ -29,7 +29,7 @@ use schemas::{
 };
 
 use crate::{
-    batch::{Batch, Judge, Position, Preparer, Tally, Tokenizer, pack, print},
+    batch::{Batch, Document, Judge, Position, Preparer, Tally, Tokenizer, pack, print},
     clean::{CleanCounts, Cleaner},
     config::Config,
     corpus::Corpus,
@@ -115,8 +115,9 @@ pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> R
     packer.restore(rows.packer);
     let mut tally = Tally { totals: checkpoint.totals, corpus };
     let shards = ShardWriter::new(output.to_owned(), encoder.vocab_size(), &config.write, checkpoint.finished)?;
-    let log = DocumentsLog::open(unfinished.folder(), checkpoint.documents_bytes)?;
-    let mut writer = BuildWriter { unfinished, shards, log, since_closed: None };
+    let mut documents = DocumentsWriter::create(output, corpus.file_names(), &config.write)?;
+    let log = DocumentsLog::open(unfinished.folder(), checkpoint.documents_bytes, &mut |row| documents.push(row))?;
+    let mut writer = BuildWriter { unfinished, shards, log, documents, since_closed: None };
     rows.pending.into_iter().try_for_each(|row| writer.push(row))?;
     // Rows from before the interruption may have closed a shard.
     let is_state_wanted = AtomicBool::new(writer.since_closed.is_some());
@@ -142,10 +143,9 @@ pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> R
         (Stage::Write, Work::InOrder(Box::new(|batch| writer.write(batch, &is_state_wanted)))),
     ];
     pass(task, checkpoint.position, stages)?;
-    let BuildWriter { unfinished, shards, log, .. } = writer;
-    let shards = shards.finish()?;
+    let BuildWriter { unfinished, shards, documents, .. } = writer;
+    let (shards, documents) = (shards.finish()?, documents.finish()?);
     let mut totals = tally.totals;
-    let documents = write_documents(corpus, config, output, log)?;
     let slots = totals.pack.rows * config.pack.max_seq_len as u64;
     totals.pack.efficiency = if slots == 0 { 0.0 } else { totals.pack.tokens as f64 / slots as f64 };
     totals.write = WriteTotals { shards: shards.len() as u64, bytes: shards.iter().map(|shard| shard.bytes).sum() };
@@ -365,14 +365,19 @@ fn read_all(task: Task<'_>, from: Position, progress: &Progress, emit: &mut Emit
 struct BuildWriter {
     unfinished: Unfinished,
     shards: ShardWriter,
+    /// What `documents` is written from again if the run is interrupted.
     log: DocumentsLog,
+    documents: DocumentsWriter,
     /// The rows since a shard was closed, while the state that goes with it is not there yet.
     since_closed: Option<Vec<PackedSequence>>,
 }
 
 impl BuildWriter {
     fn write(&mut self, batch: &mut Batch, is_state_wanted: &AtomicBool) -> Result<(), RunError> {
-        batch.documents.iter().try_for_each(|document| self.log.push(&document.row))?;
+        for Document { row, .. } in batch.documents.drain(..) {
+            self.log.push(&row)?;
+            self.documents.push(row)?;
+        }
         let had_asked = self.since_closed.is_some();
         batch.rows.drain(..).try_for_each(|row| self.push(row))?;
         if self.since_closed.is_some() && !had_asked {
@@ -400,13 +405,6 @@ impl BuildWriter {
         let finished = self.shards.finished().to_vec();
         Ok(self.unfinished.save(Checkpoint { documents_bytes, finished, ..checkpoint }, &Rows { packer, pending })?)
     }
-}
-
-/// Turns the log of documents into `documents.parquet`.
-fn write_documents(corpus: &Corpus, config: &Config, output: &Path, log: DocumentsLog) -> Result<FileInfo, RunError> {
-    let mut documents = DocumentsWriter::create(output, corpus.file_names(), &config.write)?;
-    log.replay(&mut |row| documents.push(row))?;
-    Ok(documents.finish()?)
 }
 
 fn copy_tokenizer(from: &Path, output: &Path) -> Result<Vec<FileInfo>, RunError> {

@@ -40,19 +40,21 @@ pub struct DocumentsLog {
 }
 
 impl DocumentsLog {
-    /// Opens the log and keeps its first `bytes`.
-    pub fn open(folder: &Path, bytes: u64) -> Result<Self, WriteError> {
+    /// Opens the log and keeps its first `bytes`, whose rows it hands to `visit`.
+    pub fn open(folder: &Path, bytes: u64, visit: &mut dyn FnMut(DocumentRow) -> Result<(), WriteError>) -> Result<Self, WriteError> {
         let path = folder.join("documents.log");
-        let open = || -> io::Result<File> {
-            let mut file = fs::OpenOptions::new().create(true).append(true).open(&path)?;
-            if file.metadata()?.len() < bytes {
-                return Err(io::Error::other(format!("it is shorter than the {bytes} bytes that the checkpoint states")));
-            }
-            file.set_len(bytes)?;
-            file.flush()?;
-            Ok(file)
-        };
-        let file = open().map_err(|source| WriteError::Io { path: path.clone(), source })?;
+        let io_error = |source| WriteError::Io { path: path.clone(), source };
+        let file = fs::OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(io_error)?;
+        if file.metadata().map_err(io_error)?.len() < bytes {
+            return Err(io_error(io::Error::other(format!("it is shorter than the {bytes} bytes that the checkpoint states"))));
+        }
+        file.set_len(bytes).map_err(io_error)?;
+        let mut kept = BufReader::with_capacity(1 << 20, &file);
+        let mut row = [0; ROW_BYTES];
+        for _ in 0..bytes / ROW_BYTES as u64 {
+            kept.read_exact(&mut row).map_err(io_error)?;
+            visit(DocumentRow::from_bytes(&row).ok_or_else(|| io_error(io::ErrorKind::InvalidData.into()))?)?;
+        }
         Ok(Self { file: BufWriter::with_capacity(1 << 16, file), path, bytes })
     }
 
@@ -67,20 +69,6 @@ impl DocumentsLog {
         self.file.flush().map_err(io_error)?;
         self.file.get_ref().sync_data().map_err(io_error)?;
         Ok(self.bytes)
-    }
-
-    /// Hands every row to `visit`.
-    pub fn replay<E: From<WriteError>>(mut self, visit: &mut dyn FnMut(DocumentRow) -> Result<(), E>) -> Result<(), E> {
-        let io_error = |source| WriteError::Io { path: self.path.clone(), source };
-        self.file.flush().map_err(io_error)?;
-        let mut file = BufReader::with_capacity(1 << 20, File::open(&self.path).map_err(io_error)?);
-        let mut bytes = [0; ROW_BYTES];
-        for _ in 0..self.bytes / ROW_BYTES as u64 {
-            file.read_exact(&mut bytes).map_err(io_error)?;
-            let row = DocumentRow::from_bytes(&bytes).ok_or_else(|| io_error(io::ErrorKind::InvalidData.into()))?;
-            visit(row)?;
-        }
-        Ok(())
     }
 }
 
@@ -160,19 +148,25 @@ mod tests {
                 duplicate_of: (number % 2 == 1).then_some(number),
             })
             .collect();
-        let mut log = DocumentsLog::open(folder.path(), 0).expect("opened");
+        let open = |bytes| {
+            let mut found = Vec::new();
+            let log = DocumentsLog::open(folder.path(), bytes, &mut |row| {
+                found.push(row);
+                Ok(())
+            });
+            log.map(|log| (log, found))
+        };
+        let (mut log, found) = open(0).expect("opened");
+        assert_eq!(found, []);
         rows.iter().try_for_each(|row| log.push(row)).expect("written");
         let bytes = log.synchronize().expect("synchronised");
         log.push(&rows[0]).expect("written");
         drop(log);
-        let mut found = Vec::new();
-        let log = DocumentsLog::open(folder.path(), bytes).expect("opened");
-        log.replay::<WriteError>(&mut |row| {
-            found.push(row);
-            Ok(())
-        })
-        .expect("as written");
+        let (mut log, found) = open(bytes).expect("opened");
         assert_eq!(found, rows);
-        assert!(DocumentsLog::open(folder.path(), bytes + 1).is_err());
+        log.push(&rows[1]).expect("written");
+        let bytes = log.synchronize().expect("synchronised");
+        assert_eq!(open(bytes).expect("opened").1.last(), Some(&rows[1]));
+        assert!(open(bytes + 1).is_err());
     }
 }
