@@ -14,6 +14,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use indicatif::MultiProgress;
@@ -46,6 +47,8 @@ use crate::{
 
 /// A batch is handed on when it has at least so many bytes: chunks of small files go together.
 const MIN_BATCH_BYTES: usize = 1 << 19;
+/// A checkpoint is saved no sooner than so many times after the last as that one took: what it costs stays below a hundredth.
+const CHECKPOINT_REST: u32 = 50;
 /// The folder of deduplication, in that of the unfinished run.
 const DEDUP_DIR: &str = "dedup";
 
@@ -117,7 +120,7 @@ pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> R
     let shards = ShardWriter::new(output.to_owned(), encoder.vocab_size(), &config.write, checkpoint.finished)?;
     let mut documents = DocumentsWriter::create(output, corpus.file_names(), &config.write)?;
     let log = DocumentsLog::open(unfinished.folder(), checkpoint.documents_bytes, &mut |row| documents.push(row))?;
-    let mut writer = BuildWriter { unfinished, shards, log, documents, since_closed: None };
+    let mut writer = BuildWriter { unfinished, shards, log, documents, since_closed: None, next_save: Instant::now() };
     rows.pending.into_iter().try_for_each(|row| writer.push(row))?;
     // Rows from before the interruption may have closed a shard.
     let is_state_wanted = AtomicBool::new(writer.since_closed.is_some());
@@ -370,6 +373,8 @@ struct BuildWriter {
     documents: DocumentsWriter,
     /// The rows since a shard was closed, while the state that goes with it is not there yet.
     since_closed: Option<Vec<PackedSequence>>,
+    /// No checkpoint is wanted before.
+    next_save: Instant,
 }
 
 impl BuildWriter {
@@ -392,18 +397,21 @@ impl BuildWriter {
             rows.push(row.clone());
         }
         self.shards.push(row)?;
-        if self.shards.finished().len() > finished_before {
+        if self.shards.finished().len() > finished_before && (self.since_closed.is_some() || Instant::now() >= self.next_save) {
             self.since_closed = Some(Vec::new());
         }
         Ok(())
     }
 
     fn save(&mut self, (checkpoint, packer): (Checkpoint<ShardInfo>, PackerState)) -> Result<(), RunError> {
+        let begun = Instant::now();
         checkpoint.dedup.synchronize(&self.unfinished.folder().join(DEDUP_DIR))?;
         let documents_bytes = self.log.synchronize()?;
         let pending = self.since_closed.take().unwrap_or_default();
         let finished = self.shards.finished().to_vec();
-        Ok(self.unfinished.save(Checkpoint { documents_bytes, finished, ..checkpoint }, &Rows { packer, pending })?)
+        self.unfinished.save(Checkpoint { documents_bytes, finished, ..checkpoint }, &Rows { packer, pending })?;
+        self.next_save = Instant::now() + begun.elapsed() * CHECKPOINT_REST;
+        Ok(())
     }
 }
 
