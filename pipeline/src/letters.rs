@@ -123,11 +123,12 @@ fn hash_step(hash: u64, window: u64) -> u64 {
 /// Whether any `N` bytes that follow each other are what is looked for. `is_it` should decide without a branch: then many places are looked at together.
 #[inline(always)]
 pub(crate) fn any_window<const N: usize>(text: &[u8], is_it: impl Fn(&[u8; N]) -> bool) -> bool {
-    const STRETCH: usize = 512;
-    (0..text.len()).step_by(STRETCH).any(|at| {
-        let stretch = &text[at..text.len().min(at + STRETCH + N - 1)];
-        stretch.array_windows().fold(false, |found, window| found | is_it(window))
-    })
+    let is_any = |bytes: &[u8]| bytes.array_windows().fold(false, |found, window| found | is_it(window));
+    // All are looked at in blocks of one length, of which the last may begin inside the one before.
+    match text.len().checked_sub(BLOCK + N - 1) {
+        Some(last) => (0..last).step_by(BLOCK).chain([last]).any(|at| is_any(&text[at..at + BLOCK + N - 1])),
+        None => is_any(text),
+    }
 }
 
 /// Calls `visit` with the place of every byte that is looked for, in order.
