@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::counts::{Change, CleanCounts};
-use crate::letters::any_window;
+use crate::letters::{any_window, num_digits};
 
 /// A line of at least so many bytes is not repeated inside a document.
 const MIN_REPEATED_BYTES: usize = 60;
@@ -138,7 +138,7 @@ fn may_be_script(line: &[u8]) -> bool {
 
 /// Whether the line is neither an item of a list nor a row of a table: those are repeated for good reasons.
 fn is_prose(line: &str) -> bool {
-    let is_row = memchr::memchr2(b';', b'|', line.as_bytes()).is_some() || line.bytes().filter(u8::is_ascii_digit).count() * 4 > line.len();
+    let is_row = memchr::memchr2(b';', b'|', line.as_bytes()).is_some() || num_digits(line.as_bytes()) * 4 > line.len();
     !is_row && line.starts_with(char::is_alphabetic)
 }
 
