@@ -123,12 +123,18 @@ fn hash_step(hash: u64, window: u64) -> u64 {
 /// Whether any `N` bytes that follow each other are what is looked for. `is_it` should decide without a branch: then many places are looked at together.
 #[inline(always)]
 pub(crate) fn any_window<const N: usize>(text: &[u8], is_it: impl Fn(&[u8; N]) -> bool) -> bool {
-    let is_any = |bytes: &[u8]| bytes.array_windows().fold(false, |found, window| found | is_it(window));
+    find_window(text, is_it).is_some()
+}
+
+/// The first place where `N` bytes that follow each other are what is looked for, as [`any_window`] does it.
+#[inline(always)]
+pub(crate) fn find_window<const N: usize>(text: &[u8], is_it: impl Fn(&[u8; N]) -> bool) -> Option<usize> {
+    let Some(last) = text.len().checked_sub(BLOCK + N - 1) else { return text.array_windows().position(is_it) };
     // All are looked at in blocks of one length, of which the last may begin inside the one before.
-    match text.len().checked_sub(BLOCK + N - 1) {
-        Some(last) => (0..last).step_by(BLOCK).chain([last]).any(|at| is_any(&text[at..at + BLOCK + N - 1])),
-        None => is_any(text),
-    }
+    let block = |at: usize| &text[at..at + BLOCK + N - 1];
+    let mut places = (0..last).step_by(BLOCK).chain([last]);
+    let at = places.find(|&at| block(at).array_windows().fold(false, |found, window| found | is_it(window)))?;
+    block(at).array_windows().position(is_it).map(|place| at + place)
 }
 
 /// Calls `visit` with the place of every byte that is looked for, in order.

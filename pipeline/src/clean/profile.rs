@@ -77,6 +77,12 @@ impl Profiler {
         self.lines.iter().for_each(|(_, profile)| self.whole.add(profile));
     }
 
+    /// The lines of the text that was read, without their ends.
+    pub(super) fn lines_of<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
+        let start = self.lines.first().map_or(0, |(range, _)| range.start);
+        self.lines.iter().map(move |(range, _)| text[range.start - start..range.end - start].trim_end_matches('\n'))
+    }
+
     /// Remembers the words from `start` on, and says of each line what they tell of its language.
     #[expect(clippy::needless_bitwise_bool, reason = "a lazy operator would be a branch")]
     fn read_words(&mut self, text: &[u8], start: usize) {

@@ -70,7 +70,7 @@ impl QualityFilter {
 
     fn repetition(&mut self, text: &str, profiler: &Profiler) -> Option<Verdict> {
         let has_lines = profiler.lines.len() >= MIN_LINES_FOR_REPETITION;
-        if has_lines && self.repeated_line_share(text) > self.config.max_repeated_line_share {
+        if has_lines && self.repeated_line_share(text, profiler) > self.config.max_repeated_line_share {
             return Some(Verdict::RepetitiveLines);
         }
         let (words, max_share) = (&profiler.words, self.config.max_repeated_word_share);
@@ -79,10 +79,10 @@ impl QualityFilter {
     }
 
     /// The share of the bytes in lines that the document has before.
-    fn repeated_line_share(&mut self, text: &str) -> f64 {
+    fn repeated_line_share(&mut self, text: &str, profiler: &Profiler) -> f64 {
         self.lines.clear();
         let (mut bytes, mut repeated) = (0, 0);
-        for line in text.split('\n').filter(|line| !line.is_empty()) {
+        for line in profiler.lines_of(text) {
             bytes += line.len();
             if !self.lines.insert(xxh3_64(line.as_bytes())) {
                 repeated += line.len();
