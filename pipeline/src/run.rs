@@ -47,7 +47,7 @@ use crate::{
 
 /// A batch is handed on when it has at least so many bytes: chunks of small files go together.
 const MIN_BATCH_BYTES: usize = 1 << 19;
-/// A checkpoint is saved no sooner than so many times after the last as that one took: what it costs stays below a hundredth.
+/// The next checkpoint waits so many times as long as the last one took: they cost a fiftieth of the time at most.
 const CHECKPOINT_REST: u32 = 50;
 /// The folder of deduplication, in that of the unfinished run.
 const DEDUP_DIR: &str = "dedup";
