@@ -288,6 +288,18 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn windows_and_digits_are_those_of_a_plain_search(text in "(a{0,150}(b\\.b|b\\.|[0-9]{1,70}|)){0,3}") {
+            let bytes = text.as_bytes();
+            let is_it = |window: &[u8; 3]| window == b"b.b";
+            let expected = bytes.array_windows().position(is_it);
+            prop_assert_eq!(find_window(bytes, is_it), expected);
+            prop_assert_eq!(any_window(bytes, is_it), expected.is_some());
+            prop_assert_eq!(num_digits(bytes), bytes.iter().filter(|byte| byte.is_ascii_digit()).count());
+        }
+    }
+
     #[test]
     fn shingles_are_the_same_wherever_they_stand() {
         let words: Vec<String> = (0..300).map(|number| format!("m{}", number % 100)).collect();

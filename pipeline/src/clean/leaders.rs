@@ -82,7 +82,7 @@ mod tests {
         fn the_first_row_is_found(text in "([a-z. _…–é]{0,4}|\\.{2,5}|(\\. ){2,4}|…{2}|[a-z ]{60}){0,8}") {
             let is_mark = |character: char| matches!(character, '.' | '_' | '…');
             let begins = |at: usize| !text[..at].trim_end_matches(' ').ends_with(is_mark) || text[..at].ends_with("  ");
-            let mut places = text.char_indices().filter(|(at, character)| is_mark(*character) && begins(*at));
+            let places = text.char_indices().filter(|(at, character)| is_mark(*character) && begins(*at));
             let first = places.map(|(at, _)| (at, row(&text[at..]))).find(|(_, (_, weight))| *weight >= LEAST_WEIGHT);
             prop_assert_eq!(find(&text), first.map(|(at, (length, _))| (at, length)));
         }
