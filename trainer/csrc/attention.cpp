@@ -1,4 +1,4 @@
-// Attention over segments of any lengths that lie end to end: libtorch's FlashAttention (Dao, "FlashAttention-2: faster attention with better
+// Attention over segments of any lengths that lie end to end, of all their tokens or of some as queries: libtorch's FlashAttention (Dao, "FlashAttention-2: faster attention with better
 // parallelism and work partitioning", 2023), and cuDNN's fused attention, which is faster on Hopper and later. None of their shapes depends on
 // the segments. The rules of shim.hpp hold.
 
@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <tuple>
 #include <unordered_map>
 
@@ -16,13 +17,10 @@
 #include <ATen/ops/_flash_attention_forward.h>
 #ifdef DRBERT_CUDNN
 #include <ATen/Context.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/cudnn/Handle.h>
-#include <ATen/ops/cat.h>
-#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros_like.h>
 #include <c10/core/DeviceGuard.h>
 #include <dlfcn.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -37,7 +35,23 @@ void* cudnn_dlhandle = nullptr;
 }
 #endif
 
+#include "launch.hpp"
+
 namespace {
+
+// [tokens, heads, head size] each, as views of what holds them together.
+struct Heads {
+    at::Tensor query, key, value;
+
+    // Of [tokens, 3, heads, head size], or of queries [queries, heads, head size] and, undefined else, the other two [tokens, 2, heads, head size].
+    Heads(const at::Tensor& queries, const at::Tensor& others) {
+        if (others.defined()) {
+            query = queries, key = others.select(1, 0), value = others.select(1, 1);
+        } else {
+            query = queries.select(1, 0), key = queries.select(1, 1), value = queries.select(1, 2);
+        }
+    }
+};
 
 #ifdef DRBERT_CUDNN
 namespace fe = cudnn_frontend;
@@ -62,69 +76,82 @@ int64_t next_power_of_two(int64_t number) {
 
 void check(fe::error_object status) { TORCH_CHECK(status.is_good(), "cuDNN: ", status.get_message()); }
 
+// The queries of segments, or their keys.
+struct Side {
+    int64_t tokens, longest;
+    // How far a token is from the next, in numbers.
+    int64_t row;
+
+    Side(const at::Tensor& matrix, int64_t longest_segment) {
+        const int64_t token_step = std::max<int64_t>(next_power_of_two(matrix.size(0)) / kTokenSteps, 1);
+        tokens = rounded_up(matrix.size(0), token_step);
+        longest = rounded_up(std::max<int64_t>(longest_segment, 1), kLongestMultiple);
+        row = matrix.stride(0);
+    }
+
+    auto as_tuple() const { return std::tuple(tokens, longest, row); }
+};
+
 // What a plan is made for. Micro-batches with fewer segments and tokens, and with shorter ones, use it too.
 struct Shape {
     c10::DeviceIndex device;
     at::ScalarType type;
-    int64_t heads, head_size, segments, tokens, longest;
+    int64_t heads, head_size, segments;
+    Side queries, keys;
     bool is_deterministic;
 
-    auto as_tuple() const { return std::tuple(device, type, heads, head_size, segments, tokens, longest, is_deterministic); }
+    auto as_tuple() const { return std::tuple(device, type, heads, head_size, segments, queries.as_tuple(), keys.as_tuple(), is_deterministic); }
     bool operator<(const Shape& other) const { return as_tuple() < other.as_tuple(); }
 };
 
-Shape shape_of(const at::Tensor& qkv, const at::Tensor& segments, int64_t longest) {
-    const int64_t tokens = qkv.size(0), token_step = std::max<int64_t>(next_power_of_two(tokens) / kTokenSteps, 1);
-    return {qkv.device().index(), qkv.scalar_type(), qkv.size(2), qkv.size(3), segments.size(1) - kOffsetsAlignment, rounded_up(tokens, token_step),
-            rounded_up(std::max<int64_t>(longest, 1), kLongestMultiple), at::globalContext().deterministicAlgorithms()};
-}
-
 enum Uid : int64_t {
-    kQuery = 1, kKey, kValue, kOutput, kStats, kOutputGradient, kQueryGradient, kKeyGradient, kValueGradient, kQkvOffsets, kOutputOffsets, kStatsOffsets, kLengths,
+    kQuery = 1, kKey, kValue, kOutput, kStats, kOutputGradient, kQueryGradient, kKeyGradient, kValueGradient,
+    // The rows of the table of segments.
+    kQueryOffsets, kKeyOffsets, kOutputOffsets, kStatsOffsets, kQueryLengths, kKeyLengths, kPastSegments,
 };
 
 using Memory = std::unordered_map<int64_t, void*>;
 
-// A graph of cuDNN's with its plan. Matrices lie as in `qkv` [tokens, 3, heads, head size] and `output` [tokens, heads, head size].
+// A graph of cuDNN's with its plan. What is given and what comes out, [tokens, heads, head size], has its tokens as far from each other as the shape says, or without gaps.
 class Plan {
   public:
     Plan(const Shape& shape, bool is_backward) : shape_(shape) {
         graph_.set_io_data_type(shape.type == at::kHalf ? fe::DataType_t::HALF : fe::DataType_t::BFLOAT16)
             .set_intermediate_data_type(fe::DataType_t::FLOAT)
             .set_compute_data_type(fe::DataType_t::FLOAT);
-        const int64_t qkv_row = 3 * row();
-        const auto qkv_offsets = offsets(kQkvOffsets);
-        const auto query = packed(kQuery, qkv_row, qkv_offsets), key = packed(kKey, qkv_row, qkv_offsets), value = packed(kValue, qkv_row, qkv_offsets);
-        const auto lengths = tensor(kLengths, {shape.segments, 1, 1, 1}, {1, 1, 1, 1}, fe::DataType_t::INT32);
-        const auto output_offsets = offsets(kOutputOffsets), stats_offsets = offsets(kStatsOffsets);
+        const Side &queries = shape.queries, &keys = shape.keys;
+        const Side outputs = without_gaps(queries);
+        const auto query_offsets = offsets(kQueryOffsets), key_offsets = offsets(kKeyOffsets), output_offsets = offsets(kOutputOffsets), stats_offsets = offsets(kStatsOffsets);
+        const auto query = given(kQuery, queries, query_offsets), key = given(kKey, keys, key_offsets), value = given(kValue, keys, key_offsets);
+        const auto query_lengths = lengths(kQueryLengths), key_lengths = lengths(kKeyLengths);
         const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_size));
         if (is_backward) {
-            const auto output = packed(kOutput, row(), output_offsets), gradient = packed(kOutputGradient, row(), output_offsets);
+            const auto output = given(kOutput, outputs, output_offsets), gradient = given(kOutputGradient, outputs, output_offsets);
             const auto stats = tensor(kStats, {}, {}, fe::DataType_t::FLOAT);
             lay_out_stats(stats, stats_offsets);
             const auto options = fe::graph::SDPA_backward_attributes()
                                      .set_name("attention_backward")
                                      .set_attn_scale(scale)
                                      .set_padding_mask(true)
-                                     .set_seq_len_q(lengths)
-                                     .set_seq_len_kv(lengths)
-                                     .set_max_total_seq_len_q(shape.tokens)
-                                     .set_max_total_seq_len_kv(shape.tokens)
+                                     .set_seq_len_q(query_lengths)
+                                     .set_seq_len_kv(key_lengths)
+                                     .set_max_total_seq_len_q(queries.tokens)
+                                     .set_max_total_seq_len_kv(keys.tokens)
                                      .set_deterministic_algorithm(shape.is_deterministic);
             const auto gradients = graph_.sdpa_backward(query, key, value, output, gradient, stats, options);
-            lay_out(gradients[0], kQueryGradient, qkv_row, qkv_offsets);
-            lay_out(gradients[1], kKeyGradient, qkv_row, qkv_offsets);
-            lay_out(gradients[2], kValueGradient, qkv_row, qkv_offsets);
+            lay_out(gradients[0], kQueryGradient, queries, query_offsets);
+            lay_out(gradients[1], kKeyGradient, keys, key_offsets);
+            lay_out(gradients[2], kValueGradient, keys, key_offsets);
         } else {
             const auto options = fe::graph::SDPA_attributes()
                                      .set_name("attention")
                                      .set_generate_stats(true)
                                      .set_attn_scale(scale)
                                      .set_padding_mask(true)
-                                     .set_seq_len_q(lengths)
-                                     .set_seq_len_kv(lengths);
+                                     .set_seq_len_q(query_lengths)
+                                     .set_seq_len_kv(key_lengths);
             const auto results = graph_.sdpa(query, key, value, options);
-            lay_out(results[0], kOutput, row(), output_offsets);
+            lay_out(results[0], kOutput, outputs, output_offsets);
             results[1]->set_output(true).set_uid(kStats).set_data_type(fe::DataType_t::FLOAT);
             lay_out_stats(results[1], stats_offsets);
         }
@@ -133,11 +160,11 @@ class Plan {
         check(graph_.get_workspace_size(workspace_size_));
     }
 
-    // `memory` holds pointers to all tensors but the offsets and lengths, which are rows of `segments`.
+    // `memory` holds pointers to all tensors but the rows of `segments`.
     void run(Memory memory, const at::Tensor& segments) {
         auto* const rows = segments.mutable_data_ptr<int32_t>();
-        for (const Uid uid : {kQkvOffsets, kOutputOffsets, kStatsOffsets, kLengths}) {
-            memory[uid] = rows + (uid - kQkvOffsets) * segments.size(1);
+        for (int64_t uid = kQueryOffsets; uid < kPastSegments; ++uid) {
+            memory[uid] = rows + (uid - kQueryOffsets) * segments.size(1);
         }
         const at::Tensor workspace = at::empty({workspace_size_}, segments.options().dtype(at::kByte));
         check(graph_.execute(at::native::getCudnnHandle(), memory, workspace.mutable_data_ptr()));
@@ -146,7 +173,10 @@ class Plan {
   private:
     using Attributes = std::shared_ptr<fe::graph::Tensor_attributes>;
 
-    int64_t row() const { return shape_.heads * shape_.head_size; }
+    Side without_gaps(Side side) const {
+        side.row = shape_.heads * shape_.head_size;
+        return side;
+    }
 
     Attributes tensor(Uid uid, std::vector<int64_t> sizes, std::vector<int64_t> strides, fe::DataType_t type) {
         return graph_.tensor(fe::graph::Tensor_attributes().set_name(std::to_string(uid)).set_uid(uid).set_dim(sizes).set_stride(strides).set_data_type(type));
@@ -154,26 +184,29 @@ class Plan {
 
     Attributes offsets(Uid uid) { return tensor(uid, {shape_.segments + 1, 1, 1, 1}, {1, 1, 1, 1}, fe::DataType_t::INT32); }
 
-    void set_rows(const Attributes& matrix, int64_t row_stride, const Attributes& offsets) const {
-        matrix->set_dim({shape_.segments, shape_.heads, shape_.longest, shape_.head_size})
-            .set_stride({shape_.longest * row_stride, shape_.head_size, row_stride, 1})
+    Attributes lengths(Uid uid) { return tensor(uid, {shape_.segments, 1, 1, 1}, {1, 1, 1, 1}, fe::DataType_t::INT32); }
+
+    void set_rows(const Attributes& matrix, const Side& side, const Attributes& offsets) const {
+        matrix->set_dim({shape_.segments, shape_.heads, side.longest, shape_.head_size})
+            .set_stride({side.longest * side.row, shape_.head_size, side.row, 1})
             .set_ragged_offset(offsets);
     }
 
-    Attributes packed(Uid uid, int64_t row_stride, const Attributes& offsets) {
+    Attributes given(Uid uid, const Side& side, const Attributes& offsets) {
         const Attributes matrix = graph_.tensor(fe::graph::Tensor_attributes().set_name(std::to_string(uid)).set_uid(uid));
-        set_rows(matrix, row_stride, offsets);
+        set_rows(matrix, side, offsets);
         return matrix;
     }
 
-    void lay_out(const Attributes& result, Uid uid, int64_t row_stride, const Attributes& offsets) const {
+    void lay_out(const Attributes& result, Uid uid, const Side& side, const Attributes& offsets) const {
         result->set_output(true).set_uid(uid);
-        set_rows(result, row_stride, offsets);
+        set_rows(result, side, offsets);
     }
 
-    // [tokens, heads]
+    // [queries, heads]
     void lay_out_stats(const Attributes& stats, const Attributes& offsets) const {
-        stats->set_dim({shape_.segments, shape_.heads, shape_.longest, 1}).set_stride({shape_.longest * shape_.heads, 1, shape_.heads, 1}).set_ragged_offset(offsets);
+        const int64_t longest = shape_.queries.longest;
+        stats->set_dim({shape_.segments, shape_.heads, longest, 1}).set_stride({longest * shape_.heads, 1, shape_.heads, 1}).set_ragged_offset(offsets);
     }
 
     Shape shape_;
@@ -196,52 +229,67 @@ Plan& plan(const Shape& shape, bool is_backward) {
 }
 
 // Pointers to query, key and value, or to their gradients, the first of which has the number `first`.
-void add_qkv(Memory& memory, const at::Tensor& qkv, Uid first) {
-    for (int64_t part = 0; part < 3; ++part) {
-        memory[first + part] = static_cast<char*>(qkv.mutable_data_ptr()) + part * qkv.stride(1) * qkv.element_size();
-    }
+void add_heads(Memory& memory, const Heads& heads, Uid first) {
+    memory[first] = heads.query.mutable_data_ptr(), memory[first + 1] = heads.key.mutable_data_ptr(), memory[first + 2] = heads.value.mutable_data_ptr();
 }
 
 struct CudnnAttention : torch::autograd::Function<CudnnAttention> {
-    static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& given, const at::Tensor& segments, int64_t longest) {
-        const at::Tensor qkv = given.contiguous();
-        const c10::DeviceGuard guard(qkv.device());
-        const at::Tensor output = at::empty({qkv.size(0), qkv.size(2), qkv.size(3)}, qkv.options());
-        const at::Tensor stats = at::empty({qkv.size(0), qkv.size(2)}, qkv.options().dtype(at::kFloat));
+    static at::Tensor forward(
+        torch::autograd::AutogradContext* context, const at::Tensor& given, const std::optional<at::Tensor>& given_others, const at::Tensor& segments,
+        int64_t longest_queries, int64_t longest) {
+        const at::Tensor queries = given.contiguous(), others = given_others ? given_others->contiguous() : at::Tensor();
+        const c10::DeviceGuard guard(queries.device());
+        const Heads heads(queries, others);
+        const at::Tensor output = at::empty(heads.query.sizes(), queries.options());
+        const at::Tensor stats = at::empty({queries.size(0), output.size(1)}, queries.options().dtype(at::kFloat));
         Memory memory{{kOutput, output.mutable_data_ptr()}, {kStats, stats.mutable_data_ptr()}};
-        add_qkv(memory, qkv, kQuery);
-        plan(shape_of(qkv, segments, longest), /*is_backward=*/false).run(std::move(memory), segments);
-        context->save_for_backward({qkv, output, stats, segments});
+        add_heads(memory, heads, kQuery);
+        plan(shape_of(heads, segments, longest_queries, longest), /*is_backward=*/false).run(std::move(memory), segments);
+        context->save_for_backward({queries, others, output, stats, segments});
+        context->saved_data["longest queries"] = longest_queries;
         context->saved_data["longest"] = longest;
         return output;
     }
 
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
         const torch::autograd::variable_list saved = context->get_saved_variables();
-        const at::Tensor &qkv = saved[0], &output = saved[1], &stats = saved[2], &segments = saved[3], gradient = gradients[0].contiguous();
-        const c10::DeviceGuard guard(qkv.device());
-        const at::Tensor qkv_gradient = at::empty_like(qkv);
+        const at::Tensor &queries = saved[0], &others = saved[1], &output = saved[2], &stats = saved[3], &segments = saved[4], gradient = gradients[0].contiguous();
+        const c10::DeviceGuard guard(queries.device());
+        const at::Tensor queries_gradient = at::empty_like(queries);
+        // Keys that no query of their segment sees may be left as they are.
+        const at::Tensor others_gradient = others.defined() ? at::zeros_like(others) : at::Tensor();
+        const Heads heads(queries, others);
         Memory memory{{kOutput, output.mutable_data_ptr()}, {kStats, stats.mutable_data_ptr()}, {kOutputGradient, gradient.mutable_data_ptr()}};
-        add_qkv(memory, qkv, kQuery);
-        add_qkv(memory, qkv_gradient, kQueryGradient);
-        plan(shape_of(qkv, segments, context->saved_data["longest"].toInt()), /*is_backward=*/true).run(std::move(memory), segments);
-        return {qkv_gradient, {}, {}};
+        add_heads(memory, heads, kQuery);
+        add_heads(memory, Heads(queries_gradient, others_gradient), kQueryGradient);
+        const Shape shape = shape_of(heads, segments, context->saved_data["longest queries"].toInt(), context->saved_data["longest"].toInt());
+        plan(shape, /*is_backward=*/true).run(std::move(memory), segments);
+        return {queries_gradient, others_gradient, {}, {}, {}};
+    }
+
+    static Shape shape_of(const Heads& heads, const at::Tensor& segments, int64_t longest_queries, int64_t longest) {
+        const at::Tensor& query = heads.query;
+        return {query.device().index(), query.scalar_type(), query.size(1), query.size(2), segments.size(1) - kOffsetsAlignment,
+                Side(query, longest_queries), Side(heads.key, longest), at::globalContext().deterministicAlgorithms()};
     }
 };
+
 #endif
 
 }  // namespace
 
 extern "C" {
 
-// Query, key and value as `qkv` [tokens, 3, heads, head size], the first token of every segment and the end of the last as int32
-// `boundaries` [segments + 1] on the same device, the length of the longest segment. Gives [tokens, heads, head size].
+// Query, key and value of every token as `queries` [tokens, 3, heads, head size], or the queries of some as [queries, heads, head size] and, else null, `others`
+// [tokens, 2, heads, head size]. int32 `query_boundaries` and `boundaries` [segments + 1] on the same device say where the queries and the tokens of every segment begin, and where
+// those of the last end; no segment has more than `longest_queries` and `longest`. Gives [queries, heads, head size].
 const char* drbert_attention(
-    const at::Tensor* qkv, const at::Tensor* boundaries, int64_t longest, double dropout, at::Tensor** attended) {
+    const at::Tensor* queries, const at::Tensor* others, const at::Tensor* query_boundaries, const at::Tensor* boundaries, int64_t longest_queries, int64_t longest,
+    double dropout, at::Tensor** attended) {
     return guarded([&] {
-        const auto parts = qkv->unbind(1);
+        const Heads heads(*queries, others == nullptr ? at::Tensor() : *others);
         auto result = at::_flash_attention_forward(
-            parts[0], parts[1], parts[2], *boundaries, *boundaries, longest, longest, dropout, /*is_causal=*/false,
+            heads.query, heads.key, heads.value, *query_boundaries, *boundaries, longest_queries, longest, dropout, /*is_causal=*/false,
             /*return_debug_mask=*/false);
         *attended = new at::Tensor(std::move(std::get<0>(result)));
     });
@@ -256,30 +304,41 @@ bool drbert_has_cudnn() {
 #endif
 }
 
-// The segments as cuDNN's attention takes them, from `boundaries` as above: int32 [4, segments with empty ones + 4], where they begin and end in `qkv`, in its
-// result and in [tokens, heads], counted in numbers, and their lengths.
-const char* drbert_cudnn_segments(const at::Tensor* boundaries, int64_t heads, int64_t head_size, at::Tensor** segments) {
+// The segments as cuDNN's attention takes them, from boundaries as above: int32 [6, segments with empty ones + 4], where they begin and end in the queries, in the keys, in
+// the result and in [queries, heads], counted in numbers, and their lengths in queries and in keys. The queries may come with keys and values, or without.
+const char* drbert_cudnn_segments(
+    const at::Tensor* query_boundaries, const at::Tensor* boundaries, bool are_together, int64_t heads, int64_t head_size, at::Tensor** segments) {
     return guarded([&] {
 #ifdef DRBERT_CUDNN
-        const int64_t count = boundaries->size(0) - 1, padded = next_power_of_two(std::max(count, kLeastSegments)) + kOffsetsAlignment;
-        const at::Tensor tokens = at::cat({*boundaries, boundaries->slice(0, count).expand({padded - count - 1})});
-        const at::Tensor lengths = at::constant_pad_nd(tokens.slice(0, 1) - tokens.slice(0, 0, -1), {0, 1});
-        *segments = new at::Tensor(at::stack({tokens * (3 * heads * head_size), tokens * (heads * head_size), tokens * heads, lengths}));
+        TORCH_CHECK(boundaries->scalar_type() == at::kInt && boundaries->is_contiguous() && query_boundaries->is_contiguous(), "boundaries are not a vector of int32");
+        TORCH_CHECK(query_boundaries->sizes() == boundaries->sizes() && query_boundaries->scalar_type() == at::kInt, "boundaries of other segments");
+        const int64_t count = boundaries->size(0) - 1, columns = next_power_of_two(std::max(count, kLeastSegments)) + kOffsetsAlignment;
+        const auto row = static_cast<int32_t>(heads * head_size);
+        const at::Tensor table = at::empty({drbert::kSegmentRows, columns}, boundaries->options());
+        drbert::launch(*boundaries, &drbert::Launchers::segment_table,
+                       drbert::SegmentTable{count, columns, query_boundaries->const_data_ptr<int32_t>(), boundaries->const_data_ptr<int32_t>(), are_together ? 3 * row : row,
+                                            are_together ? 3 * row : 2 * row, row, static_cast<int32_t>(heads), table.mutable_data_ptr<int32_t>()});
+        *segments = new at::Tensor(table);
 #else
-        static_cast<void>(boundaries), static_cast<void>(heads), static_cast<void>(head_size), static_cast<void>(segments);
+        static_cast<void>(query_boundaries), static_cast<void>(boundaries), static_cast<void>(are_together), static_cast<void>(heads), static_cast<void>(head_size);
+        static_cast<void>(segments);
         TORCH_CHECK(false, "built without cuDNN's headers");
 #endif
     });
 }
 
 // As drbert_attention without dropout, by cuDNN. The tokens times 3 times the numbers of a row are below 2^31.
-const char* drbert_cudnn_attention(const at::Tensor* qkv, const at::Tensor* segments, int64_t longest, at::Tensor** attended) {
+const char* drbert_cudnn_attention(
+    const at::Tensor* queries, const at::Tensor* others, const at::Tensor* segments, int64_t longest_queries, int64_t longest, at::Tensor** attended) {
     return guarded([&] {
 #ifdef DRBERT_CUDNN
-        TORCH_CHECK(qkv->numel() <= std::numeric_limits<int32_t>::max(), "a micro-batch too large for cuDNN's attention");
-        *attended = new at::Tensor(CudnnAttention::apply(*qkv, *segments, longest));
+        const auto is_small = [](const at::Tensor* tensor) { return tensor == nullptr || tensor->numel() <= std::numeric_limits<int32_t>::max(); };
+        TORCH_CHECK(is_small(queries) && is_small(others), "a micro-batch too large for cuDNN's attention");
+        const std::optional<at::Tensor> apart = others == nullptr ? std::nullopt : std::optional(*others);
+        *attended = new at::Tensor(CudnnAttention::apply(*queries, apart, *segments, longest_queries, longest));
 #else
-        static_cast<void>(qkv), static_cast<void>(segments), static_cast<void>(longest), static_cast<void>(attended);
+        static_cast<void>(queries), static_cast<void>(others), static_cast<void>(segments), static_cast<void>(longest_queries), static_cast<void>(longest);
+        static_cast<void>(attended);
         TORCH_CHECK(false, "built without cuDNN's headers");
 #endif
     });

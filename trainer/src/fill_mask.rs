@@ -117,7 +117,13 @@ impl MaskFiller {
         let input_ids = tensor(ids.iter().map(|&id| id as i32).collect())?;
         let positions = tensor((0..ids.len() as i32).collect())?;
         let masked_positions = tensor(masks.iter().map(|&position| position as i32).collect())?;
-        let segments = Segments { lengths: &[length], longest: length, boundaries: &tensor(vec![0, length as i32])? };
+        let segments = Segments {
+            lengths: &[length],
+            longest: length,
+            boundaries: &tensor(vec![0, length as i32])?,
+            chosen_boundaries: &tensor(vec![0, masks.len() as i32])?,
+            longest_chosen: masks.len() as i64,
+        };
         let logits = self.model.logits(&input_ids, &positions, segments, &masked_positions, Mode::Evaluate)?;
         Ok(logits.f_softmax(-1, Kind::Float)?.f_to_device(tch::Device::Cpu)?)
     }

@@ -17,8 +17,12 @@ pub struct Batch {
     pub longest_segment: i64,
     /// int32 `[segments + 1]`: where each segment begins, and where the last ends.
     pub segment_boundaries: Tensor,
-    /// int32 `[masked]`.
+    /// int32 `[masked]`, ascending.
     pub masked_positions: Tensor,
+    /// int32 `[segments + 1]`: where the masked positions of each segment begin among all, and where those of the last end.
+    pub masked_boundaries: Tensor,
+    /// No segment has more masked positions.
+    pub most_masked: i64,
     /// int32 `[masked]`.
     pub labels: Tensor,
     /// All of these are parts of it.
@@ -39,7 +43,9 @@ impl Batch {
                 Some(*end)
             }))
             .collect();
-        let parts = [input_ids, positions, &boundaries, masked_positions, labels];
+        let masked_boundaries: Vec<i32> =
+            boundaries.iter().map(|&boundary| masked_positions.partition_point(|&position| position < boundary) as i32).collect();
+        let parts = [input_ids, positions, &boundaries, masked_positions, &masked_boundaries, labels];
         let lengths = parts.map(|part| part.len() as i64);
         let on_host = Tensor::f_from_slice(&parts.map(Vec::as_slice).concat())?;
         let all = match device {
@@ -55,6 +61,8 @@ impl Batch {
             segment_lengths: segment_lengths.clone(),
             segment_boundaries: next(),
             masked_positions: next(),
+            masked_boundaries: next(),
+            most_masked: masked_boundaries.windows(2).map(|ends| i64::from(ends[1] - ends[0])).max().unwrap_or_default(),
             labels: next(),
             packed: all,
         })
@@ -66,13 +74,19 @@ impl Batch {
 
     /// The segments, as attention takes them.
     pub fn segments(&self) -> Segments<'_> {
-        Segments { lengths: &self.segment_lengths, longest: self.longest_segment, boundaries: &self.segment_boundaries }
+        Segments {
+            lengths: &self.segment_lengths,
+            longest: self.longest_segment,
+            boundaries: &self.segment_boundaries,
+            chosen_boundaries: &self.masked_boundaries,
+            longest_chosen: self.most_masked,
+        }
     }
 
     /// Puts another batch of the same shape into the memory of this one.
     pub fn copy_from(&mut self, other: Self) -> Result<()> {
         self.packed.f_copy_(&other.packed)?;
-        (self.segment_lengths, self.longest_segment) = (other.segment_lengths, other.longest_segment);
+        (self.segment_lengths, self.longest_segment, self.most_masked) = (other.segment_lengths, other.longest_segment, other.most_masked);
         Ok(())
     }
 }
@@ -97,6 +111,7 @@ mod tests {
         assert_eq!(numbers(&batch.positions), micro_batch.positions);
         assert_eq!(numbers(&batch.segment_boundaries), [0, 3, 5, 6]);
         assert_eq!(numbers(&batch.masked_positions), micro_batch.masked_positions);
+        assert_eq!((numbers(&batch.masked_boundaries), batch.most_masked), (vec![0, 1, 2, 2], 1));
         assert_eq!(numbers(&batch.labels), micro_batch.labels);
         assert_eq!(batch.segment_lengths, micro_batch.segment_lengths);
     }

@@ -8,7 +8,7 @@ const TOKEN_STEPS: usize = 16;
 
 /// The shapes of all micro-batches of a run: whole steps of tokens and of masked positions, and a power of two of segments.
 ///
-/// What is added changes neither the loss nor a gradient: tokens in segments of their own that nobody predicts, empty segments, and positions
+/// What is added changes neither the loss nor a gradient: tokens in segments of their own that nobody predicts, empty segments, and masked positions
 /// with an ignored label.
 #[derive(Clone, Copy, Debug)]
 pub struct Padding {
@@ -41,9 +41,18 @@ impl Padding {
         padded.segment_lengths.resize(padded.segment_lengths.len().next_power_of_two(), 0);
         // A head on all tokens costs a quarter of the model, so that finer steps serve.
         let num_masked = whole_steps(micro_batch.num_masked(), self.token_step.div_ceil(4));
-        // All different: on CUDA, gradients of one row would be added one after the other.
-        padded.masked_positions.extend(0..(num_masked - micro_batch.num_masked()) as i32);
-        padded.labels.resize(num_masked, IGNORED_LABEL);
+        // The first that are not masked: all positions are different and ascend.
+        let mut masked = micro_batch.masked_positions.iter().copied().zip(micro_batch.labels.iter().copied()).peekable();
+        let mut missing = num_masked - micro_batch.num_masked();
+        (padded.masked_positions, padded.labels) = (0..num_tokens as i32)
+            .filter_map(|position| {
+                let ignored = (missing > 0).then_some((position, IGNORED_LABEL));
+                masked.next_if(|(masked, _)| *masked == position).or_else(|| {
+                    missing -= usize::from(ignored.is_some());
+                    ignored
+                })
+            })
+            .unzip();
         padded
     }
 }
@@ -72,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_comes_last_and_nobody_predicts_it() {
+    fn added_tokens_come_last_and_nobody_predicts_what_is_added() {
         let padded = Padding::new(2, 32).pad(&micro_batch(&[3, 4, 6], &[1, 7]));
         assert_eq!(padded.input_ids, [(10..23).collect::<Vec<i32>>(), vec![0; 3]].concat());
         assert_eq!(padded.positions, [0, 1, 2, 0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 0, 0, 0]);
@@ -81,8 +90,8 @@ mod tests {
 
         let padded = Padding { token_step: 20, ..PADDING }.pad(&micro_batch(&[3, 4, 6], &[1, 7]));
         assert_eq!(padded.segment_lengths, [3, 4, 6, 7]);
-        assert_eq!(padded.masked_positions, [1, 7, 0, 1, 2]);
-        assert_eq!(padded.labels, [101, 107, IGNORED_LABEL, IGNORED_LABEL, IGNORED_LABEL]);
+        assert_eq!(padded.masked_positions, [0, 1, 2, 3, 7]);
+        assert_eq!(padded.labels, [IGNORED_LABEL, 101, IGNORED_LABEL, IGNORED_LABEL, 107]);
     }
 
     #[test]

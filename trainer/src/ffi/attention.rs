@@ -10,20 +10,71 @@ use crate::error::Result;
 
 unsafe extern "C" {
     fn drbert_attention(
-        qkv: *const CppTensor,
+        queries: *const CppTensor,
+        others: *const CppTensor,
+        query_boundaries: *const CppTensor,
         boundaries: *const CppTensor,
+        longest_queries: i64,
         longest: i64,
         dropout: c_double,
         attended: *mut *mut CppTensor,
     ) -> *const c_char;
     fn drbert_has_cudnn() -> bool;
-    fn drbert_cudnn_segments(boundaries: *const CppTensor, heads: i64, head_size: i64, segments: *mut *mut CppTensor) -> *const c_char;
+    fn drbert_cudnn_segments(
+        query_boundaries: *const CppTensor,
+        boundaries: *const CppTensor,
+        are_together: bool,
+        heads: i64,
+        head_size: i64,
+        segments: *mut *mut CppTensor,
+    ) -> *const c_char;
     fn drbert_cudnn_attention(
-        qkv: *const CppTensor,
+        queries: *const CppTensor,
+        others: *const CppTensor,
         segments: *const CppTensor,
+        longest_queries: i64,
         longest: i64,
         attended: *mut *mut CppTensor,
     ) -> *const c_char;
+}
+
+/// Query, key and value, whose heads are [heads, head size].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Heads<'a> {
+    /// Of every token: [tokens, 3, heads, head size].
+    Together(&'a Tensor),
+    /// The queries of some tokens, [queries, heads, head size], and keys and values of all, [tokens, 2, heads, head size].
+    Apart { queries: &'a Tensor, others: &'a Tensor },
+}
+
+impl Heads<'_> {
+    fn pointers(self) -> [*const CppTensor; 2] {
+        match self {
+            Self::Together(qkv) => [pointer(qkv), std::ptr::null()],
+            Self::Apart { queries, others } => [queries, others].map(pointer),
+        }
+    }
+}
+
+/// Where the queries and the tokens of segments lie.
+#[derive(Debug)]
+pub(crate) struct Spans {
+    /// int32 [segments + 1] on the device: where the queries of each segment begin, and where those of the last end.
+    pub query_boundaries: Tensor,
+    /// The same of all tokens.
+    pub boundaries: Tensor,
+    /// No segment has more queries.
+    pub longest_queries: i64,
+    /// No segment has more tokens.
+    pub longest: i64,
+}
+
+impl Spans {
+    /// Another handle of the same.
+    pub(crate) fn shallow_clone(&self) -> Self {
+        let [query_boundaries, boundaries] = [&self.query_boundaries, &self.boundaries].map(Tensor::shallow_clone);
+        Self { query_boundaries, boundaries, ..*self }
+    }
 }
 
 /// Times ten: Hopper.
@@ -31,11 +82,14 @@ const CUDNN_LEAST_COMPUTE_CAPABILITY: i32 = 90;
 const CUDNN_LARGEST_HEAD: i64 = 128;
 const CUDNN_HEAD_MULTIPLE: i64 = 8;
 
-/// `FlashAttention`: [tokens, 3, heads, head size] → [tokens, heads, head size]. `boundaries`, int32 [segments + 1] on the same device, says where each
-/// segment begins and where the last ends; `longest` is the length of the longest.
-pub(crate) fn flash(qkv: &Tensor, boundaries: &Tensor, longest: i64, dropout: f64) -> Result<Tensor> {
-    // SAFETY: the tensors and the place for the result live until the call returns.
-    made(|attended| unsafe { drbert_attention(pointer(qkv), pointer(boundaries), longest, dropout, attended) })
+/// `FlashAttention` within segments: [queries, heads, head size].
+pub(crate) fn flash(heads: Heads<'_>, spans: &Spans, dropout: f64) -> Result<Tensor> {
+    let [queries, others] = heads.pointers();
+    let [query_boundaries, boundaries] = [&spans.query_boundaries, &spans.boundaries].map(pointer);
+    made(|attended| {
+        // SAFETY: the tensors and the place for the result live until the call returns.
+        unsafe { drbert_attention(queries, others, query_boundaries, boundaries, spans.longest_queries, spans.longest, dropout, attended) }
+    })
 }
 
 /// Whether cuDNN's attention is there for heads of this size on a device.
@@ -47,14 +101,33 @@ pub(crate) fn cudnn_suits(head_size: i64, device: Device) -> bool {
     is_built && fits && compute_capability(index).is_ok_and(|capability| capability >= CUDNN_LEAST_COMPUTE_CAPABILITY)
 }
 
-/// What [`cudnn`] wants to know of the segments, from `boundaries` as above.
-pub(crate) fn cudnn_segments(boundaries: &Tensor, heads: i64, head_size: i64) -> Result<Tensor> {
-    // SAFETY: the tensor and the place for the result live until the call returns.
-    made(|segments| unsafe { drbert_cudnn_segments(pointer(boundaries), heads, head_size, segments) })
+/// The segments as [`cudnn`] takes them.
+#[derive(Debug)]
+pub(crate) struct CudnnSegments {
+    table: Tensor,
+    longest_queries: i64,
+    longest: i64,
+}
+
+impl CudnnSegments {
+    /// For queries that lie together with keys and values, or apart from them.
+    pub(crate) fn new(spans: &Spans, are_together: bool, heads: i64, head_size: i64) -> Result<Self> {
+        let [query_boundaries, boundaries] = [&spans.query_boundaries, &spans.boundaries].map(pointer);
+        // SAFETY: the tensors and the place for the result live until the call returns.
+        let table = made(|table| unsafe { drbert_cudnn_segments(query_boundaries, boundaries, are_together, heads, head_size, table) })?;
+        Ok(Self { table, longest_queries: spans.longest_queries, longest: spans.longest })
+    }
+
+    /// Another handle of the same.
+    pub(crate) fn shallow_clone(&self) -> Self {
+        Self { table: self.table.shallow_clone(), ..*self }
+    }
 }
 
 /// As [`flash`] without dropout, by cuDNN.
-pub(crate) fn cudnn(qkv: &Tensor, segments: &Tensor, longest: i64) -> Result<Tensor> {
+pub(crate) fn cudnn(heads: Heads<'_>, segments: &CudnnSegments) -> Result<Tensor> {
+    let [queries, others] = heads.pointers();
+    let CudnnSegments { table, longest_queries, longest } = segments;
     // SAFETY: the tensors and the place for the result live until the call returns.
-    made(|attended| unsafe { drbert_cudnn_attention(pointer(qkv), pointer(segments), longest, attended) })
+    made(|attended| unsafe { drbert_cudnn_attention(queries, others, pointer(table), *longest_queries, *longest, attended) })
 }

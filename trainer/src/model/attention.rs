@@ -1,9 +1,12 @@
-//! Attention within segments that lie end to end: each token sees its own segment alone.
+//! Attention within segments that lie end to end: each token sees its own segment alone. Where nothing but some positions is wanted, their queries suffice.
 
 use tch::Tensor;
 
 use super::config::EncoderConfig;
-use crate::{error::Result, ffi::attention as kernels};
+use crate::{
+    error::Result,
+    ffi::attention::{self as kernels, CudnnSegments, Heads, Spans},
+};
 
 /// The segments of a micro-batch, within which attention stays.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +17,10 @@ pub struct Segments<'a> {
     pub longest: i64,
     /// int32 `[segments + 1]`, on the model's device: where each begins, and where the last ends.
     pub boundaries: &'a Tensor,
+    /// The same of the chosen positions, which ascend: where those of each segment begin among them, and where those of the last end.
+    pub chosen_boundaries: &'a Tensor,
+    /// No segment has more chosen positions.
+    pub longest_chosen: i64,
 }
 
 /// Which of libtorch's operators attention runs on.
@@ -30,8 +37,8 @@ pub enum AttentionKernel {
 /// How attention is computed for one micro-batch.
 #[derive(Debug)]
 pub(super) enum Attention {
-    Cudnn { segments: Tensor, longest: i64 },
-    VariableLength { boundaries: Tensor, longest: i64 },
+    Cudnn { all: CudnnSegments, chosen: CudnnSegments },
+    VariableLength { all: Spans, chosen: Spans },
     Grouped(Vec<SegmentGroup>),
 }
 
@@ -44,13 +51,20 @@ pub(super) struct SegmentGroup {
 
 impl Attention {
     pub(super) fn new(kernel: AttentionKernel, config: &EncoderConfig, segments: Segments) -> Result<Self> {
-        let Segments { lengths, longest, boundaries } = segments;
+        let Segments { lengths, longest, boundaries, chosen_boundaries, longest_chosen } = segments;
+        let spans = |query_boundaries: &Tensor, longest_queries| Spans {
+            query_boundaries: query_boundaries.shallow_clone(),
+            boundaries: boundaries.shallow_clone(),
+            longest_queries,
+            longest,
+        };
+        let [all, chosen] = [spans(boundaries, longest), spans(chosen_boundaries, longest_chosen)];
         Ok(match kernel {
             AttentionKernel::Cudnn => {
-                let segments = kernels::cudnn_segments(boundaries, config.num_attention_heads, config.head_size())?;
-                Self::Cudnn { segments, longest }
+                let table = |spans, are_together| CudnnSegments::new(spans, are_together, config.num_attention_heads, config.head_size());
+                Self::Cudnn { all: table(&all, true)?, chosen: table(&chosen, false)? }
             }
-            AttentionKernel::VariableLength => Self::VariableLength { boundaries: boundaries.shallow_clone(), longest },
+            AttentionKernel::VariableLength => Self::VariableLength { all, chosen },
             AttentionKernel::Grouped => Self::Grouped(
                 lengths
                     .chunk_by(|left, right| left == right)
@@ -64,10 +78,8 @@ impl Attention {
     /// Another handle of the same.
     pub(super) fn shallow_clone(&self) -> Self {
         match self {
-            Self::Cudnn { segments, longest } => Self::Cudnn { segments: segments.shallow_clone(), longest: *longest },
-            Self::VariableLength { boundaries, longest } => {
-                Self::VariableLength { boundaries: boundaries.shallow_clone(), longest: *longest }
-            }
+            Self::Cudnn { all, chosen } => Self::Cudnn { all: all.shallow_clone(), chosen: chosen.shallow_clone() },
+            Self::VariableLength { all, chosen } => Self::VariableLength { all: all.shallow_clone(), chosen: chosen.shallow_clone() },
             Self::Grouped(groups) => Self::Grouped(groups.clone()),
         }
     }
@@ -75,27 +87,47 @@ impl Attention {
     /// From queries, keys and values [t, 3 d] to what they attend to [t, d].
     pub(super) fn forward(&self, config: &EncoderConfig, qkv_t3d: &Tensor, dropout: f64) -> Result<Tensor> {
         let (heads, head_size) = (config.num_attention_heads, config.head_size());
-        match self {
-            Self::Cudnn { segments, longest } => {
-                assert!(dropout == 0.0, "cuDNN's attention is not chosen for a model with dropout in its attention");
-                let qkv_t3hk = qkv_t3d.f_view([-1, 3, heads, head_size])?;
-                Ok(kernels::cudnn(&qkv_t3hk, segments, *longest)?.f_view([-1, config.hidden_size])?)
+        if let Self::Grouped(groups) = self {
+            let lengths: Vec<i64> = groups.iter().map(|group| group.count * group.length).collect();
+            let mut attended = Vec::with_capacity(groups.len());
+            // Splitting, not slicing, keeps the backward pass linear in the number of tokens.
+            for (qkv, group) in qkv_t3d.f_split_with_sizes(&lengths, 0)?.iter().zip(groups) {
+                let qkv_gs3hk = qkv.f_view([group.count, group.length, 3, heads, head_size])?;
+                attended.push(attend(&qkv_gs3hk, dropout)?.f_reshape([-1, config.hidden_size])?);
             }
-            Self::VariableLength { boundaries, longest } => {
-                let qkv_t3hk = qkv_t3d.f_view([-1, 3, heads, head_size])?;
-                Ok(kernels::flash(&qkv_t3hk, boundaries, *longest, dropout)?.f_reshape([-1, config.hidden_size])?)
-            }
-            Self::Grouped(groups) => {
-                let lengths: Vec<i64> = groups.iter().map(|group| group.count * group.length).collect();
-                let mut attended = Vec::with_capacity(groups.len());
-                // Splitting, not slicing, keeps the backward pass linear in the number of tokens.
-                for (qkv, group) in qkv_t3d.f_split_with_sizes(&lengths, 0)?.iter().zip(groups) {
-                    let qkv_gs3hk = qkv.f_view([group.count, group.length, 3, heads, head_size])?;
-                    attended.push(attend(&qkv_gs3hk, dropout)?.f_reshape([-1, config.hidden_size])?);
-                }
-                Ok(Tensor::f_cat(&attended, 0)?)
-            }
+            return Ok(Tensor::f_cat(&attended, 0)?);
         }
+        let qkv_t3hk = qkv_t3d.f_view([-1, 3, heads, head_size])?;
+        self.in_one_call(config, Heads::Together(&qkv_t3hk), dropout)
+    }
+
+    /// Whether [`Self::forward_chosen`] is there.
+    pub(super) fn takes_chosen_queries(&self) -> bool {
+        !matches!(self, Self::Grouped(_))
+    }
+
+    /// From the queries [m, d] of the chosen positions, at least one, and keys and values [t, 2 d] to what those positions attend to [m, d].
+    ///
+    /// # Panics
+    /// If attention is computed in groups.
+    pub(super) fn forward_chosen(&self, config: &EncoderConfig, query_md: &Tensor, others_t2d: &Tensor, dropout: f64) -> Result<Tensor> {
+        let (heads, head_size) = (config.num_attention_heads, config.head_size());
+        let query_mhk = query_md.f_view([-1, heads, head_size])?;
+        let others_t2hk = others_t2d.f_view([-1, 2, heads, head_size])?;
+        self.in_one_call(config, Heads::Apart { queries: &query_mhk, others: &others_t2hk }, dropout)
+    }
+
+    fn in_one_call(&self, config: &EncoderConfig, heads: Heads, dropout: f64) -> Result<Tensor> {
+        let are_together = matches!(heads, Heads::Together(_));
+        let attended = match self {
+            Self::Cudnn { all, chosen } => {
+                assert!(dropout == 0.0, "cuDNN's attention is not chosen for a model with dropout in its attention");
+                kernels::cudnn(heads, if are_together { all } else { chosen })?
+            }
+            Self::VariableLength { all, chosen } => kernels::flash(heads, if are_together { all } else { chosen }, dropout)?,
+            Self::Grouped(_) => panic!("groups of segments take several calls"),
+        };
+        Ok(attended.f_reshape([-1, config.hidden_size])?)
     }
 }
 

@@ -118,9 +118,9 @@ impl MaskedLm {
         &self.config
     }
 
-    /// Logits [m, v] at the chosen positions of tokens laid end to end. Positions count from 0 in each segment.
+    /// Logits [m, v] at the chosen positions of tokens laid end to end, which ascend. Positions count from 0 in each segment.
     ///
-    /// The other tokens are read by the last layer's attention, and nothing after it is computed for them.
+    /// The other tokens are keys and values of the last layer's attention, and nothing after it is computed for them.
     pub fn logits(&self, input_ids_t: &Tensor, positions_t: &Tensor, segments: Segments, chosen_m: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut hidden_td = self.embed(input_ids_t, positions_t, mode)?;
         let attention = Attention::new(self.kernels.attention, &self.config, segments)?;
@@ -190,10 +190,24 @@ impl Layer {
         operators: Operators,
     ) -> Result<[Tensor; 2]> {
         let dropout = if mode == Mode::Train { config.attention_probs_dropout_prob } else { 0.0 };
-        let attended_td = attention.forward(config, &self.qkv.forward(hidden_td, operators)?, dropout)?;
+        let attend_all = || attention.forward(config, &self.qkv.forward(hidden_td, operators)?, dropout);
         let [attended_rd, residual_rd] = match rows {
-            Some(rows) => [attended_td.f_index_select(0, rows)?, residual_td.f_index_select(0, rows)?],
-            None => [attended_td, residual_td.shallow_clone()],
+            Some(rows) => {
+                let residual_rd = residual_td.f_index_select(0, rows)?;
+                let attended_rd = if attention.takes_chosen_queries() && rows.size()[0] > 0 {
+                    let [query, others] = self.qkv.split_at(config.hidden_size)?;
+                    attention.forward_chosen(
+                        config,
+                        &query.forward(&residual_rd, operators)?,
+                        &others.forward(hidden_td, operators)?,
+                        dropout,
+                    )?
+                } else {
+                    attend_all()?.f_index_select(0, rows)?
+                };
+                [attended_rd, residual_rd]
+            }
+            None => [attend_all()?, residual_td.shallow_clone()],
         };
         let dropout = hidden_dropout(config, mode);
         let [attended_rd, residual_rd] =

@@ -125,6 +125,14 @@ impl Linear {
         }
     }
 
+    /// The layers that give the columns of the result before and from this one on.
+    pub(super) fn split_at(&self, column: i64) -> Result<[Self; 2]> {
+        let part = |start, length| -> Result<Self> {
+            Ok(Self::new(self.weight.f_narrow(0, start, length)?, self.bias.f_narrow(0, start, length)?))
+        };
+        Ok([part(0, column)?, part(column, self.bias.size()[0] - column)?])
+    }
+
     /// The layer's result but for its bias, which a kernel of ours adds.
     fn product(&self, input: &Tensor) -> Result<Tensor> {
         kernels::linear(input, &self.weight, None)

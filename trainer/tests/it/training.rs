@@ -199,12 +199,17 @@ fn logits_at(model: &MaskedLm, segments: &[Vec<u16>], chosen: impl IntoIterator<
         Some(*end)
     });
     let boundaries: Vec<i32> = [0].into_iter().chain(ends).collect();
+    let chosen: Vec<i32> = chosen.into_iter().map(|position| position as i32).collect();
+    let chosen_boundaries: Vec<i32> =
+        boundaries.iter().map(|&boundary| chosen.partition_point(|&position| position < boundary) as i32).collect();
+    let longest = lengths.iter().copied().max().unwrap_or_default();
     let segments = Segments {
         lengths: &lengths,
-        longest: lengths.iter().copied().max().unwrap_or_default(),
+        longest,
         boundaries: &Tensor::from_slice(&boundaries),
+        chosen_boundaries: &Tensor::from_slice(&chosen_boundaries),
+        longest_chosen: longest,
     };
-    let chosen: Vec<i32> = chosen.into_iter().map(|position| position as i32).collect();
     let [ids, positions, chosen] = [ids, positions, chosen].map(|numbers| Tensor::from_slice(&numbers));
     model.logits(&ids, &positions, segments, &chosen, mode).expect("logits")
 }
