@@ -52,10 +52,10 @@ resumed() { # a run that goes on from its middle
     train run-parts "$device" fp32 --set train.deterministic=true --resume
 }
 
-sanitize() { # sanitize TOOL: two steps of the small model, of which our kernels alone are watched
+sanitize() { # sanitize TOOL PRECISION: two steps of the small model, of which our kernels alone are watched
     local status=0
     "$sanitizer" --tool "$1" --kernel-name kernel_substring=drbert --error-exitcode 1 "$drbert" train --config "$work/small.toml" --set train.device="$device" \
-        --set train.precision=bf16 --set train.kernels=fused --set train.steps=2 --set train.output="$work/run-$1" >"$work/sanitizer-$1.log" 2>&1 || status=$?
+        --set train.precision="$2" --set train.kernels=fused --set train.steps=2 --set train.output="$work/run-$1" >"$work/sanitizer-$1.log" 2>&1 || status=$?
     echo $status >"$work/sanitizer-$1.status"
 }
 
@@ -79,13 +79,14 @@ if [[ $parts == *" check "* ]]; then # side by side: nothing is timed
     resumed &
     train run-fast "$device" bf16 --set train.deterministic=true &
     train run-again "$device" bf16 --set train.deterministic=true &
+    train run-curve-fp32 "$device" fp32 "${curve[@]}" &
     train run-curve-auto "$device" bf16 "${curve[@]}" &
     train run-curve-plain "$device" bf16 --set train.kernels=plain "${curve[@]}" &
     train run-curve-graphs "$device" bf16 --set train.cuda_graphs=true "${curve[@]}" &
     if [ "$device" != cpu ] && sanitizer=$(command -v compute-sanitizer || command -v "${CUDA_HOME:-/usr/local/cuda}/bin/compute-sanitizer"); then
-        for tool in memcheck racecheck synccheck; do
-            sanitize $tool &
-        done
+        sanitize memcheck bf16 &
+        sanitize synccheck bf16 &
+        sanitize racecheck fp32 & # which does not get over libraries' products in 16 bits
     fi
     wait
 fi

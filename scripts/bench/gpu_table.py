@@ -47,12 +47,12 @@ def compared_runs(work):
         ("resumed against uninterrupted losses, deterministic", worst(run("parts"), run("whole")), 0.0),
         ("bf16 losses of two runs, deterministic, fast kernels", worst(run("again"), run("fast")), 0.0),
     ]
-    # Step by step they part, as other orders of sums do: what is compared is their course.
+    # Step by step they part, as any two orders of sums do: at first by rounding alone, later by where each leaves the plateau, which differs by 1 % between runs in fp32 and bf16.
     for name, left, right in [("fast against plain kernels", "auto", "plain"), ("with CUDA graphs against without", "graphs", "auto")]:
-        left, right = (losses(work, f"run-curve-{kind}") for kind in (left, right))
+        left, right = (means(losses(work, f"run-curve-{kind}"), 10) for kind in (left, right))
         checks += [
-            (f"bf16 losses of {len(right)} steps, {name}, means over tenths of the run", worst(means(left, 10), means(right, 10)), 1e-2),
-            ("the same, means over quarters", worst(means(left, 4), means(right, 4)), 3e-3),
+            (f"bf16 losses, {name}, means over the first two tenths of a run", worst(left[:2], right[:2]), 1e-3),
+            ("the same, over all tenths", worst(left, right), 2e-2),
         ]
     return checks
 
@@ -61,7 +61,7 @@ def main(work):
     checks = compared_runs(work) if (Path(work) / "run-reference.log").exists() else []
     for name, difference, bound in checks:
         print(f"{'ok' if difference <= bound else 'FAILED':<7}{name}: relative difference {difference:.1e}, at most {bound:.0e}")
-    for name in ("plain", "auto", "graphs"):
+    for name in ("fp32", "plain", "auto", "graphs"):
         if parts := means(losses(work, f"run-curve-{name}"), 10):
             print(f"curve  {name:<6} mean loss over a tenth of the run at a time: " + " ".join(f"{part:.3f}" for part in parts))
     right = all(difference <= bound for _, difference, bound in checks)

@@ -5,6 +5,7 @@
 #include "exchange.cpp"
 #include "graph.cpp"
 #include "kernels.cpp"
+#include "products.cpp"
 #include "recompute.cpp"
 #include "shim.cpp"
 #include "stream.cpp"

@@ -9,7 +9,6 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -21,6 +20,7 @@
 
 #include "launch.hpp"
 #include "pair.hpp"
+#include "products.hpp"
 
 namespace {
 
@@ -117,7 +117,7 @@ class VectorGradient {
 struct Linear : torch::autograd::Function<Linear> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
         context->save_for_backward({input, weight, bias.value_or(at::Tensor())});
-        return at::linear(input, weight, bias);
+        return drbert::product(input, weight.t(), bias.value_or(at::Tensor()));
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -131,12 +131,11 @@ struct Linear : torch::autograd::Function<Linear> {
                    drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), data(gradient), parts.mutable_data_ptr<float>(), sums.place()});
             bias_gradient = sums.result();
         }
-        const at::Tensor input_gradient = gradient.mm(weight);
-        at::Tensor weight_gradient = leaf_gradient(weight);
+        const at::Tensor input_gradient = drbert::product(gradient, weight), weight_gradient = leaf_gradient(weight);
         if (!weight_gradient.defined()) {
-            return {input_gradient, gradient.t().mm(input), bias_gradient};
+            return {input_gradient, drbert::product(gradient.t(), input), bias_gradient};
         }
-        weight_gradient.addmm_(gradient.t(), input);
+        drbert::add_product(weight_gradient, gradient.t(), input);
         tell_of_gradient(weight);
         return {input_gradient, {}, bias_gradient};
     }
@@ -303,7 +302,7 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
         const at::Tensor logits = as_matrix(given);
         TORCH_CHECK(labels.scalar_type() == at::kInt && labels.dim() == 1 && labels.is_contiguous() && labels.device() == logits.device(), "labels are not a vector of int32");
         TORCH_CHECK(labels.size(0) == logits.size(0), labels.size(0), " labels for ", logits.size(0), " rows of logits");
-        TORCH_CHECK(num_valid >= 1 && num_valid <= logits.size(1), num_valid, " valid columns of ", logits.size(1));
+        TORCH_CHECK(num_valid >= 1 && num_valid <= logits.size(1) && logits.size(1) < int64_t{1} << 30, num_valid, " valid columns of ", logits.size(1));
         at::Tensor log_sums = scratch(logits, {logits.size(0)}), losses = at::empty_like(log_sums);
         launch(logits, &drbert::Launchers::cross_entropy,
                drbert::CrossEntropy{number_type(logits), logits.size(0), logits.size(1), num_valid, data(logits), labels.const_data_ptr<int32_t>(),
@@ -363,26 +362,42 @@ const char* drbert_compute_capability(int device, int* capability) {
 
 // The results are tensors on the heap, which the caller deletes. Optional tensors are null.
 
-// One AdamW step in place on flat buffers, of which the first `num_decaying` numbers decay. `weights`, which may be null, gets the masters in its type.
+// One AdamW step in place on flat buffers, of which the first `num_decaying` numbers decay. `weights`, which may be null, gets the masters in its type, and `gradients` are fp32 or of
+// that type.
 // `gradient_factor`, which may be null, `step` and `is_skipped` are fp32 of one element.
 const char* drbert_adamw(
     const at::Tensor* masters, const at::Tensor* gradients, const at::Tensor* exp_avg, const at::Tensor* exp_avg_sq, const at::Tensor* weights,
     int64_t num_decaying, const at::Tensor* gradient_factor, const at::Tensor* step, const at::Tensor* is_skipped, double learning_rate, double beta1,
     double beta2, double weight_decay, double epsilon) {
     return guarded([&] {
-        for (const at::Tensor* buffer : {masters, gradients, exp_avg, exp_avg_sq}) {
-            TORCH_CHECK(buffer->scalar_type() == at::kFloat && buffer->is_contiguous() && buffer->numel() == masters->numel() && buffer->device() == masters->device(), "flat buffers of different kinds");
+        const auto is_like_masters = [&](const at::Tensor* buffer) {
+            return buffer->is_contiguous() && buffer->numel() == masters->numel() && buffer->device() == masters->device();
+        };
+        for (const at::Tensor* buffer : {masters, exp_avg, exp_avg_sq}) {
+            TORCH_CHECK(buffer->scalar_type() == at::kFloat && is_like_masters(buffer), "flat buffers of different kinds");
         }
+        const bool are_gradients_weights = weights != nullptr && gradients->scalar_type() == weights->scalar_type();
+        TORCH_CHECK((are_gradients_weights || gradients->scalar_type() == at::kFloat) && is_like_masters(gradients), "gradients of another kind");
         TORCH_CHECK(masters->numel() % kMultiple == 0 && num_decaying % kMultiple == 0, "flat buffers that are not whole vectors");
-        TORCH_CHECK(weights == nullptr || (weights->is_contiguous() && weights->numel() == masters->numel() && weights->device() == masters->device()), "weights elsewhere than their masters");
+        TORCH_CHECK(weights == nullptr || is_like_masters(weights), "weights elsewhere than their masters");
         const auto number = [](const at::Tensor* tensor) { return tensor == nullptr ? nullptr : tensor->const_data_ptr<float>(); };
         launch(*masters, &drbert::Launchers::adamw,
                drbert::AdamW{weights == nullptr ? drbert::NumberType::kFloat : number_type(*weights), masters->numel(), num_decaying,
                              masters->mutable_data_ptr<float>(), exp_avg->mutable_data_ptr<float>(), exp_avg_sq->mutable_data_ptr<float>(),
-                             gradients->const_data_ptr<float>(), weights == nullptr ? nullptr : weights->mutable_data_ptr(), number(gradient_factor),
+                             gradients->const_data_ptr(), are_gradients_weights, weights == nullptr ? nullptr : weights->mutable_data_ptr(), number(gradient_factor),
                              number(step), number(is_skipped), static_cast<float>(learning_rate), static_cast<float>(weight_decay),
                              static_cast<float>(epsilon), static_cast<float>(std::log(beta1)), static_cast<float>(std::log(beta2)),
                              static_cast<float>(1.0 - beta1), static_cast<float>(1.0 - beta2)});
+    });
+}
+
+// sums += gradients in fp32, or = where nothing was added yet, and gradients = 0: flat buffers of one length.
+const char* drbert_gradient_sum(const at::Tensor* gradients, const at::Tensor* sums, bool is_first) {
+    return guarded([&] {
+        TORCH_CHECK(sums->scalar_type() == at::kFloat && sums->is_contiguous() && gradients->is_contiguous(), "buffers of different kinds");
+        TORCH_CHECK(gradients->numel() == sums->numel() && sums->numel() % kMultiple == 0 && gradients->device() == sums->device(), "flat buffers that are not whole vectors");
+        launch(*sums, &drbert::Launchers::gradient_sum,
+               drbert::GradientSum{number_type(*gradients), sums->numel(), gradients->mutable_data_ptr(), sums->mutable_data_ptr<float>(), is_first});
     });
 }
 

@@ -9,14 +9,14 @@ namespace {
 
 constexpr int kAdamWThreads = 256;
 
-// A thread takes one vector of weights. T is the type of the weights, all else is fp32.
-template <typename T>
+// A thread takes one vector of weights. T is the type of the weights and maybe of the gradients, all else is fp32.
+template <typename T, bool kAreGradientsWeights>
 __global__ void adamw(AdamW work) {
     const int64_t first = (static_cast<int64_t>(blockIdx.x) * kAdamWThreads + threadIdx.x) * kVectorSize<T>;
     if (first >= work.count || *work.is_skipped != 0.0f) {
         return;
     }
-    const Vector<T> gradients = load_part<T>(work.gradients + first);
+    const Vector<T> gradients = kAreGradientsWeights ? load<T>(work.gradients, first) : load_part<T>(static_cast<const float*>(work.gradients) + first);
     Vector<T> masters = load_part<T>(work.masters + first);
     Vector<T> exp_avg = load_part<T>(work.exp_avg + first), exp_avg_sq = load_part<T>(work.exp_avg_sq + first);
     const float factor = work.gradient_factor == nullptr ? 1.0f : *work.gradient_factor;
@@ -44,7 +44,8 @@ const char* launch_adamw(const AdamW& work, void* stream) {
         using T = decltype(number);
         const int64_t vectors = work.count / kVectorSize<T>;
         const dim3 grid(static_cast<unsigned>((vectors + kAdamWThreads - 1) / kAdamWThreads));
-        return DRBERT_LAUNCH(adamw<T>, grid, dim3(kAdamWThreads), stream, work);
+        const auto kernel = work.are_gradients_weights ? adamw<T, true> : adamw<T, false>;
+        return DRBERT_LAUNCH(kernel, grid, dim3(kAdamWThreads), stream, work);
     });
 }
 

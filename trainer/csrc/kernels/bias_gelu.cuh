@@ -48,7 +48,7 @@ __global__ void bias_gelu(BiasGelu work) {
     }
 }
 
-// A thread takes one vector of columns, a block every num_parts-th row, of whose bias gradients it stores the sum.
+// A thread takes one vector of columns, a block every gridDim.x-th row, of whose bias gradients it stores the sum.
 template <typename T>
 __global__ void bias_gelu_backward(BiasGeluBackward work) {
     const int64_t column = column_of_thread<T>();
@@ -87,9 +87,9 @@ const char* launch_bias_gelu(const BiasGelu& work, void* stream) {
 const char* launch_bias_gelu_backward(const BiasGeluBackward& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const int64_t parts = num_parts(work.rows);
-        const dim3 grid(static_cast<unsigned>(parts), column_blocks<T>(work.width));
-        const char* message = DRBERT_LAUNCH(bias_gelu_backward<T>, grid, dim3(kColumnThreads), stream, work);
+        const unsigned blocks = column_blocks<T>(work.width);
+        const int64_t parts = parts_at_once(bias_gelu_backward<T>, dim3(kColumnThreads), 1, blocks, work.rows);
+        const char* message = DRBERT_LAUNCH(bias_gelu_backward<T>, dim3(static_cast<unsigned>(parts), blocks), dim3(kColumnThreads), stream, work);
         return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, work.width, &work.bias_gradient, 1, stream);
     });
 }

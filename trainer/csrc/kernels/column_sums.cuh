@@ -7,7 +7,7 @@
 namespace drbert {
 namespace {
 
-// A thread takes one vector of columns, a block every num_parts-th row, of which it stores the sum.
+// A thread takes one vector of columns, a block every gridDim.x-th row, of which it stores the sum.
 template <typename T>
 __global__ void column_sums(ColumnSums work) {
     const int64_t column = column_of_thread<T>();
@@ -25,9 +25,9 @@ __global__ void column_sums(ColumnSums work) {
 const char* launch_column_sums(const ColumnSums& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const int64_t parts = num_parts(work.rows);
-        const dim3 grid(static_cast<unsigned>(parts), column_blocks<T>(work.width));
-        const char* message = DRBERT_LAUNCH(column_sums<T>, grid, dim3(kColumnThreads), stream, work);
+        const unsigned blocks = column_blocks<T>(work.width);
+        const int64_t parts = parts_at_once(column_sums<T>, dim3(kColumnThreads), 1, blocks, work.rows);
+        const char* message = DRBERT_LAUNCH(column_sums<T>, dim3(static_cast<unsigned>(parts), blocks), dim3(kColumnThreads), stream, work);
         return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, work.width, &work.output, 1, stream);
     });
 }

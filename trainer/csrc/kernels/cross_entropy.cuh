@@ -9,6 +9,8 @@ namespace drbert {
 namespace {
 
 constexpr int kEntropyThreads = 512;
+// A thread loads so many vectors before it uses the first.
+constexpr int kEntropyVectors = 4;
 
 // sum = Σ exp(x - maximum) over some x. A NaN among them makes the sum NaN.
 struct ExponentialSum {
@@ -25,23 +27,59 @@ struct ExponentialSum {
     }
 };
 
+// Vectors of a row that a thread takes: the first begins at `column`, each further one where those of the block's other threads end.
 template <typename T>
-__device__ ExponentialSum exponential_sum(const Vector<T>& values, int64_t num_valid) {
-    ExponentialSum result{-INFINITY, 0.0f};
+struct EntropyVectors {
+    static constexpr int kStride = kEntropyThreads * kVectorSize<T>;
+    static constexpr int kAll = kEntropyVectors * kStride;
+
+    Packed<T> packed[kEntropyVectors];
+    // How many columns there are from the first vector on, and how many of them are valid.
+    int columns, valid;
+
+    __device__ EntropyVectors(const void* logits, int64_t start, int column, int64_t width, int64_t num_valid)
+        : columns(static_cast<int>(width) - column), valid(static_cast<int>(num_valid) - column) {
 #pragma unroll
-    for (int i = 0; i < kVectorSize<T>; ++i) {
-        if (i < num_valid) {
-            result.maximum = fmaxf(result.maximum, values.values[i]);
+        for (int i = 0; i < kEntropyVectors; ++i) {
+            // What is beyond the row is never looked at.
+            packed[i] = load_packed<T>(logits, start + column + (i * kStride < columns ? i * kStride : 0));
         }
     }
+
+    // With minus infinity for what is not valid.
+    __device__ Vector<T> values(int i) const {
+        Vector<T> result = unpacked(packed[i]);
+        if (i * kStride + kVectorSize<T> > valid) {
 #pragma unroll
-    for (int i = 0; i < kVectorSize<T>; ++i) {
-        if (i < num_valid && values.values[i] != -INFINITY) {
-            result.sum += expf(values.values[i] - result.maximum);
+            for (int j = 0; j < kVectorSize<T>; ++j) {
+                result.values[j] = i * kStride + j < valid ? result.values[j] : -INFINITY;
+            }
         }
+        return result;
     }
-    return result;
-}
+
+    __device__ ExponentialSum exponential_sum() const {
+        ExponentialSum result{-INFINITY, 0.0f};
+#pragma unroll
+        for (int i = 0; i < kEntropyVectors; ++i) {
+            const Vector<T> numbers = values(i);
+#pragma unroll
+            for (int j = 0; j < kVectorSize<T>; ++j) {
+                result.maximum = fmaxf(result.maximum, numbers.values[j]);
+            }
+        }
+        const float shift = result.maximum == -INFINITY ? 0.0f : result.maximum;
+#pragma unroll
+        for (int i = 0; i < kEntropyVectors; ++i) {
+            const Vector<T> numbers = values(i);
+#pragma unroll
+            for (int j = 0; j < kVectorSize<T>; ++j) {
+                result.sum += fast_exp(numbers.values[j] - shift);
+            }
+        }
+        return result;
+    }
+};
 
 __device__ inline ExponentialSum warp_sum(ExponentialSum value) {
 #pragma unroll
@@ -60,8 +98,8 @@ __global__ void cross_entropy(CrossEntropy work) {
     __shared__ float sums[kMaxWarps];
     const int64_t row = blockIdx.x, start = row * work.width;
     ExponentialSum total{-INFINITY, 0.0f};
-    for (int64_t column = int64_t{threadIdx.x} * kVectorSize<T>; column < work.num_valid; column += kEntropyThreads * kVectorSize<T>) {
-        total.add(exponential_sum<T>(load<T>(work.logits, start + column), work.num_valid - column));
+    for (int column = static_cast<int>(threadIdx.x) * kVectorSize<T>; column < work.num_valid; column += EntropyVectors<T>::kAll) {
+        total.add(EntropyVectors<T>(work.logits, start, column, work.width, work.num_valid).exponential_sum());
     }
     total = warp_sum(total);
     if (threadIdx.x % kWarpSize == 0) {
@@ -84,16 +122,31 @@ __global__ void cross_entropy(CrossEntropy work) {
 
 template <typename T>
 __global__ void cross_entropy_backward(CrossEntropyBackward work) {
-    const int64_t row = blockIdx.x, start = row * work.width, label = work.labels[row];
+    const int64_t row = blockIdx.x, start = row * work.width;
+    const int label = work.labels[row];
     const float log_sum = work.log_sums[row], scale = label == kIgnoredLabel ? 0.0f : *work.loss_gradient;
-    for (int64_t column = int64_t{threadIdx.x} * kVectorSize<T>; column < work.width; column += kEntropyThreads * kVectorSize<T>) {
-        Vector<T> values = load<T>(work.logits, start + column);
+    for (int first = static_cast<int>(threadIdx.x) * kVectorSize<T>; first < work.width; first += EntropyVectors<T>::kAll) {
+        const EntropyVectors<T> vectors(work.logits, start, first, work.width, work.num_valid);
 #pragma unroll
-        for (int i = 0; i < kVectorSize<T>; ++i) {
-            const float probability = expf(values.values[i] - log_sum);
-            values.values[i] = column + i < work.num_valid ? (probability - (column + i == label ? 1.0f : 0.0f)) * scale : 0.0f;
+        for (int i = 0; i < kEntropyVectors; ++i) {
+            const int offset = i * EntropyVectors<T>::kStride;
+            Vector<T> values = vectors.values(i);
+#pragma unroll
+            for (int j = 0; j < kVectorSize<T>; ++j) {
+                const float probability = fast_exp(values.values[j] - log_sum);
+                values.values[j] = (probability - (first + offset + j == label ? 1.0f : 0.0f)) * scale;
+            }
+            if (offset + kVectorSize<T> > vectors.valid) {
+                if (offset >= vectors.columns) {
+                    return;
+                }
+#pragma unroll
+                for (int j = 0; j < kVectorSize<T>; ++j) {
+                    values.values[j] = offset + j < vectors.valid ? values.values[j] : 0.0f;
+                }
+            }
+            store<T>(work.logits, start + first + offset, values);
         }
-        store<T>(work.logits, start + column, values);
     }
 }
 

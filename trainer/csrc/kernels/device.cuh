@@ -163,6 +163,23 @@ unsigned column_blocks(int64_t width) {
     return static_cast<unsigned>((width + kColumns - 1) / kColumns);
 }
 
+// How many partial sums of so many rows a kernel takes whose blocks take `parts_per_block`, with `blocks_per_part` blocks beside each other: what the device has room for at once,
+// so that no block is left to the end alone.
+template <typename Kernel>
+int64_t parts_at_once(Kernel kernel, dim3 block, int64_t parts_per_block, int64_t blocks_per_part, int64_t rows) {
+    int64_t blocks = kMaxParts * blocks_per_part;
+#ifdef __CUDACC__
+    int device = 0, multiprocessors = 0, blocks_each = 0;
+    const bool is_known = cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device) == cudaSuccess &&
+                          cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks_each, kernel, static_cast<int>(block.x * block.y), 0) == cudaSuccess;
+    blocks = is_known ? int64_t{multiprocessors} * blocks_each : blocks;
+#else
+    static_cast<void>(kernel), static_cast<void>(block);
+#endif
+    const int64_t parts = blocks / blocks_per_part * parts_per_block, most = num_parts(rows);
+    return parts < 1 ? 1 : (parts < most ? parts : most);
+}
+
 // Of how many vectors the gradients are summed at once.
 constexpr int kMaxVectors = 3;
 

@@ -4,7 +4,9 @@
 #include "bias_gelu.cuh"
 #include "column_sums.cuh"
 #include "cross_entropy.cuh"
+#include "gradient_sum.cuh"
 #include "layer_norm.cuh"
+#include "segment_table.cuh"
 #include "table_gradient.cuh"
 
 namespace drbert {
@@ -17,7 +19,7 @@ const Launchers emulated_launchers = {
 #endif
     launch_bias_gelu,           launch_bias_gelu_backward, launch_column_sums,   launch_layer_norm,
     launch_layer_norm_backward, launch_table_gradient,     launch_cross_entropy, launch_cross_entropy_backward,
-    launch_adamw,
+    launch_gradient_sum,        launch_adamw,              launch_segment_table,
 };
 
 }  // namespace drbert

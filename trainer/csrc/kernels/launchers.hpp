@@ -2,7 +2,7 @@
 // compiled twice, by nvcc for CUDA devices and by the C++ compiler for the CPU (emulation.hpp). Neither side needs libtorch here.
 //
 // Matrices lie row by row without gaps, rows begin at multiples of 16 bytes, and a row's elements fill whole 16 bytes. All
-// arithmetic is in fp32. Every sum is taken in an order that depends on shapes and indices alone, so two runs give the same bits.
+// arithmetic is in fp32. Every sum is taken in an order that depends on shapes, indices and the kind of device alone, so two runs give the same bits.
 
 #pragma once
 
@@ -14,15 +14,14 @@ enum class NumberType { kFloat, kHalf, kBFloat16 };
 
 constexpr int kVectorBytes = 16;
 
-// Sums over the rows are taken in two stages: at most this many partial sums, then their sum.
-// A GPU with 132 multiprocessors has room for as many blocks of those who take them at once.
-constexpr int64_t kMaxParts = 640;
+// Sums over the rows are taken in two stages: at most this many partial sums, or as many as the device has room for at once, then their sum.
+constexpr int64_t kMaxParts = 1024;
 constexpr int64_t kRowsPerPart = 8;
 
 // Rows that are normalized are as many 16-byte vectors as a block has threads at most.
 constexpr int kMaxNormVectors = 512;
 
-// How many partial sums of a column there are.
+// How many partial sums of a column there are at most.
 constexpr int64_t num_parts(int64_t rows) {
     const int64_t parts = (rows + kRowsPerPart - 1) / kRowsPerPart;
     return parts < 1 ? 1 : (parts < kMaxParts ? parts : kMaxParts);
@@ -127,7 +126,7 @@ constexpr int64_t kIgnoredLabel = -100;
 struct CrossEntropy {
     NumberType type;
     int64_t rows;
-    int64_t width;
+    int64_t width;  // below 2^30
     int64_t num_valid;
     const void* logits;  // [rows, width]
     const int32_t* labels;  // [rows]
@@ -146,6 +145,15 @@ struct CrossEntropyBackward {
     const float* loss_gradient;  // [1], of the sum of the losses
 };
 
+// sums += gradients, and gradients = 0.
+struct GradientSum {
+    NumberType type;
+    int64_t count;  // a multiple of 8
+    void* gradients;  // [count]
+    float* sums;  // [count]
+    bool is_first;  // what sums holds is of no account
+};
+
 // One step of AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", 2017) on flat buffers.
 struct AdamW {
     NumberType weight_type;
@@ -154,7 +162,8 @@ struct AdamW {
     float* masters;  // [count]
     float* exp_avg;
     float* exp_avg_sq;
-    const float* gradients;  // [count]
+    const void* gradients;  // [count]
+    bool are_gradients_weights;  // of the type of the weights, or else fp32
     void* weights;  // [count], gets the masters in its type; or null
     const float* gradient_factor;  // [1], what gradients are multiplied by; or null
     const float* step;  // [1], from 1 on
@@ -162,6 +171,19 @@ struct AdamW {
     float learning_rate, weight_decay, epsilon;
     float log_beta1, log_beta2;
     float one_minus_beta1, one_minus_beta2;
+};
+
+constexpr int kSegmentRows = 6;
+
+// Where segments begin in their queries, in their keys, in the result and in the statistics, counted in numbers, and how many queries and keys they have. What follows the
+// last segment is empty.
+struct SegmentTable {
+    int64_t segments;
+    int64_t columns;  // more than segments
+    const int32_t* query_boundaries;  // [segments + 1], in tokens: where each begins, and where the last ends
+    const int32_t* boundaries;  // the same of the keys
+    int32_t query_row, key_row, output_row, stats_row;  // the numbers from one token to the next
+    int32_t* table;  // [kSegmentRows, columns]
 };
 
 // Each puts its work in a stream, which on the CPU is ignored, and returns null or a message.
@@ -174,7 +196,9 @@ struct Launchers {
     const char* (*table_gradient)(const TableGradient&, void* stream);
     const char* (*cross_entropy)(const CrossEntropy&, void* stream);
     const char* (*cross_entropy_backward)(const CrossEntropyBackward&, void* stream);
+    const char* (*gradient_sum)(const GradientSum&, void* stream);
     const char* (*adamw)(const AdamW&, void* stream);
+    const char* (*segment_table)(const SegmentTable&, void* stream);
 };
 
 #ifdef DRBERT_CUDA_KERNELS

@@ -254,11 +254,12 @@ const char* launch_layer_norm(const LayerNorm& work, void* stream) {
 const char* launch_layer_norm_backward(const LayerNormBackward& work, void* stream) {
     return with_type(work.forward.type, [&](auto number) {
         using T = decltype(number);
-        const int64_t width = work.forward.width, parts = num_parts(work.forward.rows);
+        const int64_t width = work.forward.width;
         const dim3 block = row_block(width, kVectorSize<T>, kNormThreads);
+        const auto kernel = gathers(work.forward) ? layer_norm_backward<T, true> : layer_norm_backward<T, false>;
+        const int64_t parts = parts_at_once(kernel, block, block.y, 1, work.forward.rows);
         const dim3 grid(static_cast<unsigned>((parts + block.y - 1) / block.y));
-        const char* message = gathers(work.forward) ? DRBERT_LAUNCH((layer_norm_backward<T, true>), grid, block, stream, work, parts)
-                                                    : DRBERT_LAUNCH((layer_norm_backward<T, false>), grid, block, stream, work, parts);
+        const char* message = DRBERT_LAUNCH(kernel, grid, block, stream, work, parts);
         return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, width, work.vector_gradients, 3, stream);
     });
 }

@@ -58,7 +58,7 @@ impl DataParallel {
     /// # Errors
     /// If a rank is lost, or comes too late.
     pub fn end_last_pass(&self, parameters: &mut FlatParameters) -> Result<()> {
-        let Some(exchange) = &self.exchange else { return parameters.accumulate_gradients() };
+        let Some(exchange) = &self.exchange else { return parameters.finish_gradients() };
         let num_overlapped = exchange.end()?;
         log::debug!("{num_overlapped} of {} buckets of gradients were under way when the backward pass ended", self.num_buckets);
         Ok(())

@@ -33,6 +33,7 @@ unsafe extern "C" {
         weight_decay: f64,
         epsilon: f64,
     ) -> *const c_char;
+    fn drbert_gradient_sum(gradients: *const CppTensor, sums: *const CppTensor, is_first: bool) -> *const c_char;
     fn drbert_linear(
         input: *const CppTensor,
         weight: *const CppTensor,
@@ -109,7 +110,7 @@ pub(crate) struct AdamWBuffers<'a> {
     pub(crate) num_decaying: i64,
 }
 
-/// One step of `AdamW` with fp32 gradients times `factor`, fp32 `[1]`, or as they are. `step` and `is_skipped` are as for [`super::fused_adamw`].
+/// One step of `AdamW` with gradients, in fp32 or of the kind of the weights, times `factor`, fp32 `[1]`, or as they are. `step` and `is_skipped` are as for [`super::fused_adamw`].
 pub(crate) fn adamw(
     buffers: &AdamWBuffers<'_>,
     gradients: &Tensor,
@@ -141,8 +142,14 @@ pub(crate) fn adamw(
     })
 }
 
-/// `input · weightᵀ + bias` of `[rows, inputs]`, `[outputs, inputs]` and `[outputs]`: libtorch's products, of which the one that gives the weight's gradient adds
-/// it to where it is kept.
+/// Adds flat gradients of any kind to fp32 `sums`, or puts them there if they are the first, and zeroes them.
+pub(crate) fn gradient_sum(gradients: &Tensor, sums: &Tensor, is_first: bool) -> Result<()> {
+    // SAFETY: both tensors live until the call returns; C++ checks shapes, kinds and devices.
+    check(unsafe { drbert_gradient_sum(pointer(gradients), pointer(sums), is_first) })
+}
+
+/// `input · weightᵀ + bias` of `[rows, inputs]`, `[outputs, inputs]` and `[outputs]`: products of libtorch's or, large ones on CUDA in 16 bits, of cuBLASLt's with the kernel
+/// that was the fastest, of which the one that gives the weight's gradient adds it to where it is kept.
 pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let bias = bias.map_or(ptr::null(), pointer);
     // SAFETY: all pointers are null, where C++ allows that, or of live tensors; C++ checks shapes, kinds and devices.

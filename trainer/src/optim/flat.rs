@@ -6,7 +6,10 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::{error::Result, ffi};
+use crate::{
+    error::Result,
+    ffi::{self, kernels},
+};
 
 /// Every parameter starts at a multiple of this many elements, as vector instructions and tensor cores like it.
 const ALIGNMENT: i64 = 64;
@@ -147,6 +150,8 @@ pub struct FlatParameters {
     parameters: Vec<Tensor>,
     /// What `gradients` holds is of the step before.
     awaits_first: bool,
+    /// The step's gradients are those of its only pass, and still where that left them, in `weight_gradients`.
+    has_one_pass: bool,
 }
 
 impl FlatParameters {
@@ -163,7 +168,7 @@ impl FlatParameters {
             *parameter = parameter.f_detach()?.f_set_requires_grad(true)?;
             ffi::set_gradient(parameter, &gradient)?;
         }
-        Ok(Self { layout, masters, weights, gradients, weight_gradients, parameters, awaits_first: false })
+        Ok(Self { layout, masters, weights, gradients, weight_gradients, parameters, awaits_first: false, has_one_pass: false })
     }
 
     pub fn layout(&self) -> &FlatLayout {
@@ -180,9 +185,18 @@ impl FlatParameters {
         &self.masters
     }
 
-    /// The fp32 gradients of the step.
+    /// The gradients of the step: in fp32 or, as the only pass gave them, in bf16.
     pub fn gradients(&self) -> &Tensor {
-        &self.gradients
+        if self.has_one_pass { &self.weight_gradients } else { &self.gradients }
+    }
+
+    /// The same in fp32.
+    pub(super) fn fp32_gradients(&self) -> Result<Tensor> {
+        let mut gradients = self.gradients.shallow_clone();
+        if self.has_one_pass {
+            gradients.f_copy_(&self.weight_gradients)?;
+        }
+        Ok(gradients)
     }
 
     /// What backward passes add to.
@@ -198,25 +212,45 @@ impl FlatParameters {
     pub fn zero_gradients(&mut self) -> Result<()> {
         self.gradients.f_zero_().map(drop)?;
         self.awaits_first = false;
+        self.forget_one_pass()
+    }
+
+    /// As [`Self::zero_gradients`], if the next that is done with the gradients is [`Self::accumulate_gradients`] or [`Self::finish_gradients`]: its first pass is then not
+    /// added to zeros.
+    pub fn await_first_gradients(&mut self) -> Result<()> {
+        self.awaits_first = self.is_mixed();
+        if self.awaits_first { self.forget_one_pass() } else { self.zero_gradients() }
+    }
+
+    fn forget_one_pass(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.has_one_pass) {
+            self.weight_gradients.f_zero_().map(drop)?;
+        }
         Ok(())
     }
 
-    /// As [`Self::zero_gradients`], if the next that is done with the gradients is [`Self::accumulate_gradients`]: its first pass is then not added to zeros.
-    pub fn await_first_gradients(&mut self) -> Result<()> {
-        self.awaits_first = self.is_mixed();
-        if self.awaits_first { Ok(()) } else { self.zero_gradients() }
+    /// As [`Self::accumulate_gradients`] after the last pass of a step: gradients of an only pass in bf16, which has the range of fp32, stay where they are.
+    pub fn finish_gradients(&mut self) -> Result<()> {
+        self.has_one_pass = self.awaits_first && self.weights.kind() == Kind::BFloat16;
+        if self.has_one_pass { Ok(()) } else { self.accumulate_gradients() }
     }
 
     /// Adds the gradients of the backward pass just done to the step's. In fp32 that pass has done so itself.
     pub fn accumulate_gradients(&mut self) -> Result<()> {
-        if self.is_mixed() {
-            if std::mem::take(&mut self.awaits_first) {
-                self.gradients.f_copy_(&self.weight_gradients)?;
-            } else {
-                self.gradients.f_add_(&self.weight_gradients).map(drop)?;
-            }
-            self.weight_gradients.f_zero_().map(drop)?;
+        if !self.is_mixed() {
+            return Ok(());
         }
+        let is_first = std::mem::take(&mut self.awaits_first);
+        let device = self.gradients.device();
+        if device.is_cuda() && kernels::exist_for(device) {
+            return kernels::gradient_sum(&self.weight_gradients, &self.gradients, is_first);
+        }
+        if is_first {
+            self.gradients.f_copy_(&self.weight_gradients)?;
+        } else {
+            self.gradients.f_add_(&self.weight_gradients).map(drop)?;
+        }
+        self.weight_gradients.f_zero_().map(drop)?;
         Ok(())
     }
 
@@ -228,7 +262,8 @@ impl FlatParameters {
 
     /// The global norm of the gradients, fp32 `[]`.
     pub fn gradient_norm(&self) -> Result<Tensor> {
-        Ok(self.gradients.f_view([-1, NORM_BLOCK])?.f_norm_scalaropt_dim(2, [1_i64].as_slice(), false)?.f_norm()?)
+        let blocks = self.gradients().f_view([-1, NORM_BLOCK])?;
+        Ok(blocks.f_norm_scalaropt_dim_dtype(2, [1_i64].as_slice(), false, Kind::Float)?.f_norm()?)
     }
 
     /// Hands the masters that the optimizer changed to the model.

@@ -88,10 +88,11 @@ impl Optimizer {
         if self.options.kind == OptimizerKind::AdamW && device.is_cuda() && kernels::exist_for(device) {
             self.adamw(parameters, factor, learning_rate, &number, is_skipped)?;
         } else {
+            let mut gradients = parameters.fp32_gradients()?;
             if let Some(factor) = factor {
-                parameters.gradients().shallow_clone().f_mul_(factor).map(drop)?;
+                gradients.f_mul_(factor).map(drop)?;
             }
-            self.plain_step(parameters, learning_rate, &number, is_skipped)?;
+            self.plain_step(parameters, &gradients, learning_rate, &number, is_skipped)?;
             parameters.publish()?;
         }
         self.num_updates = number.f_sub(is_skipped)?;
@@ -120,21 +121,34 @@ impl Optimizer {
     }
 
     /// With libtorch's operators, and masters alone.
-    fn plain_step(&self, parameters: &FlatParameters, learning_rate: f64, number: &Tensor, is_skipped: &Tensor) -> Result<()> {
+    fn plain_step(
+        &self,
+        parameters: &FlatParameters,
+        gradients: &Tensor,
+        learning_rate: f64,
+        number: &Tensor,
+        is_skipped: &Tensor,
+    ) -> Result<()> {
+        let update_tensors = |rule: &dyn Fn(TensorInUpdate, &Update) -> Result<()>| {
+            self.update_tensors(parameters, gradients, learning_rate, number, is_skipped, rule)
+        };
         match self.options.kind {
-            OptimizerKind::AdamW => self.libtorch_adamw(parameters, learning_rate, number, is_skipped),
-            OptimizerKind::StableAdamW => {
-                self.update_tensors(parameters, learning_rate, number, is_skipped, |tensor, update| self.stable_adamw(tensor, update))
-            }
-            OptimizerKind::Lamb => {
-                self.update_tensors(parameters, learning_rate, number, is_skipped, |tensor, update| self.lamb(tensor, update))
-            }
+            OptimizerKind::AdamW => self.libtorch_adamw(parameters, gradients, learning_rate, number, is_skipped),
+            OptimizerKind::StableAdamW => update_tensors(&|tensor, update| self.stable_adamw(tensor, update)),
+            OptimizerKind::Lamb => update_tensors(&|tensor, update| self.lamb(tensor, update)),
         }
     }
 
-    fn libtorch_adamw(&self, parameters: &FlatParameters, learning_rate: f64, number: &Tensor, is_skipped: &Tensor) -> Result<()> {
+    fn libtorch_adamw(
+        &self,
+        parameters: &FlatParameters,
+        gradients: &Tensor,
+        learning_rate: f64,
+        number: &Tensor,
+        is_skipped: &Tensor,
+    ) -> Result<()> {
         let layout = parameters.layout();
-        let buffers = [parameters.masters(), parameters.gradients(), &self.exp_avg, &self.exp_avg_sq];
+        let buffers = [parameters.masters(), gradients, &self.exp_avg, &self.exp_avg_sq];
         let [masters, gradients, exp_avg, exp_avg_sq] = buffers.map(|buffer| layout.ranges(buffer));
         let ranges = masters?.into_iter().zip(gradients?).zip(exp_avg?).zip(exp_avg_sq?);
         for ((((mut masters, gradients), mut exp_avg), mut exp_avg_sq), weight_decay) in ranges.zip([self.options.weight_decay, 0.0]) {
@@ -149,13 +163,14 @@ impl Optimizer {
     fn update_tensors(
         &self,
         parameters: &FlatParameters,
+        gradients: &Tensor,
         learning_rate: f64,
         number: &Tensor,
         is_skipped: &Tensor,
-        rule: impl Fn(TensorInUpdate, &Update) -> Result<()>,
+        rule: &dyn Fn(TensorInUpdate, &Update) -> Result<()>,
     ) -> Result<()> {
         let OptimizerOptions { beta1, beta2, .. } = self.options;
-        let mut gradients = parameters.gradients().shallow_clone();
+        let mut gradients = gradients.shallow_clone();
         gradients.f_masked_fill_(&is_skipped.f_to_kind(Kind::Bool)?, 0.0).map(drop)?;
         let counts = is_skipped.f_neg()?.f_add_scalar(1.0)?.f_squeeze()?;
         let weight = |beta: f64| counts.f_mul_scalar(1.0 - beta);

@@ -4,10 +4,13 @@ use std::{path::Path, sync::Arc};
 
 use tch::{Device, Kind, Tensor};
 use trainer::{
-    data::dataset::ShardDirectory,
+    data::{batch::Batch, dataset::ShardDirectory, micro_batch::MicroBatch, padding::Padding},
     model::{
         attention::AttentionKernel,
+        config::EncoderConfig,
+        masked_lm::{MaskedLm, Mode},
         operators::{KernelChoice, Kernels, Operators},
+        parameters::{initial_parameters, parameter_specs},
     },
     trainer::Trainer,
 };
@@ -85,4 +88,73 @@ fn the_choice_of_kernels_depends_on_the_device_and_the_model() {
     assert_eq!(candidates(KernelChoice::Auto, &odd, Device::Cuda(0)), Ok(vec![attention, Kernels::PLAIN]));
     let error = candidates(KernelChoice::Fused, &odd, Device::Cpu).expect_err("no kernels for rows of 36");
     assert!(error.starts_with("train.kernels = \"fused\": expected model.hidden_size and model.intermediate_size"), "{error}");
+}
+
+/// Rows of several segments, of which some have one token and some nothing to predict.
+fn uneven_micro_batch(vocab_size: i32) -> MicroBatch {
+    let segment_lengths: Vec<i64> = vec![512, 130, 1, 381, 5, 70, 64, 128, 245, 3, 509];
+    let num_tokens: i64 = segment_lengths.iter().sum();
+    // Nothing in the third, the sixth and the last segment.
+    let nothing = [642..643, 1_029..1_099, 1_539..2_048];
+    let masked_positions: Vec<i32> =
+        (3..num_tokens as i32).step_by(7).filter(|position| !nothing.iter().any(|segment| segment.contains(position))).collect();
+    MicroBatch {
+        input_ids: (0..num_tokens as i32).map(|index| 5 + index * 7_919 % (vocab_size - 5)).collect(),
+        positions: segment_lengths.iter().flat_map(|&length| 0..length as i32).collect(),
+        labels: masked_positions.iter().map(|position| 5 + position * 104_729 % (vocab_size - 5)).collect(),
+        segment_lengths,
+        masked_positions,
+        ..MicroBatch::default()
+    }
+}
+
+/// Only where there is a GPU: the gradients of every parameter, of a micro-batch as it is and padded as for CUDA graphs, are as near to those in fp32 as the plain operators' in bf16.
+#[test]
+fn on_a_gpu_all_gradients_are_those_of_the_plain_operators() {
+    if !tch::Cuda::is_available() {
+        return;
+    }
+    let device = Device::Cuda(0);
+    let directory = numbered_shards(&[4], 8);
+    let overrides = [
+        "model.hidden_size=256",
+        "model.intermediate_size=1024",
+        "model.num_attention_heads=4",
+        "model.num_hidden_layers=3",
+        "model.max_position_embeddings=600",
+    ];
+    let config = tiny_config(directory.path(), directory.path(), &overrides);
+    let shards = ShardDirectory::open(directory.path()).expect("a sound directory");
+    let model_config = EncoderConfig { vocab_size: 2_008, ..config.fresh_model(shards.manifest()).expect("a model") };
+    let values = initial_parameters(&model_config, 3).expect("parameters");
+    let gradients = |kind: Kind, kernels: Kernels, micro_batch: &MicroBatch, longest: Option<i64>| -> Vec<Tensor> {
+        let leaf = |value: &Tensor| (value * 3.0).to_device(device).to_kind(Kind::BFloat16).to_kind(kind).detach().set_requires_grad(true);
+        let leaves: Vec<Tensor> = values.iter().map(leaf).collect();
+        let mut model = MaskedLm::new(model_config.clone(), &leaves);
+        model.set_kernels(kernels);
+        let mut batch = Batch::to_device(micro_batch, device).expect("a batch");
+        if let Some(longest) = longest {
+            (batch.longest_segment, batch.most_masked) = (longest, longest);
+        }
+        let (chosen, labels) = (&batch.masked_positions, &batch.labels);
+        let loss = model.summed_cross_entropy(&batch.input_ids, &batch.positions, batch.segments(), chosen, labels, Mode::Train);
+        loss.expect("a loss").backward();
+        leaves.iter().map(|leaf| leaf.grad().to_kind(Kind::Float)).collect()
+    };
+    let micro_batch = uneven_micro_batch(model_config.vocab_size as i32);
+    let padded = Padding::new(5, 512).pad(&micro_batch);
+    assert!(padded.num_tokens() > micro_batch.num_tokens() && padded.num_masked() > micro_batch.num_masked());
+    let exact = gradients(Kind::Float, Kernels::PLAIN, &micro_batch, None);
+    let differences = |found: Vec<Tensor>| -> Vec<f64> {
+        found.iter().zip(&exact).map(|(found, exact)| ((found - exact).norm() / exact.norm()).double_value(&[])).collect()
+    };
+    let plain = differences(gradients(Kind::BFloat16, Kernels::PLAIN, &micro_batch, None));
+    for kernels in KernelChoice::Auto.candidates(&model_config, Kind::BFloat16, device).expect("candidates") {
+        for (micro_batch, longest) in [(&micro_batch, None), (&padded, Some(512))] {
+            let found = differences(gradients(Kind::BFloat16, kernels, micro_batch, longest));
+            for ((spec, found), plain) in parameter_specs(&model_config).iter().zip(found).zip(&plain) {
+                assert!(found <= 1.25 * plain + 0.005, "{kernels}, {}: off by {found:.3}, plain operators by {plain:.3}", spec.name);
+            }
+        }
+    }
 }

@@ -326,6 +326,21 @@ fn gradients_of_vectors_are_added_to_where_they_are_kept() {
 }
 
 #[test]
+fn gradients_are_added_in_fp32_and_zeroed() {
+    for kind in KINDS {
+        let (first, second) = (numbers(1, &[4_096], kind), numbers(2, &[4_096], kind));
+        let sums = Tensor::full([4_096], f64::NAN, (Kind::Float, Device::Cpu));
+        let mut expected = first.zeros_like().to_kind(Kind::Float);
+        for (gradients, is_first) in [(&first, true), (&second, false)] {
+            let given = gradients.copy();
+            gradient_sum(&given, &sums, is_first).expect("sums");
+            expected += gradients.to_kind(Kind::Float);
+            assert!(sums.equal(&expected) && is_zero(&given), "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn adamw_is_libtorchs() {
     let (count, num_decaying) = (4_096, 1_024);
     let one = |number: f32| Tensor::from_slice(&[number]);
