@@ -35,6 +35,8 @@ using torch::autograd::variable_list;
 constexpr int64_t kMultiple = 8;
 constexpr const char* kEpsilon = "epsilon";
 constexpr const char* kNumValid = "valid columns";
+constexpr const char* kFirstSkipped = "first skipped";
+constexpr const char* kPastSkipped = "past skipped";
 
 drbert::NumberType number_type(const at::Tensor& tensor) {
     switch (tensor.scalar_type()) {
@@ -113,10 +115,14 @@ class VectorGradient {
     bool is_added_;
 };
 
-// output = input times weight transposed, plus bias. The gradient of a weight is added to where it is kept by the product that gives it.
+// output = input times weight transposed, plus bias, of which these outputs' get no gradient. That of a weight is added to where it is kept by the product that gives it.
 struct Linear : torch::autograd::Function<Linear> {
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
+    static at::Tensor forward(
+        AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int64_t first_skipped, int64_t past_skipped) {
+        TORCH_CHECK(first_skipped % kMultiple == 0 && past_skipped % kMultiple == 0, "skipped outputs that are not whole vectors");
         context->save_for_backward({input, weight, bias.value_or(at::Tensor())});
+        context->saved_data[kFirstSkipped] = first_skipped;
+        context->saved_data[kPastSkipped] = past_skipped;
         return drbert::product(input, weight.t(), bias.value_or(at::Tensor()));
     }
 
@@ -128,16 +134,17 @@ struct Linear : torch::autograd::Function<Linear> {
             const VectorGradient sums(bias, gradient);
             const at::Tensor parts = scratch(gradient, {drbert::num_parts(gradient.size(0)), gradient.size(1)});
             launch(gradient, &drbert::Launchers::column_sums,
-                   drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), data(gradient), parts.mutable_data_ptr<float>(), sums.place()});
+                   drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), context->saved_data[kFirstSkipped].toInt(),
+                                      context->saved_data[kPastSkipped].toInt(), data(gradient), parts.mutable_data_ptr<float>(), sums.place()});
             bias_gradient = sums.result();
         }
         const at::Tensor input_gradient = drbert::product(gradient, weight), weight_gradient = leaf_gradient(weight);
         if (!weight_gradient.defined()) {
-            return {input_gradient, drbert::product(gradient.t(), input), bias_gradient};
+            return {input_gradient, drbert::product(gradient.t(), input), bias_gradient, {}, {}};
         }
         drbert::add_product(weight_gradient, gradient.t(), input);
         tell_of_gradient(weight);
-        return {input_gradient, {}, bias_gradient};
+        return {input_gradient, {}, bias_gradient, {}, {}};
     }
 };
 
@@ -298,31 +305,35 @@ struct EmbeddingNorm : torch::autograd::Function<EmbeddingNorm> {
 };
 
 struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& labels, int64_t num_valid) {
-        const at::Tensor logits = as_matrix(given);
+    static at::Tensor forward(
+        AutogradContext* context, const at::Tensor& given, const std::optional<at::Tensor>& given_bias, const at::Tensor& labels, int64_t num_valid) {
+        const at::Tensor logits = as_matrix(given), bias = given_bias.value_or(at::Tensor());
+        check_vector(bias, logits);
         TORCH_CHECK(labels.scalar_type() == at::kInt && labels.dim() == 1 && labels.is_contiguous() && labels.device() == logits.device(), "labels are not a vector of int32");
         TORCH_CHECK(labels.size(0) == logits.size(0), labels.size(0), " labels for ", logits.size(0), " rows of logits");
         TORCH_CHECK(num_valid >= 1 && num_valid <= logits.size(1) && logits.size(1) < int64_t{1} << 30, num_valid, " valid columns of ", logits.size(1));
         at::Tensor log_sums = scratch(logits, {logits.size(0)}), losses = at::empty_like(log_sums);
         launch(logits, &drbert::Launchers::cross_entropy,
-               drbert::CrossEntropy{number_type(logits), logits.size(0), logits.size(1), num_valid, data(logits), labels.const_data_ptr<int32_t>(),
+               drbert::CrossEntropy{number_type(logits), logits.size(0), logits.size(1), num_valid, data(logits), data(bias), labels.const_data_ptr<int32_t>(),
                                     log_sums.mutable_data_ptr<float>(), losses.mutable_data_ptr<float>()});
-        context->save_for_backward({logits, labels, log_sums});
+        context->save_for_backward({logits, labels, log_sums, bias});
         context->saved_data[kNumValid] = num_valid;
         return losses.sum();
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const variable_list saved = context->get_saved_variables();
-        const at::Tensor &labels = saved[1], &log_sums = saved[2], gradient = gradients[0].contiguous();
+        const at::Tensor &labels = saved[1], &log_sums = saved[2], &bias = saved[3], gradient = gradients[0].contiguous();
         // Of the memory of the logits, whose version tells autograd that they are gone.
         at::Tensor logits = saved[0].detach();
+        const VectorGradient bias_gradient(bias, logits);
+        at::Tensor parts = scratch(logits, {drbert::num_parts(logits.size(0)), logits.size(1)});
         launch(logits, &drbert::Launchers::cross_entropy_backward,
                drbert::CrossEntropyBackward{number_type(logits), logits.size(0), logits.size(1), context->saved_data[kNumValid].toInt(),
-                                            logits.mutable_data_ptr(), labels.const_data_ptr<int32_t>(), log_sums.const_data_ptr<float>(),
-                                            gradient.const_data_ptr<float>()});
+                                            logits.mutable_data_ptr(), data(bias), labels.const_data_ptr<int32_t>(), log_sums.const_data_ptr<float>(),
+                                            gradient.const_data_ptr<float>(), parts.mutable_data_ptr<float>(), bias_gradient.place()});
         logits.unsafeGetTensorImpl()->bump_version();
-        return {logits, {}, {}};
+        return {logits, bias_gradient.result(), {}, {}};
     }
 };
 
@@ -401,8 +412,9 @@ const char* drbert_gradient_sum(const at::Tensor* gradients, const at::Tensor* s
     });
 }
 
-const char* drbert_linear(const at::Tensor* input, const at::Tensor* weight, const at::Tensor* bias, at::Tensor** output) {
-    return guarded([&] { *output = new at::Tensor(Linear::apply(*input, *weight, optional(bias))); });
+const char* drbert_linear(
+    const at::Tensor* input, const at::Tensor* weight, const at::Tensor* bias, int64_t first_skipped, int64_t past_skipped, at::Tensor** output) {
+    return guarded([&] { *output = new at::Tensor(Linear::apply(*input, *weight, optional(bias), first_skipped, past_skipped)); });
 }
 
 const char* drbert_bias_gelu(const at::Tensor* input, const at::Tensor* bias, at::Tensor** output) {
@@ -423,8 +435,8 @@ const char* drbert_embedding_norm(
     });
 }
 
-const char* drbert_cross_entropy(const at::Tensor* logits, const at::Tensor* labels, int64_t num_valid, at::Tensor** output) {
-    return guarded([&] { *output = new at::Tensor(CrossEntropy::apply(*logits, *labels, num_valid)); });
+const char* drbert_cross_entropy(const at::Tensor* logits, const at::Tensor* bias, const at::Tensor* labels, int64_t num_valid, at::Tensor** output) {
+    return guarded([&] { *output = new at::Tensor(CrossEntropy::apply(*logits, optional(bias), *labels, num_valid)); });
 }
 
 }  // extern "C"

@@ -1,5 +1,5 @@
 // Cross-entropy of logits that stay in their type, in one pass over them (the normalizer as in Milakov and Gimelshein, "Online
-// normalizer calculation for softmax", 2018) and, in the backward pass, a second that replaces them by their gradient.
+// normalizer calculation for softmax", 2018) and, in the backward pass, a second that replaces them by their gradient. Their bias comes apart from them.
 
 #pragma once
 
@@ -33,22 +33,26 @@ struct EntropyVectors {
     static constexpr int kStride = kEntropyThreads * kVectorSize<T>;
     static constexpr int kAll = kEntropyVectors * kStride;
 
-    Packed<T> packed[kEntropyVectors];
-    // How many columns there are from the first vector on, and how many of them are valid.
-    int columns, valid;
+    Packed<T> logits[kEntropyVectors], bias[kEntropyVectors];
+    // How many columns are valid from the first vector on.
+    int valid;
 
-    __device__ EntropyVectors(const void* logits, int64_t start, int column, int64_t width, int64_t num_valid)
-        : columns(static_cast<int>(width) - column), valid(static_cast<int>(num_valid) - column) {
+    __device__ EntropyVectors(const CrossEntropy& work, int64_t start, int column) : bias{}, valid(static_cast<int>(work.num_valid) - column) {
 #pragma unroll
         for (int i = 0; i < kEntropyVectors; ++i) {
-            // What is beyond the row is never looked at.
-            packed[i] = load_packed<T>(logits, start + column + (i * kStride < columns ? i * kStride : 0));
+            // What is not valid is never looked at.
+            const int64_t first = column + (i * kStride < valid ? i * kStride : 0);
+            logits[i] = load_packed<T>(work.logits, start + first);
+            if (work.bias != nullptr) {
+                bias[i] = load_packed<T>(work.bias, first);
+            }
         }
     }
 
     // With minus infinity for what is not valid.
     __device__ Vector<T> values(int i) const {
-        Vector<T> result = unpacked(packed[i]);
+        Vector<T> result = unpacked(logits[i]);
+        add(result, unpacked(bias[i]));
         if (i * kStride + kVectorSize<T> > valid) {
 #pragma unroll
             for (int j = 0; j < kVectorSize<T>; ++j) {
@@ -99,7 +103,7 @@ __global__ void cross_entropy(CrossEntropy work) {
     const int64_t row = blockIdx.x, start = row * work.width;
     ExponentialSum total{-INFINITY, 0.0f};
     for (int column = static_cast<int>(threadIdx.x) * kVectorSize<T>; column < work.num_valid; column += EntropyVectors<T>::kAll) {
-        total.add(EntropyVectors<T>(work.logits, start, column, work.width, work.num_valid).exponential_sum());
+        total.add(EntropyVectors<T>(work, start, column).exponential_sum());
     }
     total = warp_sum(total);
     if (threadIdx.x % kWarpSize == 0) {
@@ -116,38 +120,37 @@ __global__ void cross_entropy(CrossEntropy work) {
         const float without_label = label == kIgnoredLabel ? 0.0f : NAN;
         const float log_sum = total.maximum + logf(total.sum);
         work.log_sums[row] = log_sum;
-        work.losses[row] = is_valid ? log_sum - static_cast<float>(static_cast<const T*>(work.logits)[start + label]) : without_label;
+        const auto number = [&](const void* values, int64_t index) { return static_cast<float>(static_cast<const T*>(values)[index]); };
+        const float bias = is_valid && work.bias != nullptr ? number(work.bias, label) : 0.0f;
+        work.losses[row] = is_valid ? log_sum - (number(work.logits, start + label) + bias) : without_label;
     }
 }
 
+// A thread takes one vector of columns, a block every gridDim.x-th row, of whose bias gradients it stores the sum.
 template <typename T>
 __global__ void cross_entropy_backward(CrossEntropyBackward work) {
-    const int64_t row = blockIdx.x, start = row * work.width;
-    const int label = work.labels[row];
-    const float log_sum = work.log_sums[row], scale = label == kIgnoredLabel ? 0.0f : *work.loss_gradient;
-    for (int first = static_cast<int>(threadIdx.x) * kVectorSize<T>; first < work.width; first += EntropyVectors<T>::kAll) {
-        const EntropyVectors<T> vectors(work.logits, start, first, work.width, work.num_valid);
-#pragma unroll
-        for (int i = 0; i < kEntropyVectors; ++i) {
-            const int offset = i * EntropyVectors<T>::kStride;
-            Vector<T> values = vectors.values(i);
-#pragma unroll
-            for (int j = 0; j < kVectorSize<T>; ++j) {
-                const float probability = fast_exp(values.values[j] - log_sum);
-                values.values[j] = (probability - (first + offset + j == label ? 1.0f : 0.0f)) * scale;
-            }
-            if (offset + kVectorSize<T> > vectors.valid) {
-                if (offset >= vectors.columns) {
-                    return;
-                }
-#pragma unroll
-                for (int j = 0; j < kVectorSize<T>; ++j) {
-                    values.values[j] = offset + j < vectors.valid ? values.values[j] : 0.0f;
-                }
-            }
-            store<T>(work.logits, start + first + offset, values);
-        }
+    const int64_t column = column_of_thread<T>();
+    if (column >= work.width) {
+        return;
     }
+    const Vector<T> bias = load_or_zeros<T>(work.bias, column);
+    const int first = static_cast<int>(column), valid = static_cast<int>(work.num_valid) - first;
+    const float loss_gradient = *work.loss_gradient;
+    Vector<T> sums = filled<T>(0.0f);
+#pragma unroll 4
+    for (int64_t row = blockIdx.x; row < work.rows; row += gridDim.x) {
+        const int label = work.labels[row];
+        const float log_sum = work.log_sums[row], scale = label == kIgnoredLabel ? 0.0f : loss_gradient;
+        Vector<T> values = load<T>(work.logits, row * work.width + column);
+#pragma unroll
+        for (int i = 0; i < kVectorSize<T>; ++i) {
+            const float probability = fast_exp(values.values[i] + bias.values[i] - log_sum);
+            values.values[i] = i < valid ? (probability - (first + i == label ? 1.0f : 0.0f)) * scale : 0.0f;
+            sums.values[i] += values.values[i];
+        }
+        store<T>(work.logits, row * work.width + column, values);
+    }
+    store_part<T>(work.parts + blockIdx.x * work.width + column, sums);
 }
 
 const char* launch_cross_entropy(const CrossEntropy& work, void* stream) {
@@ -161,12 +164,12 @@ const char* launch_cross_entropy(const CrossEntropy& work, void* stream) {
 }
 
 const char* launch_cross_entropy_backward(const CrossEntropyBackward& work, void* stream) {
-    if (work.rows == 0) {
-        return nullptr;
-    }
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        return DRBERT_LAUNCH(cross_entropy_backward<T>, dim3(static_cast<unsigned>(work.rows)), dim3(kEntropyThreads), stream, work);
+        const unsigned blocks = column_blocks<T>(work.width);
+        const int64_t parts = parts_at_once(cross_entropy_backward<T>, dim3(kColumnThreads), 1, blocks, work.rows);
+        const char* message = DRBERT_LAUNCH(cross_entropy_backward<T>, dim3(static_cast<unsigned>(parts), blocks), dim3(kColumnThreads), stream, work);
+        return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, work.width, &work.bias_gradient, 1, stream);
     });
 }
 

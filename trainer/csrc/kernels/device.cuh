@@ -105,6 +105,11 @@ __device__ void store(void* values, int64_t offset, const Vector<T>& vector) {
     __stcg(reinterpret_cast<uint4*>(static_cast<T*>(values) + offset), uint4{words[0], words[1], words[2], words[3]});
 }
 
+template <typename T>
+__device__ Vector<T> load_or_zeros(const void* values, int64_t offset) {
+    return values == nullptr ? filled<T>(0.0f) : load<T>(values, offset);
+}
+
 // Partial sums are fp32 whatever T is: one or two accesses.
 template <typename T>
 __device__ void store_part(float* part, const Vector<T>& vector) {
@@ -194,6 +199,7 @@ __global__ void sum_parts(const float* parts, int64_t num_parts, int64_t width, 
     const int64_t column = static_cast<int64_t>(blockIdx.x) * kWarpSize + threadIdx.x;
     float sum = 0.0f;
     if (column < width) {
+#pragma unroll 8
         for (int64_t part = threadIdx.y; part < num_parts; part += kMaxWarps) {
             sum += parts[(part * gridDim.y + blockIdx.y) * width + column];
         }

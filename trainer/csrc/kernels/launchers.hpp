@@ -55,11 +55,12 @@ struct BiasGeluBackward {
     VectorGradient bias_gradient;
 };
 
-// output = the sum of all rows of input.
+// output = the sum of all rows of input, or zeros for columns that are skipped.
 struct ColumnSums {
     NumberType type;
     int64_t rows;
     int64_t width;
+    int64_t first_skipped, past_skipped;  // multiples of 8
     const void* input;  // [rows, width]
     float* parts;  // [num_parts(rows), width], scratch
     VectorGradient output;
@@ -122,13 +123,14 @@ struct TableGradient {
 // A row with this label has no loss and no gradient.
 constexpr int64_t kIgnoredLabel = -100;
 
-// losses[row] = log(sum(exp(logits[row, :num_valid]))) - logits[row, labels[row]]. Any other label that is none gives NaN.
+// losses[row] = log(sum(exp(x[:num_valid]))) - x[labels[row]], where x = logits[row] + bias. Any other label that is none gives NaN.
 struct CrossEntropy {
     NumberType type;
     int64_t rows;
     int64_t width;  // below 2^30
     int64_t num_valid;
     const void* logits;  // [rows, width]
+    const void* bias;  // [width], or null for zeros
     const int32_t* labels;  // [rows]
     float* log_sums;  // [rows], for the backward pass
     float* losses;  // [rows]
@@ -140,9 +142,12 @@ struct CrossEntropyBackward {
     int64_t width;
     int64_t num_valid;
     void* logits;  // replaced by their gradient; that of columns from num_valid on is zero
+    const void* bias;
     const int32_t* labels;
     const float* log_sums;
     const float* loss_gradient;  // [1], of the sum of the losses
+    float* parts;  // [num_parts(rows), width], scratch
+    VectorGradient bias_gradient;
 };
 
 // sums += gradients, and gradients = 0.

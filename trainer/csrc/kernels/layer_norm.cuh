@@ -86,11 +86,6 @@ struct Summands {
     }
 };
 
-template <typename T>
-__device__ Vector<T> load_or_zeros(const void* values, int64_t offset) {
-    return values == nullptr ? filled<T>(0.0f) : load<T>(values, offset);
-}
-
 template <typename T, bool kGathers>
 __global__ __launch_bounds__(kMaxNormVectors) void layer_norm(LayerNorm work) {
     __shared__ float memory[2][kMaxWarps][kNormRows];

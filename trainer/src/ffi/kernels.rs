@@ -6,6 +6,7 @@
 
 use std::{
     ffi::{c_char, c_int},
+    ops::Range,
     ptr,
 };
 
@@ -38,6 +39,8 @@ unsafe extern "C" {
         input: *const CppTensor,
         weight: *const CppTensor,
         bias: *const CppTensor,
+        first_skipped: i64,
+        past_skipped: i64,
         output: *mut *mut CppTensor,
     ) -> *const c_char;
     fn drbert_bias_gelu(input: *const CppTensor, bias: *const CppTensor, output: *mut *mut CppTensor) -> *const c_char;
@@ -65,6 +68,7 @@ unsafe extern "C" {
     ) -> *const c_char;
     fn drbert_cross_entropy(
         logits: *const CppTensor,
+        bias: *const CppTensor,
         labels: *const CppTensor,
         num_valid: i64,
         output: *mut *mut CppTensor,
@@ -149,11 +153,11 @@ pub(crate) fn gradient_sum(gradients: &Tensor, sums: &Tensor, is_first: bool) ->
 }
 
 /// `input · weightᵀ + bias` of `[rows, inputs]`, `[outputs, inputs]` and `[outputs]`: products of libtorch's or, large ones on CUDA in 16 bits, of cuBLASLt's with the kernel
-/// that was the fastest, of which the one that gives the weight's gradient adds it to where it is kept.
-pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+/// that was the fastest, of which the one that gives the weight's gradient adds it to where it is kept. The bias of the outputs `without_gradient`, multiples of 8, gets zeros for its gradient.
+pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, without_gradient: Range<i64>) -> Result<Tensor> {
     let bias = bias.map_or(ptr::null(), pointer);
     // SAFETY: all pointers are null, where C++ allows that, or of live tensors; C++ checks shapes, kinds and devices.
-    made(|output| unsafe { drbert_linear(pointer(input), pointer(weight), bias, output) })
+    made(|output| unsafe { drbert_linear(pointer(input), pointer(weight), bias, without_gradient.start, without_gradient.end, output) })
 }
 
 /// GELU(input + bias) of `[rows, width]` and `[width]`, with the error function (Hendrycks and Gimpel, 2016).
@@ -207,12 +211,13 @@ pub(crate) fn embedding_norm(
     })
 }
 
-/// The sum, in fp32, of the cross-entropies of logits `[rows, width]`, of which the first `num_valid` columns count, and int32 labels `[rows]`. The
+/// The sum, in fp32, of the cross-entropies of logits plus bias, `[rows, width]` and `[width]`, of which the first `num_valid` columns count, and int32 labels `[rows]`. The
 /// backward pass, of which there can be but one, writes their gradient over the logits. The label
 /// [`crate::model::operators::IGNORED_LABEL`] gives nothing, any other outside those columns NaN.
-pub(crate) fn cross_entropy(logits: &Tensor, labels: &Tensor, num_valid: i64) -> Result<Tensor> {
-    // SAFETY: all pointers are of live tensors; C++ checks shapes, kinds and devices.
-    made(|output| unsafe { drbert_cross_entropy(pointer(logits), pointer(labels), num_valid, output) })
+pub(crate) fn cross_entropy(logits: &Tensor, bias: Option<&Tensor>, labels: &Tensor, num_valid: i64) -> Result<Tensor> {
+    let bias = bias.map_or(ptr::null(), pointer);
+    // SAFETY: all pointers are null, where C++ allows that, or of live tensors; C++ checks shapes, kinds and devices.
+    made(|output| unsafe { drbert_cross_entropy(pointer(logits), bias, pointer(labels), num_valid, output) })
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl MaskedLm {
         let embedding_norm = LayerNorm { weight: next(), bias: next(), eps };
         let layers = (0..config.num_hidden_layers)
             .map(|_| Layer {
-                qkv: Linear::new(next(), next()),
+                qkv: Linear::of_attention(next(), next()),
                 attention_output: Linear::new(next(), next()),
                 attention_norm: LayerNorm { weight: next(), bias: next(), eps },
                 intermediate: Linear::new(next(), next()),
@@ -119,9 +119,19 @@ impl MaskedLm {
     }
 
     /// Logits [m, v] at the chosen positions of tokens laid end to end, which ascend. Positions count from 0 in each segment.
-    ///
-    /// The other tokens are keys and values of the last layer's attention, and nothing after it is computed for them.
     pub fn logits(&self, input_ids_t: &Tensor, positions_t: &Tensor, segments: Segments, chosen_m: &Tensor, mode: Mode) -> Result<Tensor> {
+        let hidden_md = self.head(input_ids_t, positions_t, segments, chosen_m, mode)?;
+        Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&self.decoder_bias()?))?)
+    }
+
+    fn decoder_bias(&self) -> Result<Tensor> {
+        Ok(Tensor::f_cat(&[&self.head_bias, &self.fill_bias], 0)?)
+    }
+
+    /// What the decoder predicts from, [m, d].
+    ///
+    /// The tokens that are not chosen are keys and values of the last layer's attention, and nothing after it is computed for them.
+    fn head(&self, input_ids_t: &Tensor, positions_t: &Tensor, segments: Segments, chosen_m: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut hidden_td = self.embed(input_ids_t, positions_t, mode)?;
         let attention = Attention::new(self.kernels.attention, &self.config, segments)?;
         for (index, layer) in self.layers.iter().enumerate() {
@@ -136,9 +146,7 @@ impl MaskedLm {
             };
         }
         let operators = self.kernels.operators;
-        let hidden_md = self.head_norm.forward(&self.head_dense.forward_gelu(&hidden_td[0], operators)?, operators)?;
-        let bias_v = Tensor::f_cat(&[&self.head_bias, &self.fill_bias], 0)?;
-        Ok(hidden_md.f_linear(&self.word_embeddings_vd, Some(&bias_v))?)
+        self.head_norm.forward(&self.head_dense.forward_gelu(&hidden_td[0], operators)?, operators)
     }
 
     fn embed(&self, input_ids_t: &Tensor, positions_t: &Tensor, mode: Mode) -> Result<[Tensor; 2]> {
@@ -161,8 +169,9 @@ impl MaskedLm {
         labels_m: &Tensor,
         mode: Mode,
     ) -> Result<Tensor> {
-        let logits_mv = self.logits(input_ids_t, positions_t, segments, chosen_m, mode)?;
-        summed_cross_entropy(&logits_mv, labels_m, self.config.vocab_size, self.kernels.operators)
+        let hidden_md = self.head(input_ids_t, positions_t, segments, chosen_m, mode)?;
+        let decoder = [&self.word_embeddings_vd, &self.decoder_bias()?];
+        summed_cross_entropy(&hidden_md, decoder, labels_m, self.config.vocab_size, self.kernels.operators)
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Shape suffixes as in [`super::masked_lm`]; n is any width, r any number of rows.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -107,35 +107,48 @@ impl KernelChoice {
 pub(super) struct Linear {
     pub(super) weight: Tensor,
     pub(super) bias: Tensor,
+    /// Outputs whose bias changes nothing. Ours give it no gradient, libtorch's operators what is left of rounding.
+    idle: Range<i64>,
 }
 
 impl Linear {
     pub(super) fn new(weight: Tensor, bias: Tensor) -> Self {
-        Self { weight, bias }
+        Self { weight, bias, idle: 0..0 }
+    }
+
+    /// Queries, keys and values. The bias of the keys shifts all scores of a query alike, which a softmax does not see.
+    pub(super) fn of_attention(weight: Tensor, bias: Tensor) -> Self {
+        let hidden_size = bias.size()[0] / 3;
+        Self { weight, bias, idle: hidden_size..2 * hidden_size }
     }
 
     pub(super) fn shallow_clone(&self) -> Self {
-        Self::new(self.weight.shallow_clone(), self.bias.shallow_clone())
+        Self { weight: self.weight.shallow_clone(), bias: self.bias.shallow_clone(), idle: self.idle.clone() }
     }
 
     pub(super) fn forward(&self, input: &Tensor, operators: Operators) -> Result<Tensor> {
         match operators {
             Operators::Plain => Ok(input.f_linear(&self.weight, Some(&self.bias))?),
-            Operators::Fused => kernels::linear(input, &self.weight, Some(&self.bias)),
+            Operators::Fused => kernels::linear(input, &self.weight, Some(&self.bias), self.idle.clone()),
         }
     }
 
     /// The layers that give the columns of the result before and from this one on.
     pub(super) fn split_at(&self, column: i64) -> Result<[Self; 2]> {
-        let part = |start, length| -> Result<Self> {
-            Ok(Self::new(self.weight.f_narrow(0, start, length)?, self.bias.f_narrow(0, start, length)?))
+        let part = |start: i64, end: i64| -> Result<Self> {
+            let [weight, bias] = [&self.weight, &self.bias].map(|whole| whole.f_narrow(0, start, end - start));
+            Ok(Self {
+                weight: weight?,
+                bias: bias?,
+                idle: self.idle.start.clamp(start, end) - start..self.idle.end.clamp(start, end) - start,
+            })
         };
-        Ok([part(0, column)?, part(column, self.bias.size()[0] - column)?])
+        Ok([part(0, column)?, part(column, self.bias.size()[0])?])
     }
 
     /// The layer's result but for its bias, which a kernel of ours adds.
     fn product(&self, input: &Tensor) -> Result<Tensor> {
-        kernels::linear(input, &self.weight, None)
+        kernels::linear(input, &self.weight, None, 0..0)
     }
 
     pub(super) fn forward_gelu(&self, input: &Tensor, operators: Operators) -> Result<Tensor> {
@@ -219,13 +232,19 @@ pub(super) fn dropped_out(input: Tensor, probability: f64) -> Result<Tensor> {
     if probability == 0.0 { Ok(input) } else { Ok(input.f_dropout(probability, true)?) }
 }
 
-/// The sum, in fp32, of the cross-entropies of logits [m, v], of which the first `num_valid` columns count, and int32 labels `[m]`. Ours leaves
-/// the logits' memory to their gradient; it needs rows that are whole vectors, so that libtorch's serves the others.
-pub(super) fn summed_cross_entropy(logits_mv: &Tensor, labels_m: &Tensor, num_valid: i64, operators: Operators) -> Result<Tensor> {
-    if operators == Operators::Fused && kernels::suit_columns(logits_mv.size()[1], logits_mv.kind()) {
-        return kernels::cross_entropy(logits_mv, labels_m, num_valid);
+/// The sum, in fp32, of the cross-entropies of the logits [m, v] that a decoder, weight [v, d] and bias `[v]`, makes of [m, d], of which the first `num_valid` columns count, and int32
+/// labels `[m]`. Ours adds the bias and leaves the logits' memory to their gradient; it needs rows that are whole vectors, so that libtorch's serves the others.
+pub(super) fn summed_cross_entropy(
+    hidden_md: &Tensor,
+    [weight_vd, bias_v]: [&Tensor; 2],
+    labels_m: &Tensor,
+    num_valid: i64,
+    operators: Operators,
+) -> Result<Tensor> {
+    if operators == Operators::Fused && kernels::suit_columns(bias_v.size()[0], bias_v.kind()) {
+        return kernels::cross_entropy(&hidden_md.f_linear::<&Tensor>(weight_vd, None)?, Some(bias_v), labels_m, num_valid);
     }
-    cross_entropy(&logits_mv.f_to_kind(Kind::Float)?, labels_m, Reduction::Sum)
+    cross_entropy(&hidden_md.f_linear(weight_vd, Some(bias_v))?.f_to_kind(Kind::Float)?, labels_m, Reduction::Sum)
 }
 
 /// libtorch's cross-entropies of fp32 logits [m, v] and int32 labels `[m]`: each, their sum or their mean.

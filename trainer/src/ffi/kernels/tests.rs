@@ -14,6 +14,11 @@ fn embedding_norm(words: [&Tensor; 2], positions: [&Tensor; 2], token_type: &Ten
     super::embedding_norm(words, positions, token_type, norm).map(|[output, _]| output)
 }
 
+/// Without a bias.
+fn cross_entropy(logits: &Tensor, labels: &Tensor, num_valid: i64) -> Result<Tensor> {
+    super::cross_entropy(logits, None, labels, num_valid)
+}
+
 const KINDS: [Kind; 3] = [Kind::Float, Kind::Half, Kind::BFloat16];
 
 /// Numbers that depend on the seed alone, without libtorch's generator, which all tests share: uniform in ±√3, so that their variance is 1.
@@ -274,13 +279,13 @@ fn a_linear_layer_is_libtorchs_and_adds_gradients_to_where_they_are_kept() {
             check(
                 &what,
                 &[input.copy(), weight.copy(), bias.copy()],
-                |leaves| linear(&leaves[0], &leaves[1], Some(&leaves[2])).expect("a result"),
+                |leaves| linear(&leaves[0], &leaves[1], Some(&leaves[2]), 0..0).expect("a result"),
                 |leaves| leaves[0].linear(&leaves[1], Some(&leaves[2])),
             );
             let output_gradient = numbers(4, &[rows, outputs], kind);
             for has_bias in [false, true] {
                 let backward = |input: &Tensor, weight: &Tensor, bias: &Tensor| {
-                    let output = linear(input, weight, has_bias.then_some(bias)).expect("a result");
+                    let output = linear(input, weight, has_bias.then_some(bias), 0..0).expect("a result");
                     (output.to_kind(Kind::Double) * output_gradient.to_kind(Kind::Double)).sum(Kind::Double).backward();
                 };
                 let lone = [&input, &weight, &bias].map(leaf);
@@ -301,6 +306,19 @@ fn a_linear_layer_is_libtorchs_and_adds_gradients_to_where_they_are_kept() {
             }
         }
     }
+}
+
+#[test]
+fn a_bias_that_changes_nothing_gets_zeros() {
+    let (input, weight, bias) = (numbers(1, &[40, 16], Kind::Float), numbers(2, &[24, 16], Kind::Float), numbers(3, &[24], Kind::Float));
+    let gradient = |without_gradient: Range<i64>| {
+        let leaf = leaf(&bias);
+        let output = linear(&input, &weight, Some(&leaf), without_gradient).expect("a result");
+        Tensor::run_backward(&[output.square().sum(Kind::Float)], &[&leaf], false, false).remove(0)
+    };
+    let (all, some) = (gradient(0..0), gradient(8..16));
+    assert!(is_zero(&some.narrow(0, 8, 8)) && !is_zero(&all.narrow(0, 8, 8)));
+    assert!([0, 16].iter().all(|&start| some.narrow(0, start, 8).equal(&all.narrow(0, start, 8))));
 }
 
 #[test]
@@ -397,25 +415,28 @@ fn cross_entropy_and_its_gradient_are_those_of_fp64_rounded_once() {
         for (rows, width, num_valid) in [(1, 8, 8), (3, 320, 315), (17, 4_160, 4_101), (2, 32_064, 32_005)] {
             let what = format!("{kind:?} {rows} x {num_valid} of {width}");
             let (logits, labels) = logits_and_labels(rows, width, num_valid, kind);
+            let bias = numbers(3, &[width], kind);
             let run = || {
-                let leaf = leaf(&logits.copy());
-                let loss = cross_entropy(&leaf, &labels, num_valid).expect("a loss");
-                let gradient = Tensor::run_backward(&[&loss * 0.125], &[&leaf], false, false).remove(0);
-                (loss, gradient)
+                let leaves = [leaf(&logits.copy()), leaf(&bias)];
+                let loss = super::cross_entropy(&leaves[0], Some(&leaves[1]), &labels, num_valid).expect("a loss");
+                let gradients = Tensor::run_backward(&[&loss * 0.125], &[&leaves[0], &leaves[1]], false, false);
+                (loss, gradients)
             };
-            let (loss, gradient) = run();
-            let reference = exact(&logits);
-            let valid = reference.narrow(1, 0, num_valid);
+            let (loss, gradients) = run();
+            let [reference, exact_bias] = [exact(&logits), exact(&bias)];
+            let valid = (&reference + &exact_bias).narrow(1, 0, num_valid);
             let exact_loss = valid.cross_entropy_loss::<&Tensor>(&labels.to_kind(Kind::Int64), None, Reduction::Sum, -100, 0.0);
-            let exact_gradient = Tensor::run_backward(&[&exact_loss * 0.125], &[&reference], false, false).remove(0);
+            let exact_gradients = Tensor::run_backward(&[&exact_loss * 0.125], &[&reference, &exact_bias], false, false);
             assert_eq!(loss.kind(), Kind::Float, "{what}");
             check_rounded(&format!("{what}: loss"), &loss, &exact_loss);
-            check_rounded(&format!("{what}: gradient"), &gradient, &exact_gradient);
-            if width > num_valid {
-                assert!(is_zero(&gradient.narrow(1, num_valid, width - num_valid)), "{what}");
+            for (part, (gradient, exact)) in ["logits", "bias"].iter().zip(gradients.iter().zip(&exact_gradients)) {
+                check_rounded(&format!("{what}: gradient of the {part}"), gradient, exact);
+                if width > num_valid {
+                    assert!(is_zero(&gradient.narrow(-1, num_valid, width - num_valid)), "{what}");
+                }
             }
-            let (loss_again, gradient_again) = run();
-            assert!(loss.equal(&loss_again) && gradient.equal(&gradient_again), "{what}: another run gives other bits");
+            let (loss_again, gradients_again) = run();
+            assert!(loss.equal(&loss_again) && gradients == gradients_again, "{what}: another run gives other bits");
         }
     }
 }
