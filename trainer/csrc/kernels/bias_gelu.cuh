@@ -7,7 +7,9 @@
 namespace drbert {
 namespace {
 
-constexpr int kGeluRowsPerBlock = 8;
+// A block takes so many rows, whose numbers are all loaded before the first is used; in the backward pass as many at a time.
+constexpr int kGeluRows = 8;
+constexpr int kGeluBackwardRows = 2;
 
 // Of the normal distribution at x.
 struct Normal {
@@ -32,19 +34,24 @@ __global__ void bias_gelu(BiasGelu work) {
         return;
     }
     const Vector<T> bias = load<T>(work.bias, column);
-    const int64_t first = static_cast<int64_t>(blockIdx.x) * kGeluRowsPerBlock;
-#pragma unroll 4
-    for (int64_t row = first; row < first + kGeluRowsPerBlock; ++row) {
-        if (row >= work.rows) {
+    const int64_t first = static_cast<int64_t>(blockIdx.x) * kGeluRows;
+    Packed<T> inputs[kGeluRows];
+#pragma unroll
+    for (int i = 0; i < kGeluRows; ++i) {
+        inputs[i] = load_packed<T>(work.input, (first + i < work.rows ? first + i : first) * work.width + column);
+    }
+#pragma unroll
+    for (int i = 0; i < kGeluRows; ++i) {
+        if (first + i >= work.rows) {
             return;
         }
-        Vector<T> values = load<T>(work.input, row * work.width + column);
+        Vector<T> values = unpacked(inputs[i]);
 #pragma unroll
-        for (int i = 0; i < kVectorSize<T>; ++i) {
-            const float x = values.values[i] + bias.values[i];
-            values.values[i] = x * normal(x).distribution;
+        for (int j = 0; j < kVectorSize<T>; ++j) {
+            const float x = values.values[j] + bias.values[j];
+            values.values[j] = x * normal(x).distribution;
         }
-        store<T>(work.output, row * work.width + column, values);
+        store<T>(work.output, (first + i) * work.width + column, values);
     }
 }
 
@@ -57,18 +64,30 @@ __global__ void bias_gelu_backward(BiasGeluBackward work) {
     }
     const Vector<T> bias = load<T>(work.bias, column);
     Vector<T> sums = filled<T>(0.0f);
-#pragma unroll 2
-    for (int64_t row = blockIdx.x; row < work.rows; row += gridDim.x) {
-        const Vector<T> values = load<T>(work.input, row * work.width + column);
-        Vector<T> gradients = load<T>(work.output_gradient, row * work.width + column);
+    for (int64_t first = blockIdx.x; first < work.rows; first += kGeluBackwardRows * gridDim.x) {
+        const auto row_of = [&](int i) { return first + i * static_cast<int64_t>(gridDim.x); };
+        Packed<T> inputs[kGeluBackwardRows], output_gradients[kGeluBackwardRows];
 #pragma unroll
-        for (int i = 0; i < kVectorSize<T>; ++i) {
-            const float x = values.values[i] + bias.values[i];
-            const Normal at_x = normal(x);
-            gradients.values[i] *= at_x.distribution + x * at_x.density;
-            sums.values[i] += gradients.values[i];
+        for (int i = 0; i < kGeluBackwardRows; ++i) {
+            const int64_t offset = (row_of(i) < work.rows ? row_of(i) : first) * work.width + column;
+            inputs[i] = load_packed<T>(work.input, offset);
+            output_gradients[i] = load_packed<T>(work.output_gradient, offset);
         }
-        store<T>(work.input_gradient, row * work.width + column, gradients);
+#pragma unroll
+        for (int i = 0; i < kGeluBackwardRows; ++i) {
+            if (row_of(i) < work.rows) {
+                const Vector<T> values = unpacked(inputs[i]);
+                Vector<T> gradients = unpacked(output_gradients[i]);
+#pragma unroll
+                for (int j = 0; j < kVectorSize<T>; ++j) {
+                    const float x = values.values[j] + bias.values[j];
+                    const Normal at_x = normal(x);
+                    gradients.values[j] *= at_x.distribution + x * at_x.density;
+                    sums.values[j] += gradients.values[j];
+                }
+                store<T>(work.input_gradient, row_of(i) * work.width + column, gradients);
+            }
+        }
     }
     store_part<T>(work.parts + blockIdx.x * work.width + column, sums);
 }
@@ -79,7 +98,7 @@ const char* launch_bias_gelu(const BiasGelu& work, void* stream) {
     }
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const dim3 grid(static_cast<unsigned>((work.rows + kGeluRowsPerBlock - 1) / kGeluRowsPerBlock), column_blocks<T>(work.width));
+        const dim3 grid(static_cast<unsigned>((work.rows + kGeluRows - 1) / kGeluRows), column_blocks<T>(work.width));
         return DRBERT_LAUNCH(bias_gelu<T>, grid, dim3(kColumnThreads), stream, work);
     });
 }
