@@ -1,12 +1,14 @@
 // The matrix products of linear layers, large ones on CUDA devices by that kernel of cuBLASLt's which is measured to be the fastest. cuBLASLt proposes some and thinks the
-// first the fastest, as it is on a cool device. One that has much to compute lowers its clock to keep to its power, and then others are faster by up to a fifth.
+// first the fastest, as it is on a cool device. One that has much to compute lowers its clock to keep to its power, and then others can be faster, by up to 5% on an H200.
 
 #include "products.hpp"
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -41,7 +43,7 @@ constexpr double kLeastGain = 0.01;
 // Sizes differ by at least this share of their next power of two: nearly equal ones share a kernel.
 constexpr int64_t kSizeSteps = 16;
 
-// libtorch has loaded cuBLASLt.
+// A function of the cuBLASLt that libtorch has loaded.
 template <typename Function>
 Function* loaded(const char* name) {
     void* const function = dlsym(RTLD_DEFAULT, name);
@@ -49,6 +51,14 @@ Function* loaded(const char* name) {
     return reinterpret_cast<Function*>(function);
 }
 #define DRBERT_CUBLASLT(name) ([] { static auto* const function = loaded<decltype(name)>(#name); return function; }())
+
+// Not if libtorch holds it within itself.
+bool is_cublaslt_there() {
+    static const bool is_there = dlsym(RTLD_DEFAULT, "cublasLtMatmul") != nullptr;
+    return is_there;
+}
+
+using Kernel = cublasLtMatmulHeuristicResult_t;
 
 void check(cublasStatus_t status) { TORCH_CHECK(status == CUBLAS_STATUS_SUCCESS, "cuBLASLt: error ", static_cast<int>(status)); }
 
@@ -115,24 +125,24 @@ class Product {
         return {output_.device().index(), output_.scalar_type(), sizes, {a_.is_transposed, b_.is_transposed, bias_.defined(), adds_}};
     }
 
-    // What cuBLASLt proposes, the first first.
-    std::vector<cublasLtMatmulHeuristicResult_t> proposals() const {
+    // What cuBLASLt proposes, the first first; nothing for what it does not support.
+    std::vector<Kernel> proposals() const {
         cublasLtMatmulPreference_t made = nullptr;
         check(DRBERT_CUBLASLT(cublasLtMatmulPreferenceCreate)(&made));
         const Owned preference(made, DRBERT_CUBLASLT(cublasLtMatmulPreferenceDestroy));
         check(DRBERT_CUBLASLT(cublasLtMatmulPreferenceSetAttribute)(made, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &kMostWorkspace, sizeof(kMostWorkspace)));
-        std::vector<cublasLtMatmulHeuristicResult_t> found(kCandidates);
+        std::vector<Kernel> found(kCandidates);
         int count = 0;
-        check(DRBERT_CUBLASLT(cublasLtMatmulAlgoGetHeuristic)(
+        const cublasStatus_t status = DRBERT_CUBLASLT(cublasLtMatmulAlgoGetHeuristic)(
             at::cuda::getCurrentCUDABlasLtHandle(), description_.get(), b_layout_.get(), a_layout_.get(), output_layout_.get(), output_layout_.get(), made, kCandidates,
-            found.data(), &count));
-        found.resize(static_cast<size_t>(count));
+            found.data(), &count);
+        found.resize(status == CUBLAS_STATUS_SUCCESS ? static_cast<size_t>(count) : 0);
         found.erase(std::remove_if(found.begin(), found.end(), [](const auto& result) { return result.state != CUBLAS_STATUS_SUCCESS; }), found.end());
         return found;
     }
 
     // Whether it took place: a kernel may not suit what it was not proposed for.
-    bool run(const cublasLtMatmulHeuristicResult_t& kernel, const at::Tensor& output) const {
+    bool run(const Kernel& kernel, const at::Tensor& output) const {
         const float one = 1.0f, beta = adds_ ? 1.0f : 0.0f;
         const at::Tensor workspace = at::empty({static_cast<int64_t>(kernel.workspaceSize)}, output.options().dtype(at::kByte));
         void* const result = output.mutable_data_ptr();
@@ -143,29 +153,23 @@ class Product {
     }
 
     // The fastest kernel, while the device does nothing else; none if there is no choice.
-    std::vector<cublasLtMatmulHeuristicResult_t> fastest() const {
+    std::optional<Kernel> fastest() const {
         const at::Tensor output = adds_ ? output_.clone() : at::empty_like(output_);
-        std::vector<cublasLtMatmulHeuristicResult_t> kernels = proposals();
-        kernels.erase(std::remove_if(kernels.begin(), kernels.end(), [&](const auto& kernel) { return !run(kernel, output); }), kernels.end());
+        std::vector<Kernel> kernels = proposals();
+        kernels.erase(std::remove_if(kernels.begin(), kernels.end(), [&](const Kernel& kernel) { return !run(kernel, output); }), kernels.end());
         if (kernels.empty()) {
-            return {};
+            return std::nullopt;
         }
         const int repetitions = std::max(1, static_cast<int>(kTurnMilliseconds / milliseconds(kernels[0], output, 2)));
-        std::vector<std::vector<double>> times(kernels.size());
+        std::vector<double> least(kernels.size(), std::numeric_limits<double>::infinity());
         for (int turn = 0; turn < kTurns; ++turn) {
             for (size_t i = 0; i < kernels.size(); ++i) {
                 const double time = milliseconds(kernels[i], output, repetitions);
-                if (turn >= kTurnsToWarmUp) {
-                    times[i].push_back(time);
-                }
+                least[i] = turn < kTurnsToWarmUp ? least[i] : std::min(least[i], time);
             }
         }
-        const auto best = [&](size_t i) { return *std::min_element(times[i].begin(), times[i].end()); };
-        size_t chosen = 0;
-        for (size_t i = 1; i < kernels.size(); ++i) {
-            chosen = best(i) < best(chosen) * (chosen == 0 ? 1.0 - kLeastGain : 1.0) ? i : chosen;
-        }
-        return {kernels[chosen]};
+        least[0] *= 1.0 - kLeastGain;
+        return kernels[static_cast<size_t>(std::min_element(least.begin(), least.end()) - least.begin())];
     }
 
   private:
@@ -184,7 +188,7 @@ class Product {
         return description;
     }
 
-    double milliseconds(const cublasLtMatmulHeuristicResult_t& kernel, const at::Tensor& output, int repetitions) const {
+    double milliseconds(const Kernel& kernel, const at::Tensor& output, int repetitions) const {
         c10::Event begin(c10::kCUDA, c10::EventFlag::BACKEND_DEFAULT), end(c10::kCUDA, c10::EventFlag::BACKEND_DEFAULT);
         const c10::Stream stream = c10::cuda::getCurrentCUDAStream(output.device().index());
         begin.record(stream);
@@ -208,7 +212,7 @@ bool is_worth_measuring(const at::Tensor& output, const at::Tensor& a, const at:
     const bool is_half = output.scalar_type() == at::kHalf || output.scalar_type() == at::kBFloat16;
     const double operations = 2.0 * static_cast<double>(a.size(0)) * static_cast<double>(a.size(1)) * static_cast<double>(b.size(1));
     // What is measured may be another kernel the next time, whose sums have another order.
-    return output.is_cuda() && is_half && operations >= kLeastOperations && Operand(a).is_supported() && Operand(b).is_supported() && output.is_contiguous() &&
+    return output.is_cuda() && is_cublaslt_there() && is_half && operations >= kLeastOperations && Operand(a).is_supported() && Operand(b).is_supported() && output.is_contiguous() &&
            a.scalar_type() == output.scalar_type() && b.scalar_type() == output.scalar_type() && !at::globalContext().deterministicAlgorithms();
 }
 
@@ -218,7 +222,7 @@ bool run_fastest(const at::Tensor& output, const at::Tensor& a, const at::Tensor
         return false;
     }
     static std::mutex mutex;
-    static std::map<Kind, std::vector<cublasLtMatmulHeuristicResult_t>> chosen;
+    static std::map<Kind, std::optional<Kernel>> chosen;
     const c10::DeviceGuard guard(output.device());
     const Product product(output, a, b, bias, adds);
     const std::lock_guard lock(mutex);
@@ -230,7 +234,7 @@ bool run_fastest(const at::Tensor& output, const at::Tensor& a, const at::Tensor
         }
         found = chosen.emplace(product.kind(), product.fastest()).first;
     }
-    return !found->second.empty() && product.run(found->second[0], output);
+    return found->second && product.run(*found->second, output);
 }
 #else
 bool run_fastest(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, bool) { return false; }

@@ -208,8 +208,8 @@ impl EncoderConfig {
         serde_json::to_string_pretty(&file).map(|text| text + "\n")
     }
 
-    /// Floating-point operations of the matrix products of one forward pass over segments of these lengths, which predicts `num_masked` tokens: the
-    /// last layer's after its attention are those of these alone.
+    /// Floating-point operations of the matrix products of one forward pass over segments of these lengths, which predicts `num_masked` tokens, spread evenly: the
+    /// last layer's are those of these alone, but for the keys and values that they attend to.
     ///
     /// A multiplication and an addition count as two. Backward costs twice the forward.
     pub fn forward_flops(&self, segment_lengths: &[i64], num_masked: usize) -> f64 {
@@ -217,10 +217,10 @@ impl EncoderConfig {
         let (layers, masked) = (self.num_hidden_layers as f64, num_masked as f64);
         let tokens: f64 = segment_lengths.iter().map(|&length| length as f64).sum();
         let squares: f64 = segment_lengths.iter().map(|&length| (length as f64).powi(2)).sum();
-        let before_attention = 2.0 * 3.0 * hidden * hidden;
-        let after_attention = 2.0 * (hidden * hidden + 2.0 * hidden * intermediate);
-        let blocks = layers * before_attention * tokens + after_attention * ((layers - 1.0) * tokens + masked);
-        let attention = 4.0 * layers * hidden * squares;
+        let keys_and_values = 2.0 * 2.0 * hidden * hidden;
+        let of_queries = 2.0 * (2.0 * hidden * hidden + 2.0 * hidden * intermediate);
+        let blocks = layers * keys_and_values * tokens + of_queries * ((layers - 1.0) * tokens + masked);
+        let attention = 4.0 * hidden * squares * (layers - 1.0 + masked / tokens.max(1.0));
         let head = 2.0 * (hidden * hidden + hidden * self.vocab_size as f64) * masked;
         blocks + attention + head
     }
@@ -233,12 +233,11 @@ mod tests {
     #[test]
     fn flops_are_those_of_the_published_arithmetic() {
         // Forward and backward of 12 × 768 with 512-token segments: 509.6 + 56.6 MFLOP a token, and 151.0 a predicted position, where all of
-        // the last layer is computed for all tokens; 31.9 of it, what follows its attention, is computed for the predicted ones alone.
+        // the last layer is computed for all tokens; of it 35.4 for queries and what follows attention, and 4.7 in attention, are computed for the predicted ones alone.
         let base = EncoderConfig::base(ModelType::Roberta);
-        let per_token = 3.0 * base.forward_flops(&[512], 0) / 512.0;
-        assert!((per_token / 1e6 - (509.6 + 56.6 - 31.9)).abs() < 0.1, "{per_token}");
-        let per_masked = 3.0 * base.forward_flops(&[], 1);
-        assert!((per_masked / 1e6 - (151.0 + 31.9)).abs() < 0.1, "{per_masked}");
+        let per_token = |masked| 3.0 * base.forward_flops(&[512], masked) / 512.0 / 1e6;
+        assert!((per_token(0) - (509.6 + 56.6 - 35.4 - 4.7)).abs() < 0.1, "{}", per_token(0));
+        assert!((per_token(512) - (509.6 + 56.6 + 151.0)).abs() < 0.1, "{}", per_token(512));
     }
 
     /// What is read from a `config.json` of this text.
