@@ -22,7 +22,7 @@ const CASE: u64 = 0x2020_2020_2020_2020;
 pub(crate) fn for_words(text: &[u8], visit: impl FnMut(&[[u32; 2]])) {
     let mut signs = 0;
     let inside = |block: &[u8; BLOCK]| {
-        let is_of_word = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26 || is_digit(byte) || byte >= 0x80;
+        let is_of_word = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26 || byte.is_ascii_digit() || byte >= 0x80;
         let begins_short = mask(block, |byte| byte == TWO_BYTE_SIGN);
         let begins_long = mask(block, |byte| byte == THREE_BYTE_SIGN);
         let begins = begins_short | begins_long;
@@ -156,17 +156,12 @@ pub(crate) fn for_each_place(text: &[u8], is_it: impl Fn(u8) -> bool, mut visit:
 /// How many bytes are ASCII digits.
 pub(crate) fn num_digits(text: &[u8]) -> usize {
     let (blocks, rest) = text.as_chunks::<BLOCK>();
-    blocks.iter().chain([&padded(rest, b' ')]).map(|block| mask(block, is_digit).count_ones() as usize).sum()
-}
-
-#[inline(always)]
-fn is_digit(byte: u8) -> bool {
-    byte.wrapping_sub(b'0') < 10
+    blocks.iter().chain([&padded(rest, b' ')]).map(|block| mask(block, |byte| byte.is_ascii_digit()).count_ones() as usize).sum()
 }
 
 /// Calls `visit` with the beginning and the end of every run of ASCII digits, in order.
 pub(crate) fn for_each_run_of_digits(text: &[u8], mut visit: impl FnMut(usize, usize)) {
-    let inside = |block: &[u8; BLOCK]| mask(block, is_digit);
+    let inside = |block: &[u8; BLOCK]| mask(block, |byte| byte.is_ascii_digit());
     for_runs(text, inside, |runs| runs.iter().for_each(|&[start, end]| visit(start as usize, end as usize)));
 }
 
