@@ -131,3 +131,38 @@ pub(crate) fn cudnn(heads: Heads<'_>, segments: &CudnnSegments) -> Result<Tensor
     // SAFETY: the tensors and the place for the result live until the call returns.
     made(|attended| unsafe { drbert_cudnn_attention(queries, others, pointer(table), *longest_queries, *longest, attended) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_tells_where_segments_lie_and_empty_ones_follow() {
+        // SAFETY: the function takes nothing and touches nothing.
+        if !unsafe { drbert_has_cudnn() } {
+            return;
+        }
+        let spans = Spans {
+            query_boundaries: Tensor::from_slice(&[0_i32, 1, 2, 2]),
+            boundaries: Tensor::from_slice(&[0_i32, 3, 5, 6]),
+            longest_queries: 1,
+            longest: 3,
+        };
+        for (are_together, query_row, key_row) in [(false, 8, 16), (true, 24, 24)] {
+            let segments = CudnnSegments::new(&spans, are_together, 2, 4).expect("a table");
+            let rows: Vec<Vec<i32>> = Vec::try_from(segments.table).expect("int32 rows");
+            let expected = [
+                [0, 1, 2, 2].map(|query| query * query_row),
+                [0, 3, 5, 6].map(|token| token * key_row),
+                [0, 8, 16, 16],
+                [0, 2, 4, 4],
+                [1, 1, 0, 0],
+                [3, 2, 1, 0],
+            ];
+            for (row, expected) in rows.iter().zip(expected) {
+                assert_eq!((row.len(), &row[..4]), (36, &expected[..]));
+                assert!(row[4..].iter().all(|&number| number == expected[3]));
+            }
+        }
+    }
+}

@@ -333,6 +333,27 @@ mod tests {
     }
 
     #[test]
+    fn gradients_of_an_only_pass_stay_where_they_are_and_are_forgotten_with_the_step() {
+        for kind in [Kind::Float, Kind::BFloat16, Kind::Half] {
+            let mut flat = parameters(&[ramp(&[3]), ramp(&[5, 2])], kind);
+            for times in [1.0, 3.0] {
+                flat.await_first_gradients().expect("nothing to do");
+                let loss: Tensor = flat.parameters().iter().map(|parameter| (parameter * times).sum(Kind::Float)).sum();
+                loss.backward();
+                flat.finish_gradients().expect("gradients");
+                let stays = kind == Kind::BFloat16;
+                assert_eq!((flat.has_one_pass, flat.gradients().kind()), (stays, if stays { kind } else { Kind::Float }), "{kind:?}");
+                let gradients = flat.layout().views(&flat.fp32_gradients().expect("fp32")).expect("views");
+                assert!(gradients.iter().all(|gradient| gradient.equal(&(gradient.zeros_like() + times))), "{kind:?}");
+                let norm = flat.gradient_norm().expect("a norm");
+                assert!(norm.kind() == Kind::Float && (norm.double_value(&[]) - times * 13_f64.sqrt()).abs() < 1e-5, "{kind:?}");
+            }
+            flat.zero_gradients().expect("zeroed");
+            assert!([flat.gradients(), flat.weight_gradients()].iter().all(|gradients| !gradients.any().double_value(&[]).is_normal()));
+        }
+    }
+
+    #[test]
     fn buckets_are_ranges_of_whole_parameters_in_the_order_of_backward_passes() {
         // In memory: 3, 2, 0, which decay, then 4, 1.
         let parameter = |shape, decays| ParameterShape { shape, rows_in_memory: shape[0], decays };
