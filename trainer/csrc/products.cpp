@@ -208,19 +208,16 @@ class Product {
     Owned<cublasLtMatrixLayout_t> a_layout_, b_layout_, output_layout_;
 };
 
-bool is_worth_measuring(const at::Tensor& output, const at::Tensor& a, const at::Tensor& b) {
-    const bool is_half = output.scalar_type() == at::kHalf || output.scalar_type() == at::kBFloat16;
+bool is_worth_measuring(const at::Tensor& a, const at::Tensor& b) {
+    const bool is_half = a.scalar_type() == at::kHalf || a.scalar_type() == at::kBFloat16;
     const double operations = 2.0 * static_cast<double>(a.size(0)) * static_cast<double>(a.size(1)) * static_cast<double>(b.size(1));
     // What is measured may be another kernel the next time, whose sums have another order.
-    return output.is_cuda() && is_cublaslt_there() && is_half && operations >= kLeastOperations && Operand(a).is_supported() && Operand(b).is_supported() && output.is_contiguous() &&
-           a.scalar_type() == output.scalar_type() && b.scalar_type() == output.scalar_type() && !at::globalContext().deterministicAlgorithms();
+    return a.is_cuda() && is_half && operations >= kLeastOperations && b.scalar_type() == a.scalar_type() && Operand(a).is_supported() && Operand(b).is_supported() &&
+           is_cublaslt_there() && !at::globalContext().deterministicAlgorithms();
 }
 
 // Whether the product took place.
 bool run_fastest(const at::Tensor& output, const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias, bool adds) {
-    if (!is_worth_measuring(output, a, b)) {
-        return false;
-    }
     static std::mutex mutex;
     static std::map<Kind, std::optional<Kernel>> chosen;
     const c10::DeviceGuard guard(output.device());
@@ -237,13 +234,14 @@ bool run_fastest(const at::Tensor& output, const at::Tensor& a, const at::Tensor
     return found->second && product.run(*found->second, output);
 }
 #else
+bool is_worth_measuring(const at::Tensor&, const at::Tensor&) { return false; }
 bool run_fastest(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, bool) { return false; }
 #endif
 
 }  // namespace
 
 at::Tensor product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& bias) {
-    if (a.is_cuda()) {
+    if (is_worth_measuring(a, b)) {
         const at::Tensor output = at::empty({a.size(0), b.size(1)}, a.options());
         if (run_fastest(output, a, b, bias, /*adds=*/false)) {
             return output;
@@ -253,7 +251,8 @@ at::Tensor product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& b
 }
 
 void add_product(const at::Tensor& sum, const at::Tensor& a, const at::Tensor& b) {
-    if (!run_fastest(sum, a, b, {}, /*adds=*/true)) {
+    const bool is_like_product = sum.is_contiguous() && sum.scalar_type() == a.scalar_type();
+    if (!is_like_product || !is_worth_measuring(a, b) || !run_fastest(sum, a, b, {}, /*adds=*/true)) {
         sum.addmm_(a, b);
     }
 }

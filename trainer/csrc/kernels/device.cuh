@@ -2,6 +2,10 @@
 
 #pragma once
 
+#include <limits>
+#include <map>
+#include <tuple>
+
 #include "launchers.hpp"
 
 #ifdef __CUDACC__
@@ -168,20 +172,33 @@ unsigned column_blocks(int64_t width) {
     return static_cast<unsigned>((width + kColumns - 1) / kColumns);
 }
 
+#ifdef __CUDACC__
+// How many blocks of a kernel the device has room for at once. To ask takes longer than to launch one.
+template <typename Kernel>
+int64_t blocks_at_once(Kernel kernel, dim3 block) {
+    static thread_local std::map<std::tuple<Kernel, int, unsigned>, int64_t> known;
+    int device = 0, multiprocessors = 0, blocks_each = 0;
+    cudaGetDevice(&device);
+    const auto [found, is_new] = known.try_emplace({kernel, device, block.x * block.y}, int64_t{1});
+    if (is_new && cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device) == cudaSuccess &&
+        cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks_each, kernel, static_cast<int>(block.x * block.y), 0) == cudaSuccess) {
+        found->second = int64_t{multiprocessors} * blocks_each;
+    }
+    return found->second;
+}
+#else
+// As many as there may be.
+template <typename Kernel>
+int64_t blocks_at_once(Kernel, dim3) {
+    return std::numeric_limits<int64_t>::max() / kMaxParts;
+}
+#endif
+
 // How many partial sums of so many rows a kernel takes whose blocks take `parts_per_block`, with `blocks_per_part` blocks beside each other: what the device has room for at once,
 // so that no block is left to the end alone.
 template <typename Kernel>
 int64_t parts_at_once(Kernel kernel, dim3 block, int64_t parts_per_block, int64_t blocks_per_part, int64_t rows) {
-    int64_t blocks = kMaxParts * blocks_per_part;
-#ifdef __CUDACC__
-    int device = 0, multiprocessors = 0, blocks_each = 0;
-    const bool is_known = cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device) == cudaSuccess &&
-                          cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks_each, kernel, static_cast<int>(block.x * block.y), 0) == cudaSuccess;
-    blocks = is_known ? int64_t{multiprocessors} * blocks_each : blocks;
-#else
-    static_cast<void>(kernel), static_cast<void>(block);
-#endif
-    const int64_t parts = blocks / blocks_per_part * parts_per_block, most = num_parts(rows);
+    const int64_t parts = blocks_at_once(kernel, block) / blocks_per_part * parts_per_block, most = num_parts(rows);
     return parts < 1 ? 1 : (parts < most ? parts : most);
 }
 
