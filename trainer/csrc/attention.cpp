@@ -36,6 +36,7 @@ void* cudnn_dlhandle = nullptr;
 #endif
 
 #include "launch.hpp"
+#include "sizes.hpp"
 
 namespace {
 
@@ -57,22 +58,10 @@ struct Heads {
 namespace fe = cudnn_frontend;
 
 constexpr int64_t kLongestMultiple = 128;
-// To make a plan takes a tenth of a second: few shapes serve for all. Numbers of tokens differ by about this share of them, numbers of segments by half, as
-// empty ones cost nothing.
-constexpr int64_t kTokenSteps = 16;
+// To make a plan takes a tenth of a second: few shapes serve for all. Numbers of segments differ by half, as empty ones cost nothing.
 constexpr int64_t kLeastSegments = 32;
 // Rows of offsets begin at multiples of 16 bytes.
 constexpr int64_t kOffsetsAlignment = 4;
-
-int64_t rounded_up(int64_t number, int64_t multiple) { return (number + multiple - 1) / multiple * multiple; }
-
-int64_t next_power_of_two(int64_t number) {
-    int64_t power = 1;
-    while (power < number) {
-        power *= 2;
-    }
-    return power;
-}
 
 void check(fe::error_object status) { TORCH_CHECK(status.is_good(), "cuDNN: ", status.get_message()); }
 
@@ -82,12 +71,8 @@ struct Side {
     // How far a token is from the next, in numbers.
     int64_t row;
 
-    Side(const at::Tensor& matrix, int64_t longest_segment) {
-        const int64_t token_step = std::max<int64_t>(next_power_of_two(matrix.size(0)) / kTokenSteps, 1);
-        tokens = rounded_up(matrix.size(0), token_step);
-        longest = rounded_up(std::max<int64_t>(longest_segment, 1), kLongestMultiple);
-        row = matrix.stride(0);
-    }
+    Side(const at::Tensor& matrix, int64_t longest_segment)
+        : tokens(drbert::coarse_size(matrix.size(0))), longest(drbert::rounded_up(std::max<int64_t>(longest_segment, 1), kLongestMultiple)), row(matrix.stride(0)) {}
 
     auto as_tuple() const { return std::tuple(tokens, longest, row); }
 };
@@ -312,7 +297,7 @@ const char* drbert_cudnn_segments(
 #ifdef DRBERT_CUDNN
         TORCH_CHECK(boundaries->scalar_type() == at::kInt && boundaries->is_contiguous() && query_boundaries->is_contiguous(), "boundaries are not a vector of int32");
         TORCH_CHECK(query_boundaries->sizes() == boundaries->sizes() && query_boundaries->scalar_type() == at::kInt, "boundaries of other segments");
-        const int64_t count = boundaries->size(0) - 1, columns = next_power_of_two(std::max(count, kLeastSegments)) + kOffsetsAlignment;
+        const int64_t count = boundaries->size(0) - 1, columns = drbert::next_power_of_two(std::max(count, kLeastSegments)) + kOffsetsAlignment;
         const auto row = static_cast<int32_t>(heads * head_size);
         const at::Tensor table = at::empty({drbert::kSegmentRows, columns}, boundaries->options());
         drbert::launch(*boundaries, &drbert::Launchers::segment_table,

@@ -25,6 +25,7 @@
 namespace {
 
 using drbert::as_matrix;
+using drbert::column_parts;
 using drbert::kVectorBytes;
 using drbert::launch;
 using drbert::scratch;
@@ -132,7 +133,7 @@ struct Linear : torch::autograd::Function<Linear> {
         at::Tensor bias_gradient;
         if (bias.defined()) {
             const VectorGradient sums(bias, gradient);
-            const at::Tensor parts = scratch(gradient, {drbert::num_parts(gradient.size(0)), gradient.size(1)});
+            const at::Tensor parts = column_parts(gradient);
             launch(gradient, &drbert::Launchers::column_sums,
                    drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), context->saved_data[kFirstSkipped].toInt(),
                                       context->saved_data[kPastSkipped].toInt(), data(gradient), parts.mutable_data_ptr<float>(), sums.place()});
@@ -164,7 +165,7 @@ struct BiasGelu : torch::autograd::Function<BiasGelu> {
         const at::Tensor &input = saved[0], &bias = saved[1], output_gradient = as_matrix(gradients[0]);
         const at::Tensor input_gradient = at::empty_like(input);
         const VectorGradient bias_gradient(bias, input);
-        at::Tensor parts = scratch(input, {drbert::num_parts(input.size(0)), input.size(1)});
+        at::Tensor parts = column_parts(input);
         launch(input, &drbert::Launchers::bias_gelu_backward,
                drbert::BiasGeluBackward{number_type(input), input.size(0), input.size(1), data(input), data(bias), data(output_gradient),
                                         input_gradient.mutable_data_ptr(), parts.mutable_data_ptr<float>(), bias_gradient.place()});
@@ -327,7 +328,7 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
         // Of the memory of the logits, whose version tells autograd that they are gone.
         at::Tensor logits = saved[0].detach();
         const VectorGradient bias_gradient(bias, logits);
-        at::Tensor parts = scratch(logits, {drbert::num_parts(logits.size(0)), logits.size(1)});
+        at::Tensor parts = column_parts(logits);
         launch(logits, &drbert::Launchers::cross_entropy_backward,
                drbert::CrossEntropyBackward{number_type(logits), logits.size(0), logits.size(1), context->saved_data[kNumValid].toInt(),
                                             logits.mutable_data_ptr(), data(bias), labels.const_data_ptr<int32_t>(), log_sums.const_data_ptr<float>(),

@@ -2,6 +2,7 @@
 // first the fastest, as it is on a cool device. One that has much to compute lowers its clock to keep to its power, and then others can be faster, by up to 5% on an H200.
 
 #include "products.hpp"
+#include "sizes.hpp"
 
 #include <algorithm>
 #include <array>
@@ -40,8 +41,6 @@ constexpr double kTurnMilliseconds = 2.0;
 constexpr int kTurns = 6, kTurnsToWarmUp = 2;
 // A kernel takes the place of the one that cuBLASLt proposes if it takes so much less time.
 constexpr double kLeastGain = 0.01;
-// Sizes differ by at least this share of their next power of two: nearly equal ones share a kernel.
-constexpr int64_t kSizeSteps = 16;
 
 // A function of the cuBLASLt that libtorch has loaded.
 template <typename Function>
@@ -99,17 +98,8 @@ struct Operand {
     }
 };
 
-// What a kernel is chosen for.
+// What a kernel is chosen for: nearly equal sizes share one.
 using Kind = std::tuple<c10::DeviceIndex, at::ScalarType, std::array<int64_t, 3>, std::array<bool, 4>>;
-
-int64_t rounded_size(int64_t size) {
-    int64_t power = kSizeSteps;
-    while (power < size) {
-        power *= 2;
-    }
-    const int64_t step = power / kSizeSteps;
-    return (size + step - 1) / step * step;
-}
 
 // output = a b + beta output, plus a bias.
 class Product {
@@ -121,7 +111,7 @@ class Product {
           output_layout_(Operand(output).layout(type_), DRBERT_CUBLASLT(cublasLtMatrixLayoutDestroy)) {}
 
     Kind kind() const {
-        const std::array sizes = {rounded_size(a_.matrix.size(0)), rounded_size(b_.matrix.size(1)), rounded_size(a_.matrix.size(1))};
+        const std::array sizes = {coarse_size(a_.matrix.size(0)), coarse_size(b_.matrix.size(1)), coarse_size(a_.matrix.size(1))};
         return {output_.device().index(), output_.scalar_type(), sizes, {a_.is_transposed, b_.is_transposed, bias_.defined(), adds_}};
     }
 

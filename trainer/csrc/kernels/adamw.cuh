@@ -7,12 +7,10 @@
 namespace drbert {
 namespace {
 
-constexpr int kAdamWThreads = 256;
-
 // A thread takes one vector of weights. T is the type of the weights and maybe of the gradients, all else is fp32.
 template <typename T, bool kAreGradientsWeights>
 __global__ void adamw(AdamW work) {
-    const int64_t first = (static_cast<int64_t>(blockIdx.x) * kAdamWThreads + threadIdx.x) * kVectorSize<T>;
+    const int64_t first = place_of_thread<T>();
     if (first >= work.count || *work.is_skipped != 0.0f) {
         return;
     }
@@ -42,10 +40,8 @@ __global__ void adamw(AdamW work) {
 const char* launch_adamw(const AdamW& work, void* stream) {
     return with_type(work.weight_type, [&](auto number) {
         using T = decltype(number);
-        const int64_t vectors = work.count / kVectorSize<T>;
-        const dim3 grid(static_cast<unsigned>((vectors + kAdamWThreads - 1) / kAdamWThreads));
         const auto kernel = work.are_gradients_weights ? adamw<T, true> : adamw<T, false>;
-        return DRBERT_LAUNCH(kernel, grid, dim3(kAdamWThreads), stream, work);
+        return DRBERT_LAUNCH(kernel, flat_blocks<T>(work.count), dim3(kFlatThreads), stream, work);
     });
 }
 

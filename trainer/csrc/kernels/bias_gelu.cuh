@@ -106,10 +106,7 @@ const char* launch_bias_gelu(const BiasGelu& work, void* stream) {
 const char* launch_bias_gelu_backward(const BiasGeluBackward& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const unsigned blocks = column_blocks<T>(work.width);
-        const int64_t parts = parts_at_once(bias_gelu_backward<T>, dim3(kColumnThreads), 1, blocks, work.rows);
-        const char* message = DRBERT_LAUNCH(bias_gelu_backward<T>, dim3(static_cast<unsigned>(parts), blocks), dim3(kColumnThreads), stream, work);
-        return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, work.width, &work.bias_gradient, 1, stream);
+        return launch_with_column_sums<T>(bias_gelu_backward<T>, work, work.bias_gradient, stream);
     });
 }
 

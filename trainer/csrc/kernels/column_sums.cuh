@@ -26,10 +26,7 @@ __global__ void column_sums(ColumnSums work) {
 const char* launch_column_sums(const ColumnSums& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const unsigned blocks = column_blocks<T>(work.width);
-        const int64_t parts = parts_at_once(column_sums<T>, dim3(kColumnThreads), 1, blocks, work.rows);
-        const char* message = DRBERT_LAUNCH(column_sums<T>, dim3(static_cast<unsigned>(parts), blocks), dim3(kColumnThreads), stream, work);
-        return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, work.width, &work.output, 1, stream);
+        return launch_with_column_sums<T>(column_sums<T>, work, work.output, stream);
     });
 }
 

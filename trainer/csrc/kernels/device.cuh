@@ -172,6 +172,20 @@ unsigned column_blocks(int64_t width) {
     return static_cast<unsigned>((width + kColumns - 1) / kColumns);
 }
 
+// Of a block whose threads have one vector of a flat buffer each.
+constexpr int kFlatThreads = 256;
+
+template <typename T>
+__device__ int64_t place_of_thread() {
+    return (static_cast<int64_t>(blockIdx.x) * kFlatThreads + threadIdx.x) * kVectorSize<T>;
+}
+
+template <typename T>
+dim3 flat_blocks(int64_t count) {
+    constexpr int64_t kNumbers = int64_t{kFlatThreads} * kVectorSize<T>;
+    return dim3(static_cast<unsigned>((count + kNumbers - 1) / kNumbers));
+}
+
 #ifdef __CUDACC__
 // How many blocks of a kernel the device has room for at once. To ask takes longer than to launch one.
 template <typename Kernel>
@@ -242,6 +256,15 @@ const char* launch_sum_parts(const float* parts, int64_t num_parts, int64_t widt
     }
     const dim3 grid(static_cast<unsigned>((width + kWarpSize - 1) / kWarpSize), static_cast<unsigned>(num_vectors));
     return DRBERT_LAUNCH(sum_parts<T>, grid, dim3(kWarpSize, kMaxWarps), stream, parts, num_parts, width, given);
+}
+
+// Launches a kernel whose threads have one vector of columns each and whose blocks take every gridDim.x-th row, of which they store the sums in `work.parts`, and adds these up.
+template <typename T, typename Work>
+const char* launch_with_column_sums(void (*kernel)(Work), const Work& work, const VectorGradient& gradient, void* stream) {
+    const unsigned blocks = column_blocks<T>(work.width);
+    const int64_t parts = parts_at_once(kernel, dim3(kColumnThreads), 1, blocks, work.rows);
+    const char* message = DRBERT_LAUNCH(kernel, dim3(static_cast<unsigned>(parts), blocks), dim3(kColumnThreads), stream, work);
+    return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, work.width, &gradient, 1, stream);
 }
 
 // Calls `body` with a value of the type of the numbers.

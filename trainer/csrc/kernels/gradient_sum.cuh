@@ -7,12 +7,10 @@
 namespace drbert {
 namespace {
 
-constexpr int kGradientSumThreads = 256;
-
 // A thread takes one vector of gradients.
 template <typename T>
 __global__ void gradient_sum(GradientSum work) {
-    const int64_t first = (static_cast<int64_t>(blockIdx.x) * kGradientSumThreads + threadIdx.x) * kVectorSize<T>;
+    const int64_t first = place_of_thread<T>();
     if (first >= work.count) {
         return;
     }
@@ -27,9 +25,7 @@ __global__ void gradient_sum(GradientSum work) {
 const char* launch_gradient_sum(const GradientSum& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const int64_t vectors = work.count / kVectorSize<T>;
-        const dim3 grid(static_cast<unsigned>((vectors + kGradientSumThreads - 1) / kGradientSumThreads));
-        return DRBERT_LAUNCH(gradient_sum<T>, grid, dim3(kGradientSumThreads), stream, work);
+        return DRBERT_LAUNCH(gradient_sum<T>, flat_blocks<T>(work.count), dim3(kFlatThreads), stream, work);
     });
 }
 

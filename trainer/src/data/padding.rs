@@ -46,10 +46,9 @@ impl Padding {
         let mut missing = num_masked - micro_batch.num_masked();
         (padded.masked_positions, padded.labels) = (0..num_tokens as i32)
             .filter_map(|position| {
-                let ignored = (missing > 0).then_some((position, IGNORED_LABEL));
                 masked.next_if(|(masked, _)| *masked == position).or_else(|| {
-                    missing -= usize::from(ignored.is_some());
-                    ignored
+                    missing = missing.checked_sub(1)?;
+                    Some((position, IGNORED_LABEL))
                 })
             })
             .unzip();

@@ -85,30 +85,24 @@ impl Optimizer {
     pub fn step(&mut self, parameters: &FlatParameters, factor: Option<&Tensor>, learning_rate: f64, is_skipped: &Tensor) -> Result<()> {
         let number = self.num_updates.f_add_scalar(1.0)?;
         let device = parameters.masters().device();
+        let by = |gradients| Step { parameters, gradients, learning_rate, number: &number, is_skipped };
         if self.options.kind == OptimizerKind::AdamW && device.is_cuda() && kernels::exist_for(device) {
-            self.adamw(parameters, factor, learning_rate, &number, is_skipped)?;
+            self.adamw(by(parameters.gradients()), factor)?;
         } else {
             let mut gradients = parameters.fp32_gradients()?;
             if let Some(factor) = factor {
                 gradients.f_mul_(factor).map(drop)?;
             }
-            self.plain_step(parameters, &gradients, learning_rate, &number, is_skipped)?;
+            self.plain_step(by(&gradients))?;
             parameters.publish()?;
         }
         self.num_updates = number.f_sub(is_skipped)?;
         Ok(())
     }
 
-    /// With our kernel.
-    fn adamw(
-        &self,
-        parameters: &FlatParameters,
-        factor: Option<&Tensor>,
-        learning_rate: f64,
-        number: &Tensor,
-        is_skipped: &Tensor,
-    ) -> Result<()> {
-        let OptimizerOptions { beta1, beta2, epsilon, weight_decay, .. } = self.options;
+    /// With our kernel, which takes gradients of the weights' kind too.
+    fn adamw(&self, step: Step, factor: Option<&Tensor>) -> Result<()> {
+        let Step { parameters, gradients, number, is_skipped, .. } = step;
         let buffers = AdamWBuffers {
             masters: parameters.masters(),
             exp_avg: &self.exp_avg,
@@ -116,59 +110,39 @@ impl Optimizer {
             weights: parameters.separate_weights(),
             num_decaying: parameters.layout().num_decaying(),
         };
-        let numbers = AdamWStep { learning_rate, beta1, beta2, epsilon, weight_decay };
-        kernels::adamw(&buffers, parameters.gradients(), factor, number, is_skipped, numbers)
+        kernels::adamw(&buffers, gradients, factor, number, is_skipped, self.adamw_step(step.learning_rate, self.options.weight_decay))
+    }
+
+    fn adamw_step(&self, learning_rate: f64, weight_decay: f64) -> AdamWStep {
+        let OptimizerOptions { beta1, beta2, epsilon, .. } = self.options;
+        AdamWStep { learning_rate, beta1, beta2, epsilon, weight_decay }
     }
 
     /// With libtorch's operators, and masters alone.
-    fn plain_step(
-        &self,
-        parameters: &FlatParameters,
-        gradients: &Tensor,
-        learning_rate: f64,
-        number: &Tensor,
-        is_skipped: &Tensor,
-    ) -> Result<()> {
-        let update_tensors = |rule: &dyn Fn(TensorInUpdate, &Update) -> Result<()>| {
-            self.update_tensors(parameters, gradients, learning_rate, number, is_skipped, rule)
-        };
+    fn plain_step(&self, step: Step) -> Result<()> {
         match self.options.kind {
-            OptimizerKind::AdamW => self.libtorch_adamw(parameters, gradients, learning_rate, number, is_skipped),
-            OptimizerKind::StableAdamW => update_tensors(&|tensor, update| self.stable_adamw(tensor, update)),
-            OptimizerKind::Lamb => update_tensors(&|tensor, update| self.lamb(tensor, update)),
+            OptimizerKind::AdamW => self.libtorch_adamw(step),
+            OptimizerKind::StableAdamW => self.update_tensors(step, |tensor, update| self.stable_adamw(tensor, update)),
+            OptimizerKind::Lamb => self.update_tensors(step, |tensor, update| self.lamb(tensor, update)),
         }
     }
 
-    fn libtorch_adamw(
-        &self,
-        parameters: &FlatParameters,
-        gradients: &Tensor,
-        learning_rate: f64,
-        number: &Tensor,
-        is_skipped: &Tensor,
-    ) -> Result<()> {
+    fn libtorch_adamw(&self, step: Step) -> Result<()> {
+        let Step { parameters, gradients, learning_rate, number, is_skipped } = step;
         let layout = parameters.layout();
         let buffers = [parameters.masters(), gradients, &self.exp_avg, &self.exp_avg_sq];
         let [masters, gradients, exp_avg, exp_avg_sq] = buffers.map(|buffer| layout.ranges(buffer));
         let ranges = masters?.into_iter().zip(gradients?).zip(exp_avg?).zip(exp_avg_sq?);
         for ((((mut masters, gradients), mut exp_avg), mut exp_avg_sq), weight_decay) in ranges.zip([self.options.weight_decay, 0.0]) {
-            let OptimizerOptions { beta1, beta2, epsilon, .. } = self.options;
-            let numbers = AdamWStep { learning_rate, beta1, beta2, epsilon, weight_decay };
+            let numbers = self.adamw_step(learning_rate, weight_decay);
             ffi::fused_adamw(&mut masters, &gradients, &mut exp_avg, &mut exp_avg_sq, number, is_skipped, numbers)?;
         }
         Ok(())
     }
 
     /// Updates both moments, then each tensor by `rule`. What a skipped step is multiplied by is 0, after its gradients became 0 too.
-    fn update_tensors(
-        &self,
-        parameters: &FlatParameters,
-        gradients: &Tensor,
-        learning_rate: f64,
-        number: &Tensor,
-        is_skipped: &Tensor,
-        rule: &dyn Fn(TensorInUpdate, &Update) -> Result<()>,
-    ) -> Result<()> {
+    fn update_tensors(&self, step: Step, rule: impl Fn(TensorInUpdate, &Update) -> Result<()>) -> Result<()> {
+        let Step { parameters, gradients, learning_rate, number, is_skipped } = step;
         let OptimizerOptions { beta1, beta2, .. } = self.options;
         let mut gradients = gradients.shallow_clone();
         gradients.f_masked_fill_(&is_skipped.f_to_kind(Kind::Bool)?, 0.0).map(drop)?;
@@ -214,6 +188,19 @@ impl Optimizer {
         tensor.master.f_sub_(&change.f_mul(&update.learning_rate)?).map(drop)?;
         Ok(())
     }
+}
+
+/// What one step is told.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    parameters: &'a FlatParameters,
+    /// Flat, in fp32 but for our kernel.
+    gradients: &'a Tensor,
+    learning_rate: f64,
+    /// fp32 `[1]`: updates, with this one.
+    number: &'a Tensor,
+    /// fp32 `[1]`: 1 if nothing is to change, else 0.
+    is_skipped: &'a Tensor,
 }
 
 /// What all tensors have in common in one step, on the device.

@@ -10,7 +10,6 @@ use trainer::{
         padding::Padding,
     },
     model::{
-        masked_lm::{MaskedLm, Mode},
         operators::{Kernels, Operators},
         parameters::initial_parameters,
     },
@@ -18,7 +17,7 @@ use trainer::{
 
 use crate::{
     shards::numbered_shards,
-    training::{Bench, torch_generator},
+    training::{Bench, loss_and_gradients, torch_generator},
 };
 
 fn bench(shards: &Path, overrides: &[&str]) -> Bench {
@@ -55,15 +54,8 @@ impl Bench {
         let config = self.trainer.model().config();
         let leaf = |parameter: Tensor| parameter.to_kind(self.config.train.precision.kind()).detach().set_requires_grad(true);
         let parameters: Vec<Tensor> = initial_parameters(config, 3).expect("parameters").into_iter().map(leaf).collect();
-        let mut model = MaskedLm::new(config.clone(), &parameters);
-        model.set_kernels(Kernels { operators, ..Kernels::PLAIN });
         let batch = Batch::to_device(micro_batch, Device::Cpu).expect("a batch");
-        let (chosen, labels) = (&batch.masked_positions, &batch.labels);
-        let loss = model
-            .summed_cross_entropy(&batch.input_ids, &batch.positions, batch.segments(), chosen, labels, Mode::Evaluate)
-            .expect("a loss");
-        loss.backward();
-        (loss.detach(), parameters.iter().map(Tensor::grad).collect())
+        loss_and_gradients(config, &parameters, Kernels { operators, ..Kernels::PLAIN }, &batch)
     }
 }
 

@@ -8,7 +8,6 @@ use trainer::{
     model::{
         attention::AttentionKernel,
         config::EncoderConfig,
-        masked_lm::{MaskedLm, Mode},
         operators::{KernelChoice, Kernels, Operators},
         parameters::{initial_parameters, parameter_specs},
     },
@@ -17,7 +16,7 @@ use trainer::{
 
 use crate::{
     shards::numbered_shards,
-    training::{micro_batches, take_step, tiny_config, torch_generator},
+    training::{loss_and_gradients, micro_batches, take_step, tiny_config, torch_generator},
 };
 
 const STEPS: u64 = 4;
@@ -130,16 +129,12 @@ fn on_a_gpu_all_gradients_are_those_of_the_plain_operators() {
     let gradients = |kind: Kind, kernels: Kernels, micro_batch: &MicroBatch, longest: Option<i64>| -> Vec<Tensor> {
         let leaf = |value: &Tensor| (value * 3.0).to_device(device).to_kind(Kind::BFloat16).to_kind(kind).detach().set_requires_grad(true);
         let leaves: Vec<Tensor> = values.iter().map(leaf).collect();
-        let mut model = MaskedLm::new(model_config.clone(), &leaves);
-        model.set_kernels(kernels);
         let mut batch = Batch::to_device(micro_batch, device).expect("a batch");
         if let Some(longest) = longest {
             (batch.longest_segment, batch.most_masked) = (longest, longest);
         }
-        let (chosen, labels) = (&batch.masked_positions, &batch.labels);
-        let loss = model.summed_cross_entropy(&batch.input_ids, &batch.positions, batch.segments(), chosen, labels, Mode::Train);
-        loss.expect("a loss").backward();
-        leaves.iter().map(|leaf| leaf.grad().to_kind(Kind::Float)).collect()
+        let (_, gradients) = loss_and_gradients(&model_config, &leaves, kernels, &batch);
+        gradients.iter().map(|gradient| gradient.to_kind(Kind::Float)).collect()
     };
     let micro_batch = uneven_micro_batch(model_config.vocab_size as i32);
     let padded = Padding::new(5, 512).pad(&micro_batch);

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 use trainer::{
     config::Config,
     data::{
+        batch::Batch,
         dataset::ShardDirectory,
         masking::MaskingShares,
         micro_batch::{AttentionScope, MicroBatch, num_masked},
@@ -18,7 +19,9 @@ use trainer::{
     error::Error,
     model::{
         attention::Segments,
+        config::EncoderConfig,
         masked_lm::{MaskedLm, Mode},
+        operators::Kernels,
         parameters::{ParameterMismatch, from_hugging_face, initial_parameters, parameter_specs, to_hugging_face},
     },
     trainer::{StepResult, Trainer},
@@ -182,6 +185,17 @@ fn random_model(overrides: &[&str]) -> MaskedLm {
     let shards = ShardDirectory::open(directory.path()).expect("a sound directory");
     let model = config.fresh_model(shards.manifest()).expect("a model for these shards");
     MaskedLm::new(model.clone(), &initial_parameters(&model, 3).expect("parameters"))
+}
+
+/// The loss of a batch, without dropout, and the gradients of these leaves, the parameters of a model.
+pub(crate) fn loss_and_gradients(config: &EncoderConfig, leaves: &[Tensor], kernels: Kernels, batch: &Batch) -> (Tensor, Vec<Tensor>) {
+    let mut model = MaskedLm::new(config.clone(), leaves);
+    model.set_kernels(kernels);
+    let (chosen, labels) = (&batch.masked_positions, &batch.labels);
+    let loss =
+        model.summed_cross_entropy(&batch.input_ids, &batch.positions, batch.segments(), chosen, labels, Mode::Evaluate).expect("a loss");
+    loss.backward();
+    (loss.detach(), leaves.iter().map(Tensor::grad).collect())
 }
 
 /// The logits [tokens, vocabulary] of segments laid end to end.
