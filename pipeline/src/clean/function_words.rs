@@ -122,8 +122,9 @@ impl Evidence {
     pub(super) fn add(&mut self, other: &Self) {
         self.words += other.words;
         self.stop_words += other.stop_words;
-        for (count, more) in self.hits.iter_mut().chain(&mut self.shared).zip(other.hits.iter().chain(&other.shared)) {
-            *count += more;
+        // Both in a row would be added one by one.
+        for (counts, more) in [(&mut self.hits, &other.hits), (&mut self.shared, &other.shared)] {
+            counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
         }
     }
 }

@@ -41,6 +41,8 @@ fn is_own_file(name: &str) -> bool {
 }
 
 const PARTIAL_SUFFIX: &str = ".partial";
+/// After so many bytes the system is to begin bringing them to the disk, so that a file's end waits for the last few alone.
+const BYTES_BEHIND: u64 = 4 << 20;
 
 /// Writes a small file in one go, below `folder`.
 pub fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(u64, ContentHash), WriteError> {
@@ -81,8 +83,8 @@ impl OutputFile {
     }
 }
 
-/// Gives back the memory in which the system keeps what was written: nobody here reads it again, and what is written next takes its place. Memory that was
-/// long unused costs a virtual machine much more than the copy into it does.
+/// Gives back the memory in which the system keeps what is on the disk, and begins to bring there what is not: nobody here reads it again, and what is written
+/// next takes its place. Memory that was long unused costs a virtual machine much more than the copy into it does.
 fn leave_page_cache(file: &File) {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed) {
@@ -94,7 +96,11 @@ impl Write for OutputFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let count = self.file.write(buffer)?;
         self.hash.update(&buffer[..count]);
-        self.bytes += count as u64;
+        let end = self.bytes + count as u64;
+        if end / BYTES_BEHIND > self.bytes / BYTES_BEHIND {
+            leave_page_cache(self.file.get_ref());
+        }
+        self.bytes = end;
         Ok(count)
     }
 
