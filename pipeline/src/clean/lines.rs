@@ -54,8 +54,9 @@ impl LineMender {
     pub(super) fn may_mend(&mut self, text: &str) -> bool {
         let bytes = text.as_bytes();
         let is_broken = |[hyphen, end]: &[u8; 2]| (*hyphen == b'-') & (*end == b'\n');
+        // Capital letters beyond ASCII begin with À's first byte or a larger one.
         let is_tight = |[stop, next]: &[u8; 2]| {
-            ((*stop == b'.') | (*stop == b'!') | (*stop == b'?')) & ((next.wrapping_sub(b'A') < 26) | (*next == 0xC3))
+            ((*stop == b'.') | (*stop == b'!') | (*stop == b'?')) & ((next.wrapping_sub(b'A') < 26) | (*next >= 0xC3))
         };
         // Most texts have none of the three: one look tells.
         let is_pair = |pair: &[u8; 2]| is_broken(pair) | is_tight(pair);

@@ -298,15 +298,30 @@ mod tests {
         }
     }
 
+    /// Text and dirt of all kinds.
+    const ANYTHING: &str = "(\\PC|[ \\n\\r\\t\u{a0}\u{301}\u{327}\u{200d}\u{ad}é\u{3000}\u{85}\u{1100}\u{1161}]|&(amp;){0,3}(lt|gt|quot|nbsp|#039|#x2019);?|</?(br|p|td|sup|script|b)>?|[ÃÂâÎ][©\u{a0}€™\u{92}²]|[a-z]{2}-\n[a-z]|fin\\.(Le|Œd|Δι)|\\.{1,3}|… ?|_|Page 3|[A-Z] |\\[x\\]\\(|\\)|\u{f0b7}|ﬁ|[’‘“]|href=|2</su[bp]>){0,40}";
+
     proptest! {
         #[test]
-        fn cleaning_is_idempotent_and_gives_nfc(
-            text in "(\\PC|[ \\n\\r\\t\u{a0}\u{301}\u{327}\u{200d}\u{ad}é\u{3000}\u{85}\u{1100}\u{1161}]|&(amp;){0,3}(lt|gt|quot|nbsp|#039|#x2019);?|</?(br|p|td|sup|script|b)>?|[ÃÂâÎ][©\u{a0}€™\u{92}²]|[a-z]{2}-\n[a-z]|fin\\.Le|\\.{1,3}|… ?|_|Page 3|[A-Z] |\\[x\\]\\(|\\)|\u{f0b7}|ﬁ|[’‘“]|href=|2</su[bp]>){0,40}",
-        ) {
+        fn cleaning_is_idempotent_and_gives_nfc(text in ANYTHING) {
             let once = clean(&text);
             prop_assert_eq!(&clean(&once), &once);
             prop_assert!(ComposingNormalizer::new_nfc().is_normalized(&once));
             prop_assert_eq!(once.trim(), &once);
+        }
+
+        /// What a text without signs of dirt is spared changes nothing.
+        #[test]
+        fn a_text_is_mended_alike_whatever_stands_after_it(text in ANYTHING) {
+            let mut cleaner = Cleaner::new(&CleanConfig::default());
+            let mut mend = |text: &str| {
+                let mut out = String::new();
+                cleaner.mend_into(text, &mut out, &mut CleanCounts::default());
+                out
+            };
+            let (dirt, mended) = ("\n\nà la fin.Le D I A G N O S T I C d'Ã©t&eacute;", "à la fin. Le DIAGNOSTIC d'été");
+            let expected = [&mend(&text), mended].join("\n\n");
+            prop_assert_eq!(mend(&format!("{text}{dirt}")), expected.trim_start());
         }
     }
 }
