@@ -15,6 +15,8 @@ use crate::letters::{WINDOW, window};
 /// 128 bytes each: 16 MiB of short words, 4 MiB of long ones.
 const NUM_SHORT_SETS: usize = 1 << 17;
 const NUM_LONG_SETS: usize = 1 << 15;
+/// Words that are looked up together.
+pub(super) const WORDS_AHEAD: usize = 32;
 const MAX_INLINE_IDS: usize = 7;
 /// Words that are looked up together take so much room for each, whatever they need.
 pub(super) const ROOM_FOR_WORD: usize = MAX_INLINE_IDS + 1;
@@ -54,6 +56,51 @@ impl WordCache {
 
     pub(super) fn words(&mut self) -> Words<'_> {
         Words { short: self.short.as_sets(), long: self.long.as_sets(), others: &mut self.others }
+    }
+}
+
+/// How often words of up to 15 bytes were met: exact, in bounded memory. In each set the words met most often come first.
+pub(super) struct ShortCounts(Memory);
+
+impl Default for ShortCounts {
+    fn default() -> Self {
+        Self(Memory::new(NUM_SHORT_SETS * size_of::<ShortSet>()))
+    }
+}
+
+impl ShortCounts {
+    /// Counts some words. `forget` is given those that others take the place of, and how often they were met.
+    pub(super) fn add(&mut self, words: &[Option<ShortWord>], mut forget: impl FnMut(&[u8], u64)) {
+        let sets: &mut [ShortSet] = self.0.as_sets();
+        for word in words.iter().flatten() {
+            prefetch_index(&*sets, word.set());
+        }
+        for word in words.iter().flatten() {
+            let set = &mut sets[word.set()];
+            if let Some(place) = set.iter().position(|[key, _]| *key == word.0.get()) {
+                set[place][1] += 1;
+                set.swap(place.saturating_sub(1), place);
+            } else {
+                let forgotten = put(set, [word.0.get(), 1]);
+                hand_on(forgotten, &mut forget);
+            }
+        }
+    }
+
+    /// Gives all words and counts to `forget`.
+    pub(super) fn clear(&mut self, mut forget: impl FnMut(&[u8], u64)) {
+        for entry in self.0.as_sets::<ShortSet>().as_flattened_mut() {
+            hand_on(std::mem::take(entry), &mut forget);
+        }
+    }
+}
+
+/// Hands on the word and the count of an entry, if it has one.
+fn hand_on([key, count]: [u128; 2], forget: &mut impl FnMut(&[u8], u64)) {
+    let bytes = key.to_le_bytes();
+    let length = usize::from(bytes[WINDOW - 1]);
+    if length > 0 {
+        forget(&bytes[..length], count as u64);
     }
 }
 
@@ -127,10 +174,10 @@ impl Words<'_> {
     pub(super) fn insert(&mut self, word: &[u8], ids: &[u32]) {
         let held = short_ids(ids).map(bytemuck::cast);
         if let Some((short, held)) = ShortWord::of(word, 0, word.len()).zip(held) {
-            put(&mut self.short[short.set()], [short.0.get(), held]);
+            let _forgotten = put(&mut self.short[short.set()], [short.0.get(), held]);
         } else if let Some((long, held)) = LongWord::of(word, 0, word.len()).zip(held) {
             let [first, second, third] = long.0;
-            put(&mut self.long[long.set()], [first, second, third, held]);
+            let _forgotten = put(&mut self.long[long.set()], [first, second, third, held]);
         } else if word.len() <= MAX_WORD_BYTES {
             if self.others.len() == MAX_OTHER_WORDS {
                 self.others.clear();
@@ -150,10 +197,10 @@ fn find<const N: usize, const WORDS: usize>(set: &mut [[u128; N]; WORDS], is_it:
     Some(bytemuck::cast(set[place.saturating_sub(1)][N - 1]))
 }
 
-/// Enters a word into a set: where none is, or in place of the last. The last part of every key is not zero.
-fn put<const N: usize, const WORDS: usize>(set: &mut [[u128; N]; WORDS], entry: [u128; N]) {
+/// Enters a word into a set: where none is, or in place of the last, which it returns. The last part of every key is not zero.
+fn put<const N: usize, const WORDS: usize>(set: &mut [[u128; N]; WORDS], entry: [u128; N]) -> [u128; N] {
     let place = set.iter().position(|held| held[N - 2] == 0).unwrap_or(WORDS - 1);
-    set[place] = entry;
+    std::mem::replace(&mut set[place], entry)
 }
 
 /// `None` if the ids do not fit.
@@ -292,6 +339,22 @@ mod tests {
         assert!(kept > NUM_LONG_SETS * 2 / 2, "{kept}");
         insert(&mut cache, &"x".repeat(MAX_WORD_BYTES + 1), &[1]);
         assert_eq!(lookup(&mut cache, &"x".repeat(MAX_WORD_BYTES + 1)), None);
+    }
+
+    #[test]
+    fn no_count_is_lost_where_words_are_forgotten() {
+        let mut counts = ShortCounts::default();
+        let mut found: FxHashMap<Vec<u8>, u64> = FxHashMap::default();
+        let mut note = |word: &[u8], count| *found.entry(word.to_vec()).or_default() += count;
+        for number in 0..1_500_000_u32 {
+            let words = [number % 1_000_000, number % 7].map(|number| number.to_string());
+            counts.add(&words.each_ref().map(|word| ShortWord::of(word.as_bytes(), 0, word.len())), &mut note);
+        }
+        counts.clear(&mut note);
+        counts.clear(|_, _| panic!("all were given"));
+        assert_eq!(found.len(), 1_000_000);
+        assert_eq!(found.values().sum::<u64>(), 3_000_000);
+        assert_eq!((found[&b"6"[..]], found[&b"7"[..]], found[&b"999999"[..]]), (214_285 + 2, 2, 1));
     }
 
     #[test]

@@ -14,10 +14,10 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{
     TokenizeError,
-    cache::{LongWord, ROOM_FOR_WORD, ShortWord, WordCache, Words},
+    cache::{LongWord, ROOM_FOR_WORD, ShortWord, WORDS_AHEAD, WordCache, Words},
     layout::{self, SPACE},
     merges::Merges,
-    words::is_separator,
+    words::{has_other_controls, is_separator},
 };
 use crate::letters::for_runs_between_spaces;
 
@@ -26,8 +26,6 @@ const NEVER_A_PIECE: &str = "\u{FFFF}";
 /// Why encoding cannot fail once [`NEVER_A_PIECE`] was encoded.
 const TAKES_ANY_TEXT: &str = "a tokenizer that has an entry for the unknown takes any text";
 
-/// Words that are looked up together.
-const WORDS_AHEAD: usize = 32;
 /// For the ids of these words.
 type Room = [u32; WORDS_AHEAD * ROOM_FOR_WORD];
 
@@ -231,12 +229,6 @@ impl Shared {
     fn as_text(&self, id: u32) -> u32 {
         if self.is_special.get(id as usize) == Some(&true) { self.special_tokens.unk } else { id }
     }
-}
-
-/// Whether there are control characters that do not end a word; clean text has none.
-fn has_other_controls(text: &[u8]) -> bool {
-    let is_other = |byte: u8| byte < b' ' && !is_separator(byte);
-    text.iter().fold(false, |found, &byte| found | is_other(byte))
 }
 
 /// Words are independent in tokenizers that normalise and split as ours or as BERT's, whatever their model.

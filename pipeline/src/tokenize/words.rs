@@ -6,9 +6,11 @@ use rustc_hash::FxHashMap;
 use tokenizers::NormalizerWrapper;
 
 use super::{
+    cache::{ShortCounts, ShortWord, WORDS_AHEAD},
     layout::{self, SPACE},
     pieces,
 };
+use crate::letters::for_runs_between_spaces;
 
 /// Distinct words that wait to be normalised and split, so that a frequent word is looked at once in a million.
 const MAX_WAITING_WORDS: usize = 1 << 20;
@@ -18,8 +20,16 @@ pub(super) fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\t' | b'\r')
 }
 
+/// Whether there are control characters that do not end a word; clean text has none.
+pub(super) fn has_other_controls(text: &[u8]) -> bool {
+    let is_other = |byte: u8| byte < b' ' && !is_separator(byte);
+    text.iter().fold(false, |found, &byte| found | is_other(byte))
+}
+
 /// Counts of the stretches of text that pieces are learned within (`pieces.rs`). Grows with the number of distinct ones only.
 pub struct WordCounts {
+    /// Nearly all words are short ones that are met again soon.
+    short: ShortCounts,
     waiting: FxHashMap<Box<str>, u64>,
     stretches: FxHashMap<Box<str>, u64>,
     normalizer: NormalizerWrapper,
@@ -27,14 +37,35 @@ pub struct WordCounts {
 
 impl Default for WordCounts {
     fn default() -> Self {
-        Self { waiting: FxHashMap::default(), stretches: FxHashMap::default(), normalizer: layout::normalizer() }
+        Self {
+            short: ShortCounts::default(),
+            waiting: FxHashMap::default(),
+            stretches: FxHashMap::default(),
+            normalizer: layout::normalizer(),
+        }
     }
 }
 
 impl WordCounts {
     pub fn add(&mut self, text: &str) {
-        for word in text.split(|character: char| character.is_ascii() && is_separator(character as u8)) {
-            add_to(&mut self.waiting, word, 1);
+        let Self { short, waiting, .. } = self;
+        if has_other_controls(text.as_bytes()) {
+            let words = text.split(|character: char| character.is_ascii() && is_separator(character as u8));
+            words.for_each(|word| add_to(waiting, word, 1));
+        } else {
+            let mut ahead = [None; WORDS_AHEAD];
+            for_runs_between_spaces(text.as_bytes(), |runs| {
+                for places in runs.chunks(WORDS_AHEAD) {
+                    for (word, place) in ahead.iter_mut().zip(places) {
+                        let [start, end] = place.map(|at| at as usize);
+                        *word = ShortWord::of(text.as_bytes(), start, end - start);
+                        if word.is_none() {
+                            add_to(waiting, &text[start..end], 1);
+                        }
+                    }
+                    short.add(&ahead[..places.len()], |word, count| add_to(waiting, as_text(word), count));
+                }
+            });
         }
         if self.waiting.len() >= MAX_WAITING_WORDS {
             self.settle();
@@ -56,6 +87,7 @@ impl WordCounts {
     }
 
     fn settle(&mut self) {
+        self.short.clear(|word, count| add_to(&mut self.waiting, as_text(word), count));
         let mut spaced = String::new();
         for (word, count) in self.waiting.drain() {
             for word in layout::normalize(&self.normalizer, &word).split(' ').filter(|word| !word.is_empty()) {
@@ -68,6 +100,10 @@ impl WordCounts {
             }
         }
     }
+}
+
+fn as_text(word: &[u8]) -> &str {
+    std::str::from_utf8(word).expect("a word of a text")
 }
 
 fn add_to(counts: &mut FxHashMap<Box<str>, u64>, text: &str, count: u64) {
