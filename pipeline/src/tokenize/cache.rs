@@ -69,26 +69,32 @@ impl Default for ShortCounts {
 }
 
 impl ShortCounts {
-    /// Counts some words. `forget` is given those that others take the place of, and how often they were met.
-    pub(super) fn add(&mut self, words: &[Option<ShortWord>], mut forget: impl FnMut(&[u8], u64)) {
+    /// Counts the words at some places of a text. `forget` is given those that are too long, and those that others take the place of, with their counts.
+    pub(super) fn add(&mut self, text: &str, places: &[[u32; 2]], mut forget: impl FnMut(&str, u64)) {
         let sets: &mut [ShortSet] = self.0.as_sets();
-        for word in words.iter().flatten() {
-            prefetch_index(&*sets, word.set());
-        }
-        for word in words.iter().flatten() {
-            let set = &mut sets[word.set()];
-            if let Some(place) = set.iter().position(|[key, _]| *key == word.0.get()) {
-                set[place][1] += 1;
-                set.swap(place.saturating_sub(1), place);
-            } else {
-                let forgotten = put(set, [word.0.get(), 1]);
-                hand_on(forgotten, &mut forget);
+        let mut ahead = [None; WORDS_AHEAD];
+        for places in places.chunks(WORDS_AHEAD) {
+            for (word, place) in ahead.iter_mut().zip(places) {
+                let [start, end] = place.map(|at| at as usize);
+                *word = ShortWord::of(text.as_bytes(), start, end - start);
+                match *word {
+                    Some(word) => prefetch_index(&*sets, word.set()),
+                    None => forget(&text[start..end], 1),
+                }
+            }
+            for word in ahead[..places.len()].iter().flatten() {
+                let set = &mut sets[word.set()];
+                if let Some(count) = find(set, |[key, _]| *key == word.0.get()) {
+                    *count += 1;
+                } else {
+                    hand_on(put(set, [word.0.get(), 1]), &mut forget);
+                }
             }
         }
     }
 
     /// Gives all words and counts to `forget`.
-    pub(super) fn clear(&mut self, mut forget: impl FnMut(&[u8], u64)) {
+    pub(super) fn clear(&mut self, mut forget: impl FnMut(&str, u64)) {
         for entry in self.0.as_sets::<ShortSet>().as_flattened_mut() {
             hand_on(std::mem::take(entry), &mut forget);
         }
@@ -96,11 +102,11 @@ impl ShortCounts {
 }
 
 /// Hands on the word and the count of an entry, if it has one.
-fn hand_on([key, count]: [u128; 2], forget: &mut impl FnMut(&[u8], u64)) {
+fn hand_on([key, count]: [u128; 2], forget: &mut impl FnMut(&str, u64)) {
     let bytes = key.to_le_bytes();
     let length = usize::from(bytes[WINDOW - 1]);
     if length > 0 {
-        forget(&bytes[..length], count as u64);
+        forget(std::str::from_utf8(&bytes[..length]).expect("a word of a text"), count as u64);
     }
 }
 
@@ -149,7 +155,7 @@ impl Words<'_> {
     /// Writes the ids of a word at `at`, where there must be [`ROOM_FOR_WORD`], and returns where they end. `None` if it does not know them.
     #[inline(always)]
     pub(super) fn write_short(&mut self, word: ShortWord, ids: &mut [u32], at: usize) -> Option<usize> {
-        let held = find(&mut self.short[word.set()], |[key, _]| *key == word.0.get())?;
+        let held: ShortIds = bytemuck::cast(*find(&mut self.short[word.set()], |[key, _]| *key == word.0.get())?);
         // All are written, whatever their number, since a branch on it would often be mispredicted.
         *ids[at..].first_chunk_mut()? = u32x8::from(u16x8::new(held)).to_array();
         Some(at + usize::from(held[MAX_INLINE_IDS]))
@@ -160,6 +166,7 @@ impl Words<'_> {
     pub(super) fn append_long(&mut self, word: LongWord, ids: &mut Vec<u32>) -> bool {
         let [first, second, third] = word.0;
         let held = find(&mut self.long[word.set()], |[a, b, c, _]| (*a == first) & (*b == second) & (*c == third));
+        let held: Option<ShortIds> = held.map(|held| bytemuck::cast(*held));
         ids.extend(held.iter().flat_map(|held| &held[..usize::from(held[MAX_INLINE_IDS])]).copied().map(u32::from));
         held.is_some()
     }
@@ -187,14 +194,14 @@ impl Words<'_> {
     }
 }
 
-/// The ids of a word of a set, which comes one place further to the front.
+/// What a set holds of a word, which comes one place further to the front.
 #[inline(always)]
-fn find<const N: usize, const WORDS: usize>(set: &mut [[u128; N]; WORDS], is_it: impl Fn(&[u128; N]) -> bool) -> Option<ShortIds> {
+fn find<const N: usize, const WORDS: usize>(set: &mut [[u128; N]; WORDS], is_it: impl Fn(&[u128; N]) -> bool) -> Option<&mut u128> {
     let place = set.iter().position(is_it)?;
     if place > 0 {
         set.swap(place - 1, place);
     }
-    Some(bytemuck::cast(set[place.saturating_sub(1)][N - 1]))
+    Some(&mut set[place.saturating_sub(1)][N - 1])
 }
 
 /// Enters a word into a set: where none is, or in place of the last, which it returns. The last part of every key is not zero.
@@ -344,17 +351,18 @@ mod tests {
     #[test]
     fn no_count_is_lost_where_words_are_forgotten() {
         let mut counts = ShortCounts::default();
-        let mut found: FxHashMap<Vec<u8>, u64> = FxHashMap::default();
-        let mut note = |word: &[u8], count| *found.entry(word.to_vec()).or_default() += count;
+        let mut found: FxHashMap<String, u64> = FxHashMap::default();
+        let mut note = |word: &str, count| *found.entry(word.to_owned()).or_default() += count;
         for number in 0..1_500_000_u32 {
-            let words = [number % 1_000_000, number % 7].map(|number| number.to_string());
-            counts.add(&words.each_ref().map(|word| ShortWord::of(word.as_bytes(), 0, word.len())), &mut note);
+            let text = format!("{} {}", number % 1_000_000, number % 7);
+            let (space, end) = (text.len() as u32 - 2, text.len() as u32);
+            counts.add(&text, &[[0, space], [space + 1, end]], &mut note);
         }
         counts.clear(&mut note);
         counts.clear(|_, _| panic!("all were given"));
         assert_eq!(found.len(), 1_000_000);
         assert_eq!(found.values().sum::<u64>(), 3_000_000);
-        assert_eq!((found[&b"6"[..]], found[&b"7"[..]], found[&b"999999"[..]]), (214_285 + 2, 2, 1));
+        assert_eq!((found["6"], found["7"], found["999999"]), (214_285 + 2, 2, 1));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use tokenizers::NormalizerWrapper;
 
 use super::{
-    cache::{ShortCounts, ShortWord, WORDS_AHEAD},
+    cache::ShortCounts,
     layout::{self, SPACE},
     pieces,
 };
@@ -53,19 +53,7 @@ impl WordCounts {
             let words = text.split(|character: char| character.is_ascii() && is_separator(character as u8));
             words.for_each(|word| add_to(waiting, word, 1));
         } else {
-            let mut ahead = [None; WORDS_AHEAD];
-            for_runs_between_spaces(text.as_bytes(), |runs| {
-                for places in runs.chunks(WORDS_AHEAD) {
-                    for (word, place) in ahead.iter_mut().zip(places) {
-                        let [start, end] = place.map(|at| at as usize);
-                        *word = ShortWord::of(text.as_bytes(), start, end - start);
-                        if word.is_none() {
-                            add_to(waiting, &text[start..end], 1);
-                        }
-                    }
-                    short.add(&ahead[..places.len()], |word, count| add_to(waiting, as_text(word), count));
-                }
-            });
+            for_runs_between_spaces(text.as_bytes(), |places| short.add(text, places, |word, count| add_to(waiting, word, count)));
         }
         if self.waiting.len() >= MAX_WAITING_WORDS {
             self.settle();
@@ -87,7 +75,7 @@ impl WordCounts {
     }
 
     fn settle(&mut self) {
-        self.short.clear(|word, count| add_to(&mut self.waiting, as_text(word), count));
+        self.short.clear(|word, count| add_to(&mut self.waiting, word, count));
         let mut spaced = String::new();
         for (word, count) in self.waiting.drain() {
             for word in layout::normalize(&self.normalizer, &word).split(' ').filter(|word| !word.is_empty()) {
@@ -100,10 +88,6 @@ impl WordCounts {
             }
         }
     }
-}
-
-fn as_text(word: &[u8]) -> &str {
-    std::str::from_utf8(word).expect("a word of a text")
 }
 
 fn add_to(counts: &mut FxHashMap<Box<str>, u64>, text: &str, count: u64) {
