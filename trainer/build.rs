@@ -15,6 +15,9 @@ const GLOO_HEADERS: &str = "../.gloo/include";
 const NCCL_NEEDS: [&str; 7] =
     ["nccl.h", "cuda_runtime_api.h", "crt/host_defines.h", "nv/target", "cublas_v2.h", "cusparse.h", "cusolverDn.h"];
 
+/// What libtorch's own functions for CUDA need: a program that needed the shared one would have to find it on every machine.
+const CUDA_RUNTIME: &str = "libcudart_static.a";
+
 /// What cuDNN's graphs are built with: in the wheel of nvidia-cudnn-frontend. The headers of cuDNN itself come with torch.
 const CUDNN_FRONTEND: &str = "cudnn_frontend.h";
 const CUDNN: &str = "cudnn.h";
@@ -44,14 +47,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let libraries = libtorch.join("lib");
     let has_cuda = libraries.join("libtorch_cuda.so").exists();
+    let mut runtime = None;
     if has_cuda {
         let roots = cuda_roots(&libtorch);
         let folders: Vec<PathBuf> = roots.iter().map(|root| root.join("include")).filter(|folder| folder.exists()).collect();
         let find = |header: &&str| folders.iter().map(|folder| folder.join(header)).find(|path| path.exists());
-        if let Some(missing) = NCCL_NEEDS.iter().find(|header| find(header).is_none()) {
+        let found = roots.iter().find_map(|root| cuda_runtime(root));
+        if let Some(missing) = NCCL_NEEDS.iter().find(|header| find(header).is_none()).or(found.is_none().then_some(&CUDA_RUNTIME)) {
             println!("cargo:rerun-if-changed={missing}");
             println!("cargo:warning=no {missing}: built without training on several GPUs; scripts/setup.sh run gets it, or set CUDA_HOME");
         } else {
+            runtime = found;
             NCCL_NEEDS.iter().filter_map(find).for_each(|header| println!("cargo:rerun-if-changed={}", header.display()));
             build.includes(folders).define("USE_C10D_NCCL", None);
             build.flag_if_supported("-Wno-interference-size");
@@ -84,8 +90,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     build.objects(shim?).objects(emulated?);
     build.compile("drbert_shim");
-    if let Ok(kernels) = kernels {
-        println!("cargo:rustc-link-search=native={}", kernels.runtime.display());
+    if let Some(folder) = kernels.map(|kernels| kernels.runtime).ok().or(runtime) {
+        println!("cargo:rustc-link-search=native={}", folder.display());
         println!("cargo:rustc-link-lib=static=cudart_static");
         for library in ["dl", "rt", "pthread"] {
             println!("cargo:rustc-link-lib={library}");
@@ -114,6 +120,11 @@ fn cuda_roots(libtorch: &Path) -> Vec<PathBuf> {
     roots
 }
 
+/// Where a part of CUDA has its runtime.
+fn cuda_runtime(root: &Path) -> Option<PathBuf> {
+    ["lib64", "lib"].map(|folder| root.join(folder)).into_iter().find(|folder| folder.join(CUDA_RUNTIME).exists())
+}
+
 /// The folders of the headers for cuDNN's attention, if all are there.
 fn cudnn_folders(libtorch: &Path) -> Option<[PathBuf; 2]> {
     let frontend = libtorch.parent()?.join("include");
@@ -126,7 +137,7 @@ fn cudnn_folders(libtorch: &Path) -> Option<[PathBuf; 2]> {
 struct Nvcc {
     program: PathBuf,
     include: PathBuf,
-    /// Where its runtime is as a static library: a program that needed the shared one would have to find it on every machine.
+    /// Where its runtime is.
     runtime: PathBuf,
 }
 
@@ -160,8 +171,7 @@ impl Nvcc {
 
     fn check(root: &Path, program: PathBuf, needs_runtime: &Path) -> Result<Self, String> {
         let name = program.display().to_string();
-        let runtime =
-            ["lib64", "lib"].map(|folder| root.join(folder)).into_iter().find(|folder| folder.join("libcudart_static.a").exists());
+        let runtime = cuda_runtime(root);
         let include = root.join("include");
         let runtime = runtime.filter(|_| include.join("crt/host_defines.h").exists() && root.join("nvvm/bin/cicc").exists());
         let runtime = runtime.ok_or_else(|| format!("{name} lacks its headers, its runtime or its own compiler"))?;

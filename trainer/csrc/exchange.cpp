@@ -4,6 +4,7 @@
 
 #include "shim.hpp"
 
+#include "gradients.hpp"
 #include "group.hpp"
 
 #include <algorithm>
@@ -109,6 +110,7 @@ class Exchange {
 
   private:
     void start_next() {
+        drbert::finish_gradients();
         Bucket& bucket = buckets_[num_started_];
         if (bucket.weight_gradients.defined()) {
             bucket.gradients.add_(bucket.weight_gradients);

@@ -2,22 +2,29 @@
 
 #include "shim.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
+#include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/graph_task.h>
 #include <torch/csrc/autograd/variable.h>
 #ifdef DRBERT_CUDA_KERNELS
 #include <cuda_runtime_api.h>
 #endif
 
+#include "gradients.hpp"
 #include "launch.hpp"
 #include "pair.hpp"
 #include "products.hpp"
@@ -25,7 +32,6 @@
 namespace {
 
 using drbert::as_matrix;
-using drbert::column_parts;
 using drbert::kVectorBytes;
 using drbert::launch;
 using drbert::scratch;
@@ -36,6 +42,8 @@ using torch::autograd::variable_list;
 constexpr int64_t kMultiple = 8;
 constexpr const char* kEpsilon = "epsilon";
 constexpr const char* kNumValid = "valid columns";
+constexpr const char* kSplit = "split";
+constexpr const char* kRows = "rows";
 constexpr const char* kFirstSkipped = "first skipped";
 constexpr const char* kPastSkipped = "past skipped";
 
@@ -64,7 +72,8 @@ void check_same(const at::Tensor& matrix, const at::Tensor& other) {
 
 const void* data(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
 
-// A leaf's own gradient, where the backward pass under way may add to it what libtorch would add otherwise; else undefined.
+// A leaf's own gradient, where the backward pass under way may add to it what libtorch would add otherwise; else undefined. libtorch, which is handed nothing then, comes to
+// the leaf all the same when its uses are done.
 at::Tensor leaf_gradient(const at::Tensor& leaf) {
     const auto* executed = torch::autograd::get_current_graph_task_exec_info();
     // A pass that is to hand out gradients instead lists what it executes.
@@ -81,71 +90,216 @@ at::Tensor leaf_gradient(const at::Tensor& leaf) {
     return is_ordered ? gradient : at::Tensor();
 }
 
-// Nothing is handed to libtorch for a leaf whose gradient was added to in place, so libtorch tells nobody.
-void tell_of_gradient(const at::Tensor& leaf) {
-    if (const auto& hook = torch::autograd::impl::post_acc_grad_hooks(leaf)) {
-        (*hook)(leaf);
+// Partial sums that a kernel makes of the columns of gradients, [_, vectors, width].
+class ColumnParts {
+  public:
+    ColumnParts(const at::Tensor& gradient, int64_t vectors = 1) : values_(scratch(gradient, {drbert::num_parts(gradient.size(0)), vectors, gradient.size(1)})) {}
+
+    drbert::Parts place() { return {values_.mutable_data_ptr<float>(), &count_}; }
+
+    // Of one of the vectors, when the kernel was given its work; the sum is to be the vector `gradient`, or to be added to it.
+    drbert::PartialSums sums(int64_t vector, const at::Tensor& gradient, bool is_added) const {
+        const int64_t width = values_.size(2);
+        return {values_.const_data_ptr<float>() + vector * width, count_, values_.size(1) * width, width, gradient.mutable_data_ptr(), is_added};
     }
+
+    // The same as a vector of the kind of `like`.
+    at::Tensor added_up(const at::Tensor& like, int64_t vector) const;
+
+    const at::Tensor& memory() const { return values_; }
+
+  private:
+    at::Tensor values_;
+    int64_t count_ = 0;
+};
+
+void add_up(const at::Tensor& gradient, const drbert::PartialSums* sums, int count) {
+    drbert::VectorGradients work{number_type(gradient), count, {}};
+    std::copy(sums, sums + count, work.vectors);
+    launch(gradient, &drbert::Launchers::vector_gradients, work);
 }
 
-// The gradient of a vector: added to where it is kept, if there is such a place, else new.
-class VectorGradient {
+at::Tensor ColumnParts::added_up(const at::Tensor& like, int64_t vector) const {
+    const at::Tensor gradient = at::empty({values_.size(2)}, like.options());
+    const drbert::PartialSums sums = this->sums(vector, gradient, /*is_added=*/false);
+    add_up(gradient, &sums, 1);
+    return gradient;
+}
+
+// The partial sums of a backward pass that are still to be added up: when it ends, or sooner if they take much memory or the gradients are to be read.
+class PendingSums {
   public:
-    // Of an undefined vector too, for which nobody asks.
-    VectorGradient(const at::Tensor& vector, const at::Tensor& matrix) : vector_(vector) {
-        values_ = vector.defined() ? leaf_gradient(vector) : at::Tensor();
-        is_added_ = values_.defined();
-        if (!is_added_) {
-            values_ = at::empty({matrix.size(1)}, matrix.options());
+    // Of the pass that is under way in this thread.
+    static PendingSums& of_this_pass() {
+        const int pass = torch::autograd::get_current_graph_task_id();
+        auto& passes = PendingSums::passes();
+        passes.erase(std::remove_if(passes.begin(), passes.end(), [](const auto& other) { return other.second.expired(); }), passes.end());
+        for (const auto& [id, pending] : passes) {
+            if (id == pass) {
+                return *pending.lock();
+            }
+        }
+        const auto pending = std::make_shared<PendingSums>();
+        // Which owns them: those of a pass that fails are forgotten with it.
+        torch::autograd::Engine::get_default_engine().queue_callback([pending] { pending->finish(); });
+        passes.emplace_back(pass, pending);
+        return *pending;
+    }
+
+    static void finish_all() {
+        for (const auto& pass : passes()) {
+            if (const auto pending = pass.second.lock()) {
+                pending->finish();
+            }
         }
     }
 
-    drbert::VectorGradient place() const { return {values_.mutable_data_ptr(), is_added_}; }
-
-    // What is handed to libtorch when the kernel was given its work.
-    at::Tensor result() const {
-        if (is_added_) {
-            tell_of_gradient(vector_);
-            return {};
+    // To `gradient` is added the sum of this one of the vectors.
+    void add(const at::Tensor& gradient, const ColumnParts& parts, int64_t vector) {
+        const auto is_place = [&](const drbert::PartialSums& sums) { return sums.gradient == gradient.data_ptr(); };
+        const bool fits = sums_.empty() || (sums_.size() < drbert::kMaxVectors && gradient.scalar_type() == gradients_[0].scalar_type());
+        if (!fits || std::any_of(sums_.begin(), sums_.end(), is_place)) {
+            finish();
         }
-        return vector_.defined() ? values_ : at::Tensor();
+        stream_ = c10::impl::VirtualGuardImpl(gradient.device().type()).getStream(gradient.device());
+        sums_.push_back(parts.sums(vector, gradient, /*is_added=*/true));
+        gradients_.push_back(gradient);
+        if (memory_.empty() || !memory_.back().is_same(parts.memory())) {
+            memory_.push_back(parts.memory());
+            bytes_ += parts.memory().nbytes();
+        }
+        if (bytes_ > kMostBytes) {
+            finish();
+        }
+    }
+
+    void finish() {
+        if (!sums_.empty()) {
+            const c10::StreamGuard guard(*stream_);
+            add_up(gradients_[0], sums_.data(), static_cast<int>(sums_.size()));
+        }
+        sums_.clear(), gradients_.clear(), memory_.clear();
+        bytes_ = 0;
     }
 
   private:
-    at::Tensor vector_, values_;
-    bool is_added_;
+    static constexpr size_t kMostBytes = 64 << 20;
+
+    // The passes of this thread, by libtorch's numbers: there may be one within another.
+    static std::vector<std::pair<int, std::weak_ptr<PendingSums>>>& passes() {
+        thread_local std::vector<std::pair<int, std::weak_ptr<PendingSums>>> passes;
+        return passes;
+    }
+
+    std::optional<c10::Stream> stream_;
+    std::vector<drbert::PartialSums> sums_;
+    // As many, and what holds the partial sums.
+    std::vector<at::Tensor> gradients_, memory_;
+    size_t bytes_ = 0;
 };
 
-// output = input times weight transposed, plus bias, of which these outputs' get no gradient. That of a weight is added to where it is kept by the product that gives it.
+// The gradient of a vector out of one of the vectors of `parts`: for libtorch or, if there is a place where it is kept, added to that. Undefined if nobody asks for it.
+at::Tensor vector_gradient(const at::Tensor& vector, const ColumnParts& parts, int64_t index = 0) {
+    if (!vector.defined()) {
+        return {};
+    }
+    if (const at::Tensor kept = leaf_gradient(vector); kept.defined()) {
+        PendingSums::of_this_pass().add(kept, parts, index);
+        return {};
+    }
+    return parts.added_up(vector, index);
+}
+
+// The outputs of a linear layer from `first` on, which are of this input.
+struct LinearPart {
+    at::Tensor input;
+    int64_t first, count;
+
+    at::Tensor of(const at::Tensor& parameter) const { return parameter.defined() ? parameter.narrow(0, first, count) : parameter; }
+};
+
+// output = input times weight transposed, plus bias, of which some outputs' get no gradient. With `others`, the outputs from `split` on are those of that input, and a second result.
+// The gradient of a weight is added to where it is kept by the product that gives it.
 struct Linear : torch::autograd::Function<Linear> {
-    static at::Tensor forward(
-        AutogradContext* context, const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias, int64_t first_skipped, int64_t past_skipped) {
+    static variable_list forward(
+        AutogradContext* context, const at::Tensor& input, const std::optional<at::Tensor>& others, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
+        int64_t split, int64_t first_skipped, int64_t past_skipped) {
         TORCH_CHECK(first_skipped % kMultiple == 0 && past_skipped % kMultiple == 0, "skipped outputs that are not whole vectors");
-        context->save_for_backward({input, weight, bias.value_or(at::Tensor())});
+        const variable_list given{input, others.value_or(at::Tensor()), weight, bias.value_or(at::Tensor())};
+        context->save_for_backward(given);
+        context->saved_data[kSplit] = split;
         context->saved_data[kFirstSkipped] = first_skipped;
         context->saved_data[kPastSkipped] = past_skipped;
-        return drbert::product(input, weight.t(), bias.value_or(at::Tensor()));
+        variable_list outputs;
+        for (const LinearPart& part : parts(given, split)) {
+            outputs.push_back(drbert::product(part.input, part.of(weight).t(), part.of(given[3])));
+        }
+        return outputs;
     }
 
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const variable_list saved = context->get_saved_variables();
-        const at::Tensor &input = saved[0], &weight = saved[1], &bias = saved[2], gradient = as_matrix(gradients[0]);
-        at::Tensor bias_gradient;
-        if (bias.defined()) {
-            const VectorGradient sums(bias, gradient);
-            const at::Tensor parts = column_parts(gradient);
-            launch(gradient, &drbert::Launchers::column_sums,
-                   drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), context->saved_data[kFirstSkipped].toInt(),
-                                      context->saved_data[kPastSkipped].toInt(), data(gradient), parts.mutable_data_ptr<float>(), sums.place()});
-            bias_gradient = sums.result();
+        const at::Tensor &weight = saved[2], &bias = saved[3];
+        const at::Tensor kept_weight = leaf_gradient(weight), kept_bias = bias.defined() ? leaf_gradient(bias) : at::Tensor();
+        variable_list input_gradients(2), weight_gradients, bias_gradients;
+        const std::vector<LinearPart> parts = Linear::parts(saved, context->saved_data[kSplit].toInt());
+        for (size_t i = 0; i < parts.size(); ++i) {
+            const LinearPart& part = parts[i];
+            const at::Tensor gradient = as_matrix(gradients[i]);
+            if (bias.defined()) {
+                ColumnParts sums(gradient);
+                const auto skipped = [&](const char* key) { return std::clamp<int64_t>(context->saved_data[key].toInt() - part.first, 0, part.count); };
+                launch(gradient, &drbert::Launchers::column_sums,
+                       drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), skipped(kFirstSkipped), skipped(kPastSkipped), data(gradient), sums.place()});
+                if (kept_bias.defined()) {
+                    PendingSums::of_this_pass().add(part.of(kept_bias), sums, 0);
+                } else {
+                    bias_gradients.push_back(sums.added_up(bias, 0));
+                }
+            }
+            input_gradients[i] = drbert::product(gradient, part.of(weight));
+            if (kept_weight.defined()) {
+                drbert::add_product(part.of(kept_weight), gradient.t(), part.input);
+            } else {
+                weight_gradients.push_back(drbert::product(gradient.t(), part.input));
+            }
         }
-        const at::Tensor input_gradient = drbert::product(gradient, weight), weight_gradient = leaf_gradient(weight);
-        if (!weight_gradient.defined()) {
-            return {input_gradient, drbert::product(gradient.t(), input), bias_gradient, {}, {}};
+        return {input_gradients[0], input_gradients[1], joined(weight_gradients), joined(bias_gradients), {}, {}, {}};
+    }
+
+  private:
+    static std::vector<LinearPart> parts(const variable_list& given, int64_t split) {
+        const at::Tensor &input = given[0], &others = given[1];
+        const int64_t outputs = given[2].size(0);
+        if (!others.defined()) {
+            return {{input, 0, outputs}};
         }
-        drbert::add_product(weight_gradient, gradient.t(), input);
-        tell_of_gradient(weight);
-        return {input_gradient, {}, bias_gradient, {}, {}};
+        return {{input, 0, split}, {others, split, outputs - split}};
+    }
+
+    static at::Tensor joined(const variable_list& pieces) {
+        if (pieces.size() > 1) {
+            return at::cat(pieces);
+        }
+        return pieces.empty() ? at::Tensor() : pieces[0];
+    }
+};
+
+// The rows of a matrix at indices that ascend.
+struct ChosenRows : torch::autograd::Function<ChosenRows> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& matrix, const at::Tensor& indices) {
+        TORCH_CHECK(indices.scalar_type() == at::kInt && indices.dim() == 1 && indices.is_contiguous() && indices.device() == matrix.device(), "indices are not a vector of int32");
+        context->save_for_backward({indices});
+        context->saved_data[kRows] = matrix.size(0);
+        return matrix.index_select(0, indices);
+    }
+
+    static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+        const at::Tensor indices = context->get_saved_variables()[0], gradient = as_matrix(gradients[0]);
+        const at::Tensor spread = at::empty({context->saved_data[kRows].toInt(), gradient.size(1)}, gradient.options());
+        launch(gradient, &drbert::Launchers::spread_rows,
+               drbert::SpreadRows{number_type(gradient), spread.size(0), spread.size(1), indices.size(0), indices.const_data_ptr<int32_t>(), data(gradient), spread.mutable_data_ptr()});
+        return {spread, {}};
     }
 };
 
@@ -164,12 +318,11 @@ struct BiasGelu : torch::autograd::Function<BiasGelu> {
         const variable_list saved = context->get_saved_variables();
         const at::Tensor &input = saved[0], &bias = saved[1], output_gradient = as_matrix(gradients[0]);
         const at::Tensor input_gradient = at::empty_like(input);
-        const VectorGradient bias_gradient(bias, input);
-        at::Tensor parts = column_parts(input);
+        ColumnParts parts(input);
         launch(input, &drbert::Launchers::bias_gelu_backward,
                drbert::BiasGeluBackward{number_type(input), input.size(0), input.size(1), data(input), data(bias), data(output_gradient),
-                                        input_gradient.mutable_data_ptr(), parts.mutable_data_ptr<float>(), bias_gradient.place()});
-        return {input_gradient, bias_gradient.result()};
+                                        input_gradient.mutable_data_ptr(), parts.place()});
+        return {input_gradient, vector_gradient(bias, parts)};
     }
 };
 
@@ -242,16 +395,14 @@ NormGradients norm_backward(AutogradContext* context, const variable_list& gradi
     const bool has_both = gradients[0].defined() && gradients[1].defined();
     const at::Tensor output_gradient = as_matrix(gradients[0].defined() ? gradients[0] : gradients[1]);
     const at::Tensor more_gradient = has_both ? as_matrix(gradients[1]) : at::Tensor();
-    const int64_t width = output_gradient.size(1);
     result.sum = at::empty_like(output_gradient);
-    const VectorGradient bias(inputs.bias, output_gradient), norm_weight(inputs.norm_weight, output_gradient), norm_bias(inputs.norm_bias, output_gradient);
-    at::Tensor parts = scratch(output_gradient, {drbert::num_parts(inputs.num_rows()), 3, width});
+    ColumnParts parts(output_gradient, 3);
     launch(output_gradient, &drbert::Launchers::layer_norm_backward,
            drbert::LayerNormBackward{inputs.work(context->saved_data[kEpsilon].toDouble(), saved[7], saved[8]), data(output_gradient), data(more_gradient),
-                                     result.sum.mutable_data_ptr(), parts.mutable_data_ptr<float>(), {bias.place(), norm_weight.place(), norm_bias.place()}});
-    result.bias = bias.result();
-    result.norm_weight = norm_weight.result();
-    result.norm_bias = norm_bias.result();
+                                     result.sum.mutable_data_ptr(), parts.place()});
+    result.bias = vector_gradient(inputs.bias, parts, 0);
+    result.norm_weight = vector_gradient(inputs.norm_weight, parts, 1);
+    result.norm_bias = vector_gradient(inputs.norm_bias, parts, 2);
     return result;
 }
 
@@ -269,16 +420,31 @@ struct SummedNorm : torch::autograd::Function<SummedNorm> {
     }
 };
 
-// table_gradient[indices] += row_gradients, without gaps both.
-void add_table_gradient(const at::Tensor& indices, const at::Tensor& row_gradients, const at::Tensor& table_gradient) {
+// The gradient of a table, of which the rows at these indices were used.
+struct TableUse {
+    at::Tensor indices, gradient;
+    bool is_kept;
+
+    TableUse(const at::Tensor& table, const at::Tensor& indices) : indices(indices), gradient(leaf_gradient(table)), is_kept(gradient.defined()) {
+        if (!is_kept) {
+            gradient = at::zeros_like(table);
+        }
+    }
+
+    // The memory of the others is scratch: of keys, [2, _], and of partial sums.
+    drbert::IndexedTable place(const at::Tensor& keys, const at::Tensor& parts) const {
+        auto* const chunks = static_cast<uint64_t*>(keys.mutable_data_ptr());
+        return {gradient.size(0), indices.const_data_ptr<int32_t>(), gradient.mutable_data_ptr(), chunks, chunks + keys.size(1), parts.mutable_data_ptr<float>()};
+    }
+};
+
+// gradient[indices] += row_gradients of both tables.
+void add_table_gradients(const at::Tensor& row_gradients, const TableUse& first, const TableUse& second) {
     const int64_t rows = row_gradients.size(0), width = row_gradients.size(1);
-    at::Tensor keys = at::empty({2, drbert::num_padded_keys(rows)}, row_gradients.options().dtype(at::kLong));
-    at::Tensor parts = scratch(row_gradients, {drbert::num_slices(rows), 2, width});
-    auto* const chunks = static_cast<uint64_t*>(keys.mutable_data_ptr());
-    launch(row_gradients, &drbert::Launchers::table_gradient,
-           drbert::TableGradient{number_type(row_gradients), rows, width, table_gradient.size(0), indices.const_data_ptr<int32_t>(),
-                                 data(row_gradients), chunks, chunks + keys.size(1), parts.mutable_data_ptr<float>(),
-                                 as_matrix(table_gradient).mutable_data_ptr()});
+    const at::Tensor keys = at::empty({drbert::kMaxTables, 2, drbert::num_padded_keys(rows)}, row_gradients.options().dtype(at::kLong));
+    const at::Tensor parts = scratch(row_gradients, {drbert::kMaxTables, drbert::num_slices(rows), 2, width});
+    launch(row_gradients, &drbert::Launchers::table_gradients,
+           drbert::TableGradients{number_type(row_gradients), rows, width, data(row_gradients), {first.place(keys[0], parts[0]), second.place(keys[1], parts[1])}});
 }
 
 struct EmbeddingNorm : torch::autograd::Function<EmbeddingNorm> {
@@ -292,16 +458,10 @@ struct EmbeddingNorm : torch::autograd::Function<EmbeddingNorm> {
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const NormGradients result = norm_backward(context, gradients);
         const NormInputs& inputs = result.inputs;
-        // The words' table is that of the tied decoder too, whose gradient still makes libtorch come to the leaf, after this.
-        at::Tensor words = leaf_gradient(inputs.first);
-        const bool is_added = words.defined();
-        if (!is_added) {
-            words = at::zeros_like(inputs.first);
-        }
-        at::Tensor positions = at::zeros_like(inputs.second);
-        add_table_gradient(inputs.first_indices, result.sum, words);
-        add_table_gradient(inputs.second_indices, result.sum, positions);
-        return {is_added ? at::Tensor() : words, {}, positions, {}, result.bias, result.norm_weight, result.norm_bias, {}};
+        const TableUse words(inputs.first, inputs.first_indices), positions(inputs.second, inputs.second_indices);
+        add_table_gradients(result.sum, words, positions);
+        const auto handed = [](const TableUse& use) { return use.is_kept ? at::Tensor() : use.gradient; };
+        return {handed(words), {}, handed(positions), {}, result.bias, result.norm_weight, result.norm_bias, {}};
     }
 };
 
@@ -327,20 +487,21 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
         const at::Tensor &labels = saved[1], &log_sums = saved[2], &bias = saved[3], gradient = gradients[0].contiguous();
         // Of the memory of the logits, whose version tells autograd that they are gone.
         at::Tensor logits = saved[0].detach();
-        const VectorGradient bias_gradient(bias, logits);
-        at::Tensor parts = column_parts(logits);
+        ColumnParts parts(logits);
         launch(logits, &drbert::Launchers::cross_entropy_backward,
                drbert::CrossEntropyBackward{number_type(logits), logits.size(0), logits.size(1), context->saved_data[kNumValid].toInt(),
                                             logits.mutable_data_ptr(), data(bias), labels.const_data_ptr<int32_t>(), log_sums.const_data_ptr<float>(),
-                                            gradient.const_data_ptr<float>(), parts.mutable_data_ptr<float>(), bias_gradient.place()});
+                                            gradient.const_data_ptr<float>(), parts.place()});
         logits.unsafeGetTensorImpl()->bump_version();
-        return {logits, bias_gradient.result(), {}, {}};
+        return {logits, vector_gradient(bias, parts), {}, {}};
     }
 };
 
 std::optional<at::Tensor> optional(const at::Tensor* tensor) { return tensor == nullptr ? std::nullopt : std::optional(*tensor); }
 
 }  // namespace
+
+void drbert::finish_gradients() { PendingSums::finish_all(); }
 
 extern "C" {
 
@@ -413,9 +574,18 @@ const char* drbert_gradient_sum(const at::Tensor* gradients, const at::Tensor* s
     });
 }
 
+// Without `others` there is no second result.
 const char* drbert_linear(
-    const at::Tensor* input, const at::Tensor* weight, const at::Tensor* bias, int64_t first_skipped, int64_t past_skipped, at::Tensor** output) {
-    return guarded([&] { *output = new at::Tensor(Linear::apply(*input, *weight, optional(bias), first_skipped, past_skipped)); });
+    const at::Tensor* input, const at::Tensor* others, const at::Tensor* weight, const at::Tensor* bias, int64_t split, int64_t first_skipped, int64_t past_skipped,
+    at::Tensor** output, at::Tensor** other_output) {
+    return guarded([&] {
+        const variable_list made = Linear::apply(*input, optional(others), *weight, optional(bias), split, first_skipped, past_skipped);
+        others == nullptr ? static_cast<void>(*output = new at::Tensor(made[0])) : put_both(made, output, other_output);
+    });
+}
+
+const char* drbert_chosen_rows(const at::Tensor* matrix, const at::Tensor* indices, at::Tensor** output) {
+    return guarded([&] { *output = new at::Tensor(ChosenRows::apply(*matrix, *indices)); });
 }
 
 const char* drbert_bias_gelu(const at::Tensor* input, const at::Tensor* bias, at::Tensor** output) {

@@ -42,7 +42,4 @@ inline at::Tensor as_matrix(const at::Tensor& tensor) {
 // fp32 memory of this shape.
 inline at::Tensor scratch(const at::Tensor& beside, at::IntArrayRef shape) { return at::empty(shape, beside.options().dtype(at::kFloat)); }
 
-// fp32 memory for the partial sums of a matrix's columns.
-inline at::Tensor column_parts(const at::Tensor& matrix) { return scratch(matrix, {num_parts(matrix.size(0)), matrix.size(1)}); }
-
 }  // namespace drbert

@@ -89,7 +89,7 @@ __global__ void bias_gelu_backward(BiasGeluBackward work) {
             }
         }
     }
-    store_part<T>(work.parts + blockIdx.x * work.width + column, sums);
+    store_part<T>(work.parts.values + blockIdx.x * work.width + column, sums);
 }
 
 const char* launch_bias_gelu(const BiasGelu& work, void* stream) {
@@ -106,7 +106,7 @@ const char* launch_bias_gelu(const BiasGelu& work, void* stream) {
 const char* launch_bias_gelu_backward(const BiasGeluBackward& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        return launch_with_column_sums<T>(bias_gelu_backward<T>, work, work.bias_gradient, stream);
+        return launch_with_column_sums<T>(bias_gelu_backward<T>, work, stream);
     });
 }
 

@@ -20,13 +20,13 @@ __global__ void column_sums(ColumnSums work) {
     for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
         add(sums, load<T>(work.input, row * work.width + column));
     }
-    store_part<T>(work.parts + blockIdx.x * work.width + column, sums);
+    store_part<T>(work.parts.values + blockIdx.x * work.width + column, sums);
 }
 
 const char* launch_column_sums(const ColumnSums& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        return launch_with_column_sums<T>(column_sums<T>, work, work.output, stream);
+        return launch_with_column_sums<T>(column_sums<T>, work, stream);
     });
 }
 

@@ -150,7 +150,7 @@ __global__ void cross_entropy_backward(CrossEntropyBackward work) {
         }
         store<T>(work.logits, row * work.width + column, values);
     }
-    store_part<T>(work.parts + blockIdx.x * work.width + column, sums);
+    store_part<T>(work.parts.values + blockIdx.x * work.width + column, sums);
 }
 
 const char* launch_cross_entropy(const CrossEntropy& work, void* stream) {
@@ -166,7 +166,7 @@ const char* launch_cross_entropy(const CrossEntropy& work, void* stream) {
 const char* launch_cross_entropy_backward(const CrossEntropyBackward& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        return launch_with_column_sums<T>(cross_entropy_backward<T>, work, work.bias_gradient, stream);
+        return launch_with_column_sums<T>(cross_entropy_backward<T>, work, stream);
     });
 }
 

@@ -216,55 +216,13 @@ int64_t parts_at_once(Kernel kernel, dim3 block, int64_t parts_per_block, int64_
     return parts < 1 ? 1 : (parts < most ? parts : most);
 }
 
-// Of how many vectors the gradients are summed at once.
-constexpr int kMaxVectors = 3;
-
-struct VectorGradients {
-    VectorGradient vectors[kMaxVectors];
-};
-
-// The gradient of vector v is the sum of parts[:, v, :]. Blocks of kWarpSize x kMaxWarps threads.
-template <typename T>
-__global__ void sum_parts(const float* parts, int64_t num_parts, int64_t width, VectorGradients gradients) {
-    __shared__ float sums[kMaxWarps][kWarpSize];
-    const int64_t column = static_cast<int64_t>(blockIdx.x) * kWarpSize + threadIdx.x;
-    float sum = 0.0f;
-    if (column < width) {
-#pragma unroll 8
-        for (int64_t part = threadIdx.y; part < num_parts; part += kMaxWarps) {
-            sum += parts[(part * gridDim.y + blockIdx.y) * width + column];
-        }
-    }
-    sums[threadIdx.y][threadIdx.x] = sum;
-    __syncthreads();
-    if (threadIdx.y == 0 && column < width) {
-        for (int y = 1; y < kMaxWarps; ++y) {
-            sum += sums[y][threadIdx.x];
-        }
-        const VectorGradient& gradient = gradients.vectors[blockIdx.y];
-        T& place = static_cast<T*>(gradient.values)[column];
-        place = static_cast<T>(gradient.is_added ? sum + static_cast<float>(place) : sum);
-    }
-}
-
-// `parts` is [num_parts, num_vectors, width].
-template <typename T>
-const char* launch_sum_parts(const float* parts, int64_t num_parts, int64_t width, const VectorGradient* gradients, int num_vectors, void* stream) {
-    VectorGradients given{};
-    for (int i = 0; i < num_vectors; ++i) {
-        given.vectors[i] = gradients[i];
-    }
-    const dim3 grid(static_cast<unsigned>((width + kWarpSize - 1) / kWarpSize), static_cast<unsigned>(num_vectors));
-    return DRBERT_LAUNCH(sum_parts<T>, grid, dim3(kWarpSize, kMaxWarps), stream, parts, num_parts, width, given);
-}
-
-// Launches a kernel whose threads have one vector of columns each and whose blocks take every gridDim.x-th row, of which they store the sums in `work.parts`, and adds these up.
+// Launches a kernel whose threads have one vector of columns each and whose blocks take every gridDim.x-th row, of which they store the sums in `work.parts`.
 template <typename T, typename Work>
-const char* launch_with_column_sums(void (*kernel)(Work), const Work& work, const VectorGradient& gradient, void* stream) {
+const char* launch_with_column_sums(void (*kernel)(Work), const Work& work, void* stream) {
     const unsigned blocks = column_blocks<T>(work.width);
     const int64_t parts = parts_at_once(kernel, dim3(kColumnThreads), 1, blocks, work.rows);
-    const char* message = DRBERT_LAUNCH(kernel, dim3(static_cast<unsigned>(parts), blocks), dim3(kColumnThreads), stream, work);
-    return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, work.width, &gradient, 1, stream);
+    *work.parts.count = parts;
+    return DRBERT_LAUNCH(kernel, dim3(static_cast<unsigned>(parts), blocks), dim3(kColumnThreads), stream, work);
 }
 
 // Calls `body` with a value of the type of the numbers.

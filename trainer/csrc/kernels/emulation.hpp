@@ -141,12 +141,10 @@ inline const char* launch(dim3 grid, dim3 size, const std::function<void()>& bod
     if (running.threads.size() < running.num_threads) {
         running.threads.resize(running.num_threads);
     }
-    for (unsigned y = 0; y < grid.y; ++y) {
-        for (unsigned x = 0; x < grid.x; ++x) {
-            running.index = dim3(x, y);
-            if (!run_block(running)) {
-                return "emulated threads wait at a barrier to which others never come";
-            }
+    for (unsigned number = 0; number < grid.x * grid.y * grid.z; ++number) {
+        running.index = dim3(number % grid.x, number / grid.x % grid.y, number / grid.x / grid.y);
+        if (!run_block(running)) {
+            return "emulated threads wait at a barrier to which others never come";
         }
     }
     return nullptr;

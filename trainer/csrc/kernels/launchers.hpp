@@ -27,10 +27,29 @@ constexpr int64_t num_parts(int64_t rows) {
     return parts < 1 ? 1 : (parts < kMaxParts ? parts : kMaxParts);
 }
 
-// Where a kernel leaves the gradient of a vector.
-struct VectorGradient {
-    void* values;  // [width]
+// Memory for partial sums of the columns of gradients, which a launcher says how much of it has used.
+struct Parts {
+    float* values;  // [num_parts(rows), ...], scratch
+    int64_t* count;  // on the host: gets the number of partial sums
+};
+
+// Partial sums of columns, and what becomes of them: the gradient of a vector.
+struct PartialSums {
+    const float* parts;
+    int64_t count;
+    int64_t stride;  // in numbers, from one to the next
+    int64_t width;
+    void* gradient;  // [width]
     bool is_added;  // to what is there, or else put in its place
+};
+
+// So many vectors' at a time, as a kernel's arguments hold.
+constexpr int kMaxVectors = 48;
+
+struct VectorGradients {
+    NumberType type;
+    int count;
+    PartialSums vectors[kMaxVectors];
 };
 
 // output = GELU(input + bias), with the error function (Hendrycks and Gimpel, 2016).
@@ -51,19 +70,17 @@ struct BiasGeluBackward {
     const void* bias;
     const void* output_gradient;
     void* input_gradient;
-    float* parts;  // [num_parts(rows), width], scratch
-    VectorGradient bias_gradient;
+    Parts parts;  // [_, width], of the gradient of the bias
 };
 
-// output = the sum of all rows of input, or zeros for columns that are skipped.
+// The sums of all rows of input, or zeros for columns that are skipped.
 struct ColumnSums {
     NumberType type;
     int64_t rows;
     int64_t width;
     int64_t first_skipped, past_skipped;  // multiples of 8
     const void* input;  // [rows, width]
-    float* parts;  // [num_parts(rows), width], scratch
-    VectorGradient output;
+    Parts parts;  // [_, width]
 };
 
 // Rows of a matrix, or of a table at these indices. A row of the table that does not exist reads as NaN.
@@ -94,8 +111,7 @@ struct LayerNormBackward {
     const void* output_gradient;
     const void* more_gradient;  // [rows, width], to be added to the former, or null
     void* sum_gradient;  // [rows, width], of first + second + bias, and so of each of them
-    float* parts;  // [num_parts(rows), 3, width], scratch
-    VectorGradient vector_gradients[3];  // of bias, norm_weight, norm_bias
+    Parts parts;  // [_, 3, width], of the gradients of bias, norm_weight, norm_bias
 };
 
 // Indices are sorted in chunks of so many, then merged.
@@ -106,18 +122,36 @@ constexpr int64_t kSliceRows = 32;
 constexpr int64_t num_padded_keys(int64_t rows) { return (rows + kChunkKeys - 1) / kChunkKeys * kChunkKeys; }
 constexpr int64_t num_slices(int64_t rows) { return (rows + kSliceRows - 1) / kSliceRows; }
 
-// table_gradient[indices[row]] += row_gradients[row], for all rows whose index the table has.
-struct TableGradient {
-    NumberType type;
-    int64_t rows;  // below 2^31
-    int64_t width;
+// gradient[indices[row]] += row_gradients[row], for all rows whose index the table has.
+struct IndexedTable {
     int64_t table_rows;
     const int32_t* indices;  // [rows]
-    const void* row_gradients;  // [rows, width]
+    void* gradient;  // [table_rows, width]
     uint64_t* chunks;  // [num_padded_keys(rows)], scratch
     uint64_t* keys;  // [num_padded_keys(rows)], scratch
     float* parts;  // [num_slices(rows), 2, width], scratch
-    void* table_gradient;  // [table_rows, width]
+};
+
+constexpr int kMaxTables = 2;
+
+// The same for two tables at once: each alone leaves most of a device idle.
+struct TableGradients {
+    NumberType type;
+    int64_t rows;  // below 2^31
+    int64_t width;
+    const void* row_gradients;  // [rows, width]
+    IndexedTable tables[kMaxTables];
+};
+
+// output[indices[i]] = chosen[i], and all other rows are zeros.
+struct SpreadRows {
+    NumberType type;
+    int64_t rows;
+    int64_t width;
+    int64_t num_chosen;
+    const int32_t* indices;  // [num_chosen], ascending, each but once
+    const void* chosen;  // [num_chosen, width]
+    void* output;  // [rows, width]
 };
 
 // A row with this label has no loss and no gradient.
@@ -146,8 +180,7 @@ struct CrossEntropyBackward {
     const int32_t* labels;
     const float* log_sums;
     const float* loss_gradient;  // [1], of the sum of the losses
-    float* parts;  // [num_parts(rows), width], scratch
-    VectorGradient bias_gradient;
+    Parts parts;  // [_, width], of the gradient of the bias
 };
 
 // sums += gradients, and gradients = 0.
@@ -193,12 +226,14 @@ struct SegmentTable {
 
 // Each puts its work in a stream, which on the CPU is ignored, and returns null or a message.
 struct Launchers {
+    const char* (*vector_gradients)(const VectorGradients&, void* stream);
     const char* (*bias_gelu)(const BiasGelu&, void* stream);
     const char* (*bias_gelu_backward)(const BiasGeluBackward&, void* stream);
     const char* (*column_sums)(const ColumnSums&, void* stream);
     const char* (*layer_norm)(const LayerNorm&, void* stream);
     const char* (*layer_norm_backward)(const LayerNormBackward&, void* stream);
-    const char* (*table_gradient)(const TableGradient&, void* stream);
+    const char* (*table_gradients)(const TableGradients&, void* stream);
+    const char* (*spread_rows)(const SpreadRows&, void* stream);
     const char* (*cross_entropy)(const CrossEntropy&, void* stream);
     const char* (*cross_entropy_backward)(const CrossEntropyBackward&, void* stream);
     const char* (*gradient_sum)(const GradientSum&, void* stream);

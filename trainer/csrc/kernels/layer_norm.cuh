@@ -223,7 +223,7 @@ __global__ __launch_bounds__(kMaxNormVectors) void layer_norm_backward(LayerNorm
         }
     }
     if (has_columns) {
-        float* parts = work.parts + part * 3 * width + column;
+        float* parts = work.parts.values + part * 3 * width + column;
         store_part<T>(parts, bias_sums);
         store_part<T>(parts + width, norm_weight_sums);
         store_part<T>(parts + 2 * width, norm_bias_sums);
@@ -254,8 +254,8 @@ const char* launch_layer_norm_backward(const LayerNormBackward& work, void* stre
         const auto kernel = gathers(work.forward) ? layer_norm_backward<T, true> : layer_norm_backward<T, false>;
         const int64_t parts = parts_at_once(kernel, block, block.y, 1, work.forward.rows);
         const dim3 grid(static_cast<unsigned>((parts + block.y - 1) / block.y));
-        const char* message = DRBERT_LAUNCH(kernel, grid, block, stream, work, parts);
-        return message != nullptr ? message : launch_sum_parts<T>(work.parts, parts, width, work.vector_gradients, 3, stream);
+        *work.parts.count = parts;
+        return DRBERT_LAUNCH(kernel, grid, block, stream, work, parts);
     });
 }
 

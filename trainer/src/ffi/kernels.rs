@@ -37,12 +37,16 @@ unsafe extern "C" {
     fn drbert_gradient_sum(gradients: *const CppTensor, sums: *const CppTensor, is_first: bool) -> *const c_char;
     fn drbert_linear(
         input: *const CppTensor,
+        others: *const CppTensor,
         weight: *const CppTensor,
         bias: *const CppTensor,
+        split: i64,
         first_skipped: i64,
         past_skipped: i64,
         output: *mut *mut CppTensor,
+        other_output: *mut *mut CppTensor,
     ) -> *const c_char;
+    fn drbert_chosen_rows(matrix: *const CppTensor, indices: *const CppTensor, output: *mut *mut CppTensor) -> *const c_char;
     fn drbert_bias_gelu(input: *const CppTensor, bias: *const CppTensor, output: *mut *mut CppTensor) -> *const c_char;
     fn drbert_summed_norm(
         first: *const CppTensor,
@@ -156,8 +160,30 @@ pub(crate) fn gradient_sum(gradients: &Tensor, sums: &Tensor, is_first: bool) ->
 /// that was the fastest, of which the one that gives the weight's gradient adds it to where it is kept. The bias of the outputs `without_gradient`, multiples of 8, gets zeros for its gradient.
 pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, without_gradient: Range<i64>) -> Result<Tensor> {
     let bias = bias.map_or(ptr::null(), pointer);
+    let (none, Range { start, end }) = (ptr::null(), without_gradient);
     // SAFETY: all pointers are null, where C++ allows that, or of live tensors; C++ checks shapes, kinds and devices.
-    made(|output| unsafe { drbert_linear(pointer(input), pointer(weight), bias, without_gradient.start, without_gradient.end, output) })
+    made(|output| unsafe { drbert_linear(pointer(input), none, pointer(weight), bias, 0, start, end, output, ptr::null_mut()) })
+}
+
+/// As [`linear`], with the outputs up to `split` of the rows of `input`, and the others of those of `others`.
+pub(crate) fn split_linear(
+    [input, others]: [&Tensor; 2],
+    weight: &Tensor,
+    bias: &Tensor,
+    split: i64,
+    without_gradient: Range<i64>,
+) -> Result<[Tensor; 2]> {
+    let Range { start, end } = without_gradient;
+    // SAFETY: all pointers are of live tensors; C++ checks shapes, kinds and devices.
+    both_made(|[output, other_output]| unsafe {
+        drbert_linear(pointer(input), pointer(others), pointer(weight), pointer(bias), split, start, end, output, other_output)
+    })
+}
+
+/// The rows of `[rows, width]` at int32 indices that ascend, each of which comes but once.
+pub(crate) fn chosen_rows(matrix: &Tensor, indices: &Tensor) -> Result<Tensor> {
+    // SAFETY: both tensors live until the call returns; C++ checks shapes, kinds and devices.
+    made(|output| unsafe { drbert_chosen_rows(pointer(matrix), pointer(indices), output) })
 }
 
 /// GELU(input + bias) of `[rows, width]` and `[width]`, with the error function (Hendrycks and Gimpel, 2016).

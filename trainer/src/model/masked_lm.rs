@@ -11,7 +11,7 @@ use tch::Tensor;
 use super::{
     attention::{Attention, Segments},
     config::EncoderConfig,
-    operators::{Kernels, LayerNorm, Linear, Operators, dropped_out, summed_cross_entropy, twice},
+    operators::{Kernels, LayerNorm, Linear, Operators, chosen_rows, dropped_out, summed_cross_entropy, twice},
     parameters::parameter_specs,
 };
 use crate::{error::Result, ffi::recompute::recomputed};
@@ -202,17 +202,12 @@ impl Layer {
         let attend_all = || attention.forward(config, &self.qkv.forward(hidden_td, operators)?, dropout);
         let [attended_rd, residual_rd] = match rows {
             Some(rows) => {
-                let residual_rd = residual_td.f_index_select(0, rows)?;
+                let residual_rd = chosen_rows(residual_td, rows, operators)?;
                 let attended_rd = if attention.takes_chosen_queries() && rows.size()[0] > 0 {
-                    let [query, others] = self.qkv.split_at(config.hidden_size)?;
-                    attention.forward_chosen(
-                        config,
-                        &query.forward(&residual_rd, operators)?,
-                        &others.forward(hidden_td, operators)?,
-                        dropout,
-                    )?
+                    let [query_rd, others_t2d] = self.qkv.forward_split([&residual_rd, hidden_td], config.hidden_size, operators)?;
+                    attention.forward_chosen(config, &query_rd, &others_t2d, dropout)?
                 } else {
-                    attend_all()?.f_index_select(0, rows)?
+                    chosen_rows(&attend_all()?, rows, operators)?
                 };
                 [attended_rd, residual_rd]
             }

@@ -133,17 +133,18 @@ impl Linear {
         }
     }
 
-    /// The layers that give the columns of the result before and from this one on.
-    pub(super) fn split_at(&self, column: i64) -> Result<[Self; 2]> {
-        let part = |start: i64, end: i64| -> Result<Self> {
-            let [weight, bias] = [&self.weight, &self.bias].map(|whole| whole.f_narrow(0, start, end - start));
-            Ok(Self {
-                weight: weight?,
-                bias: bias?,
-                idle: self.idle.start.clamp(start, end) - start..self.idle.end.clamp(start, end) - start,
-            })
-        };
-        Ok([part(0, column)?, part(column, self.bias.size()[0])?])
+    /// The columns of the result before `column`, of the rows of one input, and those from it on, of another's.
+    pub(super) fn forward_split(&self, [input, others]: [&Tensor; 2], column: i64, operators: Operators) -> Result<[Tensor; 2]> {
+        match operators {
+            Operators::Plain => {
+                let part = |input: &Tensor, start: i64, end: i64| -> Result<Tensor> {
+                    let [weight, bias] = [&self.weight, &self.bias].map(|whole| whole.f_narrow(0, start, end - start));
+                    Ok(input.f_linear(&weight?, Some(&bias?))?)
+                };
+                Ok([part(input, 0, column)?, part(others, column, self.bias.size()[0])?])
+            }
+            Operators::Fused => kernels::split_linear([input, others], &self.weight, &self.bias, column, self.idle.clone()),
+        }
     }
 
     /// The layer's result but for its bias, which a kernel of ours adds.
@@ -222,6 +223,14 @@ impl LayerNorm {
     }
 }
 
+/// The rows [m, n] of a matrix [r, n] at int32 indices `[m]`, which ascend.
+pub(super) fn chosen_rows(matrix_rn: &Tensor, indices_m: &Tensor, operators: Operators) -> Result<Tensor> {
+    match operators {
+        Operators::Plain => Ok(matrix_rn.f_index_select(0, indices_m)?),
+        Operators::Fused => kernels::chosen_rows(matrix_rn, indices_m),
+    }
+}
+
 /// One tensor for two readers.
 pub(super) fn twice(tensor: Tensor) -> [Tensor; 2] {
     [tensor.shallow_clone(), tensor]
@@ -242,7 +251,7 @@ pub(super) fn summed_cross_entropy(
     operators: Operators,
 ) -> Result<Tensor> {
     if operators == Operators::Fused && kernels::suit_columns(bias_v.size()[0], bias_v.kind()) {
-        return kernels::cross_entropy(&hidden_md.f_linear::<&Tensor>(weight_vd, None)?, Some(bias_v), labels_m, num_valid);
+        return kernels::cross_entropy(&kernels::linear(hidden_md, weight_vd, None, 0..0)?, Some(bias_v), labels_m, num_valid);
     }
     cross_entropy(&hidden_md.f_linear(weight_vd, Some(bias_v))?.f_to_kind(Kind::Float)?, labels_m, Reduction::Sum)
 }

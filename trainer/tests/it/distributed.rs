@@ -215,6 +215,15 @@ fn layers_computed_twice_give_their_gradients_once() {
 }
 
 #[test]
+fn our_kernels_take_the_same_course_on_any_number_of_ranks() {
+    let runs = Runs::new();
+    let fused = ["train.kernels=fused", "train.steps=6"];
+    succeed(runs.command("alone", &fused));
+    succeed(on_ranks(runs.command("shared", &[&fused[..], &["distributed.verify_interval_steps=1"]].concat()), 2));
+    check_same_course(&runs.records("alone"), &runs.records("shared"), 1e-6);
+}
+
+#[test]
 fn recorded_passes_take_the_same_course_on_any_number_of_ranks() {
     let runs = Runs::new();
     for (precision, tolerance) in [("fp32", 1e-6), ("bf16", 3e-3)] {
@@ -247,9 +256,12 @@ fn gradients_of_any_precision_take_nearly_the_same_course() {
 #[test]
 fn all_gradients_are_under_way_when_the_backward_pass_ends() {
     let runs = Runs::new();
-    for (precision, recomputes) in [("fp32", "true"), ("bf16", "false")] {
-        let settings = [format!("train.precision={precision}"), format!("train.activation_checkpointing={recomputes}")];
-        let mut command = on_ranks(runs.command(precision, &[&settings[0], &settings[1], "train.steps=3"]), 2);
+    for (kernels, precision, recomputes) in
+        [("plain", "fp32", "true"), ("plain", "bf16", "false"), ("fused", "fp32", "false"), ("fused", "bf16", "true")]
+    {
+        let settings = [("kernels", kernels), ("precision", precision), ("activation_checkpointing", recomputes), ("steps", "3")]
+            .map(|(name, value)| format!("train.{name}={value}"));
+        let mut command = on_ranks(runs.command(&format!("{kernels}_{precision}"), &settings.each_ref().map(String::as_str)), 2);
         command.env("RUST_LOG", "trainer=debug");
         let messages = succeed(command);
         let exchanges: Vec<&str> = messages.lines().filter(|line| line.contains("buckets of gradients")).collect();

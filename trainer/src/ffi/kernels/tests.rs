@@ -309,6 +309,75 @@ fn a_linear_layer_is_libtorchs_and_adds_gradients_to_where_they_are_kept() {
 }
 
 #[test]
+fn the_outputs_of_a_split_layer_are_those_of_two_and_so_are_their_gradients() {
+    let (split, skipped) = (16, 16..24);
+    for kind in [Kind::Float, Kind::BFloat16] {
+        for (rows, other_rows) in [(5, 40), (0, 3), (700, 1)] {
+            let what = format!("{kind:?} {rows} and {other_rows}");
+            let inputs = [(1, rows), (2, other_rows)].map(|(seed, rows)| numbers(seed, &[rows, 8], kind));
+            let (weight, bias) = (numbers(3, &[40, 8], kind), numbers(4, &[40], kind));
+            let to_outputs = [(5, rows, split), (6, other_rows, 40 - split)].map(|(seed, rows, width)| numbers(seed, &[rows, width], kind));
+            let backward = |outputs: [Tensor; 2]| {
+                let weighted = outputs.iter().zip(&to_outputs).map(|(output, gradient)| (output * gradient).to_kind(Kind::Double));
+                weighted.map(|weighted| weighted.sum(Kind::Double)).sum::<Tensor>().backward();
+            };
+            let run = |inputs: &[Tensor; 2], weight: &Tensor, bias: &Tensor| {
+                let outputs = split_linear([&inputs[0], &inputs[1]], weight, bias, split, skipped.clone()).expect("results");
+                let kept = outputs.each_ref().map(Tensor::copy);
+                backward(outputs);
+                kept
+            };
+            let lone = [inputs.each_ref().map(leaf), [leaf(&weight), leaf(&bias)]];
+            let found = run(&lone[0], &lone[1][0], &lone[1][1]);
+
+            // Each by itself, of the same numbers and so to the same bits.
+            let apart = [inputs.each_ref().map(leaf), [leaf(&weight), leaf(&bias)]];
+            let part = |index: usize, start: i64, end: i64| {
+                let [weight, bias] = apart[1].each_ref().map(|whole| whole.narrow(0, start, end - start));
+                let skipped = skipped.start.clamp(start, end) - start..skipped.end.clamp(start, end) - start;
+                linear(&apart[0][index], &weight, Some(&bias), skipped).expect("a result")
+            };
+            let outputs = [part(0, 0, split), part(1, split, 40)];
+            assert!(found.iter().zip(&outputs).all(|(found, output)| found.equal(output)), "{what}");
+            backward(outputs);
+            let gradients = |leaves: &[[Tensor; 2]; 2]| leaves.iter().flatten().map(Tensor::grad).collect::<Vec<_>>();
+            assert!(gradients(&lone).iter().zip(gradients(&apart)).all(|(found, expected)| found.equal(&expected)), "{what}");
+
+            let before = [&weight, &bias].map(|values| numbers(7, &values.size(), kind));
+            let kept = before.each_ref().map(Tensor::copy);
+            let [weight, bias] = [leaf_with_gradient(&weight, &kept[0]), leaf_with_gradient(&bias, &kept[1])];
+            let _outputs = run(&inputs.each_ref().map(leaf), &weight, &bias);
+            assert_eq!([&weight, &bias].map(|leaf| leaf.grad().data_ptr()), kept.each_ref().map(Tensor::data_ptr), "{what}");
+            if kind == Kind::Float {
+                for (index, kept) in kept.iter().enumerate() {
+                    check_rounded(&what, kept, &(&before[index] + lone[1][index].grad()));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn chosen_rows_get_their_gradients_and_the_others_zeros() {
+    for kind in KINDS {
+        for (rows, width, chosen) in [
+            (1, 8, vec![0]),
+            (40, 264, vec![0, 7, 8, 9, 31, 39]),
+            (16, 32, (0..16).collect()),
+            (9, 768, vec![]),
+            (700, 16, (0..700).filter(|row| row % 7 == 3).collect::<Vec<i32>>()),
+        ] {
+            let (matrix, indices) = (leaf(&numbers(1, &[rows, width], kind)), Tensor::from_slice(&chosen));
+            let output = chosen_rows(&matrix, &indices).expect("rows");
+            assert!(output.equal(&matrix.index_select(0, &indices)), "{kind:?} {rows}");
+            let to_output = numbers(2, &output.size(), kind);
+            let found = gradients(&output, &to_output, &[&matrix]).remove(0);
+            assert!(found.equal(&matrix.detach().zeros_like().index_add(0, &indices, &to_output)), "{kind:?} {rows}");
+        }
+    }
+}
+
+#[test]
 fn a_bias_that_changes_nothing_gets_zeros() {
     let (input, weight, bias) = (numbers(1, &[40, 16], Kind::Float), numbers(2, &[24, 16], Kind::Float), numbers(3, &[24], Kind::Float));
     let gradient = |without_gradient: Range<i64>| {
@@ -341,6 +410,28 @@ fn gradients_of_vectors_are_added_to_where_they_are_kept() {
         assert_eq!(leaves[index].grad().data_ptr(), kept[index].data_ptr());
         check_rounded(&format!("vector {index}"), &kept[index], &(&before[index] + lone[index].grad()));
     }
+}
+
+#[test]
+fn any_number_of_vectors_of_any_kind_and_use_gets_its_gradient_by_the_end_of_a_pass() {
+    // More than are summed at once, of two kinds in turns, and one of them twice.
+    let num_vectors = 120;
+    let kind_of = |index: i64| if index % 10 < 7 { Kind::Float } else { Kind::BFloat16 };
+    let width = |index: i64| 8 * (1 + index % 5);
+    let inputs: Vec<Tensor> = (0..num_vectors).map(|index| numbers(1, &[20, width(index)], kind_of(index))).collect();
+    let vectors: Vec<Tensor> = (0..num_vectors).map(|index| numbers(2, &[width(index)], kind_of(index))).collect();
+    let run = |leaves: &[Tensor]| {
+        let repeated = bias_gelu(&inputs[0], &leaves[0]).expect("a result");
+        let activated = inputs.iter().zip(leaves).map(|(input, leaf)| bias_gelu(input, leaf).expect("a result"));
+        let sums = activated.chain([repeated]).map(|output| output.square().sum(Kind::Float));
+        sums.sum::<Tensor>().backward();
+    };
+    let lone: Vec<Tensor> = vectors.iter().map(leaf).collect();
+    run(&lone);
+    let places: Vec<Tensor> = vectors.iter().map(Tensor::zeros_like).collect();
+    let leaves: Vec<Tensor> = vectors.iter().zip(&places).map(|(vector, place)| leaf_with_gradient(vector, place)).collect();
+    run(&leaves);
+    assert!(lone.iter().zip(&places).all(|(lone, place)| lone.grad().equal(place)));
 }
 
 #[test]
