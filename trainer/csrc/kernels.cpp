@@ -574,6 +574,20 @@ const char* drbert_gradient_sum(const at::Tensor* gradients, const at::Tensor* s
     });
 }
 
+// fp32 [4] of a step: its loss, the norm of its flat gradients, 1 if either is not finite and else 0, and what gradients are multiplied by so that their norm is at most
+// `max_norm`.
+const char* drbert_verdict(const at::Tensor* gradients, const at::Tensor* loss, double max_norm, at::Tensor** numbers) {
+    return guarded([&] {
+        TORCH_CHECK(gradients->is_contiguous() && gradients->numel() % kMultiple == 0 && gradients->numel() > 0, "a flat buffer that is not whole vectors");
+        TORCH_CHECK(loss->scalar_type() == at::kFloat && loss->numel() == 1 && loss->device() == gradients->device(), "a loss that is no number");
+        const at::Tensor parts = scratch(*gradients, {drbert::kMaxParts}), made = scratch(*gradients, {4});
+        launch(*gradients, &drbert::Launchers::verdict,
+               drbert::Verdict{number_type(*gradients), gradients->numel(), data(*gradients), loss->const_data_ptr<float>(), static_cast<float>(max_norm),
+                               parts.mutable_data_ptr<float>(), made.mutable_data_ptr<float>()});
+        *numbers = new at::Tensor(made);
+    });
+}
+
 // Without `others` there is no second result.
 const char* drbert_linear(
     const at::Tensor* input, const at::Tensor* others, const at::Tensor* weight, const at::Tensor* bias, int64_t split, int64_t first_skipped, int64_t past_skipped,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::{error::Result, ffi::stream};
 
@@ -46,6 +46,6 @@ impl ReadBack {
                 Instant::now()
             }
         };
-        Ok((Vec::<f64>::try_from(self.numbers)?, came))
+        Ok((Vec::<f64>::try_from(self.numbers.f_to_kind(Kind::Double)?)?, came))
     }
 }

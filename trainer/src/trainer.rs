@@ -23,10 +23,11 @@ use crate::{
     },
     optim::{
         ema::WeightAverage,
-        flat::{FlatLayout, FlatParameters, ParameterShape, clip_factor},
+        flat::{FlatLayout, FlatParameters, ParameterShape},
         loss_scale::{LossScale, LossScaler},
         optimizer::Optimizer,
         schedule::Schedule,
+        verdict::Verdict,
     },
     random::{CounterRng, Purpose},
     read_back::ReadBack,
@@ -301,10 +302,8 @@ impl Trainer {
             self.add_gradients(micro_batch, Mode::Train, index + 1 == micro_batches.len())?;
         }
         self.unscale_gradients()?;
-        let gradient_norm = self.parameters.gradient_norm()?;
-        let factor = clip_factor(&gradient_norm, self.max_gradient_norm)?;
         let learning_rate = self.schedule.learning_rate(self.step);
-        let numbers = self.update(&Tensor::f_stack(&[&self.loss, &gradient_norm], 0)?, factor.as_ref(), learning_rate)?;
+        let numbers = self.update(learning_rate)?;
         self.step += 1;
         let before = self.finish_step()?;
         self.queued = Some(QueuedStep { step: self.step, learning_rate, masked_tokens, numbers });
@@ -357,20 +356,19 @@ impl Trainer {
         self.loss_scaler.as_ref().map(scale).transpose()
     }
 
-    /// Changes the parameters by the gradients times `factor`, unless the loss or the gradient norm, fp32 `[2]`, is not finite, which only the device knows here.
-    fn update(&mut self, loss_and_norm: &Tensor, factor: Option<&Tensor>, learning_rate: f64) -> Result<ReadBack> {
-        let counts = loss_and_norm.f_isfinite()?.f_all()?.f_to_kind(Kind::Float)?.f_view([1])?;
-        let is_skipped = counts.f_neg()?.f_add_scalar(1.0)?;
-        self.optimizer.step(&self.parameters, factor, learning_rate, &is_skipped)?;
+    /// Changes the parameters by the gradients, clipped, unless the loss or the gradient norm is not finite, which only the device knows here.
+    fn update(&mut self, learning_rate: f64) -> Result<ReadBack> {
+        let Verdict { loss_and_norm, is_skipped, factor } = Verdict::of(&self.parameters, &self.loss, self.max_gradient_norm)?;
+        self.optimizer.step(&self.parameters, factor.as_ref(), learning_rate, &is_skipped)?;
         if let Some(average) = &mut self.average {
-            average.update(self.parameters.masters(), &counts)?;
+            average.update(self.parameters.masters(), &is_skipped.f_neg()?.f_add_scalar(1.0)?)?;
         }
-        let mut numbers = vec![loss_and_norm, &is_skipped, self.optimizer.num_updates()];
+        let mut numbers = vec![&loss_and_norm, &is_skipped, self.optimizer.num_updates()];
         if let Some(scaler) = &mut self.loss_scaler {
             scaler.update(&is_skipped)?;
             numbers.extend(scaler.state());
         }
-        let numbers: Vec<Tensor> = numbers.into_iter().map(|number| number.f_to_kind(Kind::Double)).collect::<Result<_, _>>()?;
+        let numbers: Vec<Tensor> = numbers.into_iter().map(|number| number.f_to_kind(Kind::Float)).collect::<Result<_, _>>()?;
         ReadBack::start(&Tensor::f_cat(&numbers, 0)?)
     }
 

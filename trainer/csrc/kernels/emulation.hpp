@@ -157,6 +157,8 @@ inline const char* launch(dim3 grid, dim3 size, const std::function<void()>& bod
 #define blockIdx (emulation::block().index)
 #define threadIdx (emulation::block().threads[emulation::block().current].index)
 
+using std::isfinite;
+
 template <typename T>
 void __stcg(T* place, T value) {
     *place = value;

@@ -10,6 +10,7 @@
 #include "spread_rows.cuh"
 #include "table_gradients.cuh"
 #include "vector_gradients.cuh"
+#include "verdict.cuh"
 
 namespace drbert {
 
@@ -19,10 +20,10 @@ const Launchers cuda_launchers = {
 #else
 const Launchers emulated_launchers = {
 #endif
-    launch_vector_gradients, launch_bias_gelu,     launch_bias_gelu_backward, launch_column_sums,
-    launch_layer_norm,       launch_layer_norm_backward, launch_table_gradients, launch_spread_rows,
-    launch_cross_entropy,    launch_cross_entropy_backward, launch_gradient_sum, launch_adamw,
-    launch_segment_table,
+    launch_vector_gradients, launch_bias_gelu,              launch_bias_gelu_backward, launch_column_sums,
+    launch_layer_norm,       launch_layer_norm_backward,    launch_table_gradients,    launch_spread_rows,
+    launch_cross_entropy,    launch_cross_entropy_backward, launch_gradient_sum,       launch_verdict,
+    launch_adamw,            launch_segment_table,
 };
 
 }  // namespace drbert

@@ -192,6 +192,17 @@ struct GradientSum {
     bool is_first;  // what sums holds is of no account
 };
 
+// Of a step, before its update.
+struct Verdict {
+    NumberType type;
+    int64_t count;  // a multiple of 8, above 0
+    const void* gradients;  // [count]
+    const float* loss;  // [1]
+    float max_norm;
+    float* parts;  // [kMaxParts], scratch
+    float* numbers;  // [4]: the loss, the norm of the gradients, 1 if either is not finite and else 0, and what gradients are multiplied by so that their norm is at most max_norm
+};
+
 // One step of AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", 2017) on flat buffers.
 struct AdamW {
     NumberType weight_type;
@@ -237,6 +248,7 @@ struct Launchers {
     const char* (*cross_entropy)(const CrossEntropy&, void* stream);
     const char* (*cross_entropy_backward)(const CrossEntropyBackward&, void* stream);
     const char* (*gradient_sum)(const GradientSum&, void* stream);
+    const char* (*verdict)(const Verdict&, void* stream);
     const char* (*adamw)(const AdamW&, void* stream);
     const char* (*segment_table)(const SegmentTable&, void* stream);
 };

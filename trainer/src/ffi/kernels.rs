@@ -35,6 +35,7 @@ unsafe extern "C" {
         epsilon: f64,
     ) -> *const c_char;
     fn drbert_gradient_sum(gradients: *const CppTensor, sums: *const CppTensor, is_first: bool) -> *const c_char;
+    fn drbert_verdict(gradients: *const CppTensor, loss: *const CppTensor, max_norm: f64, numbers: *mut *mut CppTensor) -> *const c_char;
     fn drbert_linear(
         input: *const CppTensor,
         others: *const CppTensor,
@@ -154,6 +155,13 @@ pub(crate) fn adamw(
 pub(crate) fn gradient_sum(gradients: &Tensor, sums: &Tensor, is_first: bool) -> Result<()> {
     // SAFETY: both tensors live until the call returns; C++ checks shapes, kinds and devices.
     check(unsafe { drbert_gradient_sum(pointer(gradients), pointer(sums), is_first) })
+}
+
+/// fp32 `[4]` of a step: its loss, fp32 `[]`, the norm of its flat gradients of any kind, 1 if either is not finite and else 0, and what gradients are multiplied by so
+/// that their norm is at most `max_norm`.
+pub(crate) fn verdict(gradients: &Tensor, loss: &Tensor, max_norm: f64) -> Result<Tensor> {
+    // SAFETY: both tensors live until the call returns; C++ checks shapes, kinds and devices.
+    made(|numbers| unsafe { drbert_verdict(pointer(gradients), pointer(loss), max_norm, numbers) })
 }
 
 /// `input · weightᵀ + bias` of `[rows, inputs]`, `[outputs, inputs]` and `[outputs]`: products of libtorch's or, large ones on CUDA in 16 bits, of cuBLASLt's with the kernel

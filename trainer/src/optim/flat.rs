@@ -280,12 +280,6 @@ impl FlatParameters {
     }
 }
 
-/// What gradients of this norm are multiplied by, fp32 `[]`, so that it becomes at most `max_norm`; nothing if that is 0.
-pub fn clip_factor(norm: &Tensor, max_norm: f64) -> Result<Option<Tensor>> {
-    let factor = || norm.f_add_scalar(1e-6)?.f_reciprocal()?.f_mul_scalar(max_norm)?.f_clamp_max(1.0);
-    Ok(if max_norm > 0.0 { Some(factor()?) } else { None })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,8 +311,6 @@ mod tests {
             }
             let norm = flat.gradient_norm().expect("a norm");
             assert!((norm.double_value(&[]) - (83.0_f64 * 16.0).sqrt()).abs() < 1e-5);
-            let factor = clip_factor(&norm, 1.0).expect("a factor").expect("a bound");
-            assert!(((flat.gradients() * factor).norm().double_value(&[]) - 1.0).abs() < 1e-5);
             flat.await_first_gradients().expect("nothing to do");
             for times in [1.0, 2.0] {
                 let loss: Tensor = flat.parameters().iter().map(|parameter| parameter.sum(Kind::Float)).sum();

@@ -5,3 +5,4 @@ pub mod flat;
 pub mod loss_scale;
 pub mod optimizer;
 pub mod schedule;
+pub mod verdict;

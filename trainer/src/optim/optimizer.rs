@@ -80,7 +80,7 @@ impl Optimizer {
         &self.num_updates
     }
 
-    /// Changes the masters by the gradients times `factor`, fp32 `[]`, or as they are, and hands them to the model, unless `is_skipped`, fp32 `[1]` on the device,
+    /// Changes the masters by the gradients times `factor`, fp32 `[1]`, or as they are, and hands them to the model, unless `is_skipped`, fp32 `[1]` on the device,
     /// is 1 instead of 0: then nothing changes, whatever the gradients hold, which may be lost.
     pub fn step(&mut self, parameters: &FlatParameters, factor: Option<&Tensor>, learning_rate: f64, is_skipped: &Tensor) -> Result<()> {
         let number = self.num_updates.f_add_scalar(1.0)?;
