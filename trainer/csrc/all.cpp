@@ -3,6 +3,7 @@
 #include "attention.cpp"
 #include "distributed.cpp"
 #include "exchange.cpp"
+#include "gradients.cpp"
 #include "graph.cpp"
 #include "kernels.cpp"
 #include "products.cpp"

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,12 +13,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
-#include <c10/core/StreamGuard.h>
-#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/csrc/autograd/engine.h>
-#include <torch/csrc/autograd/graph_task.h>
-#include <torch/csrc/autograd/variable.h>
 #ifdef DRBERT_CUDA_KERNELS
 #include <cuda_runtime_api.h>
 #endif
@@ -32,9 +26,13 @@
 namespace {
 
 using drbert::as_matrix;
+using drbert::ColumnParts;
 using drbert::kVectorBytes;
 using drbert::launch;
+using drbert::leaf_gradient;
+using drbert::number_type;
 using drbert::scratch;
+using drbert::vector_gradient;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
@@ -44,17 +42,8 @@ constexpr const char* kEpsilon = "epsilon";
 constexpr const char* kNumValid = "valid columns";
 constexpr const char* kSplit = "split";
 constexpr const char* kRows = "rows";
-constexpr const char* kFirstSkipped = "first skipped";
-constexpr const char* kPastSkipped = "past skipped";
-
-drbert::NumberType number_type(const at::Tensor& tensor) {
-    switch (tensor.scalar_type()) {
-        case at::kFloat: return drbert::NumberType::kFloat;
-        case at::kHalf: return drbert::NumberType::kHalf;
-        case at::kBFloat16: return drbert::NumberType::kBFloat16;
-        default: TORCH_CHECK(false, "our kernels have no code for ", tensor.scalar_type());
-    }
-}
+constexpr const char* kFirstIdle = "first idle";
+constexpr const char* kPastIdle = "past idle";
 
 // A vector of a matrix's columns; undefined stands for zeros.
 void check_vector(const at::Tensor& vector, const at::Tensor& matrix) {
@@ -72,144 +61,6 @@ void check_same(const at::Tensor& matrix, const at::Tensor& other) {
 
 const void* data(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }
 
-// A leaf's own gradient, where the backward pass under way may add to it what libtorch would add otherwise; else undefined. libtorch, which is handed nothing then, comes to
-// the leaf all the same when its uses are done.
-at::Tensor leaf_gradient(const at::Tensor& leaf) {
-    const auto* executed = torch::autograd::get_current_graph_task_exec_info();
-    // A pass that is to hand out gradients instead lists what it executes.
-    if (!leaf.is_leaf() || !leaf.requires_grad() || executed == nullptr || !executed->empty()) {
-        return {};
-    }
-    const at::Tensor& gradient = leaf.grad();
-    if (!gradient.defined() || !gradient.is_contiguous() || gradient.scalar_type() != leaf.scalar_type()) {
-        return {};
-    }
-    // libtorch adds what the leaf's other uses give in this stream, and waits there for what it is handed, but not for this.
-    const std::optional<c10::Stream> stream = torch::autograd::impl::grad_accumulator(leaf)->stream();
-    const bool is_ordered = !stream || *stream == c10::impl::VirtualGuardImpl(leaf.device().type()).getStream(leaf.device());
-    return is_ordered ? gradient : at::Tensor();
-}
-
-// Partial sums that a kernel makes of the columns of gradients, [_, vectors, width].
-class ColumnParts {
-  public:
-    ColumnParts(const at::Tensor& gradient, int64_t vectors = 1) : values_(scratch(gradient, {drbert::num_parts(gradient.size(0)), vectors, gradient.size(1)})) {}
-
-    drbert::Parts place() { return {values_.mutable_data_ptr<float>(), &count_}; }
-
-    // Of one of the vectors, when the kernel was given its work; the sum is to be the vector `gradient`, or to be added to it.
-    drbert::PartialSums sums(int64_t vector, const at::Tensor& gradient, bool is_added) const {
-        const int64_t width = values_.size(2);
-        return {values_.const_data_ptr<float>() + vector * width, count_, values_.size(1) * width, width, gradient.mutable_data_ptr(), is_added};
-    }
-
-    // The same as a vector of the kind of `like`.
-    at::Tensor added_up(const at::Tensor& like, int64_t vector) const;
-
-    const at::Tensor& memory() const { return values_; }
-
-  private:
-    at::Tensor values_;
-    int64_t count_ = 0;
-};
-
-void add_up(const at::Tensor& gradient, const drbert::PartialSums* sums, int count) {
-    drbert::VectorGradients work{number_type(gradient), count, {}};
-    std::copy(sums, sums + count, work.vectors);
-    launch(gradient, &drbert::Launchers::vector_gradients, work);
-}
-
-at::Tensor ColumnParts::added_up(const at::Tensor& like, int64_t vector) const {
-    const at::Tensor gradient = at::empty({values_.size(2)}, like.options());
-    const drbert::PartialSums sums = this->sums(vector, gradient, /*is_added=*/false);
-    add_up(gradient, &sums, 1);
-    return gradient;
-}
-
-// The partial sums of a backward pass that are still to be added up: when it ends, or sooner if they take much memory or the gradients are to be read.
-class PendingSums {
-  public:
-    // Of the pass that is under way in this thread.
-    static PendingSums& of_this_pass() {
-        const int pass = torch::autograd::get_current_graph_task_id();
-        auto& passes = PendingSums::passes();
-        passes.erase(std::remove_if(passes.begin(), passes.end(), [](const auto& other) { return other.second.expired(); }), passes.end());
-        for (const auto& [id, pending] : passes) {
-            if (id == pass) {
-                return *pending.lock();
-            }
-        }
-        const auto pending = std::make_shared<PendingSums>();
-        // Which owns them: those of a pass that fails are forgotten with it.
-        torch::autograd::Engine::get_default_engine().queue_callback([pending] { pending->finish(); });
-        passes.emplace_back(pass, pending);
-        return *pending;
-    }
-
-    static void finish_all() {
-        for (const auto& pass : passes()) {
-            if (const auto pending = pass.second.lock()) {
-                pending->finish();
-            }
-        }
-    }
-
-    // To `gradient` is added the sum of this one of the vectors.
-    void add(const at::Tensor& gradient, const ColumnParts& parts, int64_t vector) {
-        const auto is_place = [&](const drbert::PartialSums& sums) { return sums.gradient == gradient.data_ptr(); };
-        const bool fits = sums_.empty() || (sums_.size() < drbert::kMaxVectors && gradient.scalar_type() == gradients_[0].scalar_type());
-        if (!fits || std::any_of(sums_.begin(), sums_.end(), is_place)) {
-            finish();
-        }
-        stream_ = c10::impl::VirtualGuardImpl(gradient.device().type()).getStream(gradient.device());
-        sums_.push_back(parts.sums(vector, gradient, /*is_added=*/true));
-        gradients_.push_back(gradient);
-        if (memory_.empty() || !memory_.back().is_same(parts.memory())) {
-            memory_.push_back(parts.memory());
-            bytes_ += parts.memory().nbytes();
-        }
-        if (bytes_ > kMostBytes) {
-            finish();
-        }
-    }
-
-    void finish() {
-        if (!sums_.empty()) {
-            const c10::StreamGuard guard(*stream_);
-            add_up(gradients_[0], sums_.data(), static_cast<int>(sums_.size()));
-        }
-        sums_.clear(), gradients_.clear(), memory_.clear();
-        bytes_ = 0;
-    }
-
-  private:
-    static constexpr size_t kMostBytes = 64 << 20;
-
-    // The passes of this thread, by libtorch's numbers: there may be one within another.
-    static std::vector<std::pair<int, std::weak_ptr<PendingSums>>>& passes() {
-        thread_local std::vector<std::pair<int, std::weak_ptr<PendingSums>>> passes;
-        return passes;
-    }
-
-    std::optional<c10::Stream> stream_;
-    std::vector<drbert::PartialSums> sums_;
-    // As many, and what holds the partial sums.
-    std::vector<at::Tensor> gradients_, memory_;
-    size_t bytes_ = 0;
-};
-
-// The gradient of a vector out of one of the vectors of `parts`: for libtorch or, if there is a place where it is kept, added to that. Undefined if nobody asks for it.
-at::Tensor vector_gradient(const at::Tensor& vector, const ColumnParts& parts, int64_t index = 0) {
-    if (!vector.defined()) {
-        return {};
-    }
-    if (const at::Tensor kept = leaf_gradient(vector); kept.defined()) {
-        PendingSums::of_this_pass().add(kept, parts, index);
-        return {};
-    }
-    return parts.added_up(vector, index);
-}
-
 // The outputs of a linear layer from `first` on, which are of this input.
 struct LinearPart {
     at::Tensor input;
@@ -218,18 +69,18 @@ struct LinearPart {
     at::Tensor of(const at::Tensor& parameter) const { return parameter.defined() ? parameter.narrow(0, first, count) : parameter; }
 };
 
-// output = input times weight transposed, plus bias, of which some outputs' get no gradient. With `others`, the outputs from `split` on are those of that input, and a second result.
+// output = input times weight transposed, plus bias, of which idle outputs' get no gradient. With `others`, the outputs from `split` on are those of that input, and a second result.
 // The gradient of a weight is added to where it is kept by the product that gives it.
 struct Linear : torch::autograd::Function<Linear> {
     static variable_list forward(
         AutogradContext* context, const at::Tensor& input, const std::optional<at::Tensor>& others, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-        int64_t split, int64_t first_skipped, int64_t past_skipped) {
-        TORCH_CHECK(first_skipped % kMultiple == 0 && past_skipped % kMultiple == 0, "skipped outputs that are not whole vectors");
+        int64_t split, int64_t first_idle, int64_t past_idle) {
+        TORCH_CHECK(first_idle % kMultiple == 0 && past_idle % kMultiple == 0, "idle outputs that are not whole vectors");
         const variable_list given{input, others.value_or(at::Tensor()), weight, bias.value_or(at::Tensor())};
         context->save_for_backward(given);
         context->saved_data[kSplit] = split;
-        context->saved_data[kFirstSkipped] = first_skipped;
-        context->saved_data[kPastSkipped] = past_skipped;
+        context->saved_data[kFirstIdle] = first_idle;
+        context->saved_data[kPastIdle] = past_idle;
         variable_list outputs;
         for (const LinearPart& part : parts(given, split)) {
             outputs.push_back(drbert::product(part.input, part.of(weight).t(), part.of(given[3])));
@@ -248,13 +99,13 @@ struct Linear : torch::autograd::Function<Linear> {
             const at::Tensor gradient = as_matrix(gradients[i]);
             if (bias.defined()) {
                 ColumnParts sums(gradient);
-                const auto skipped = [&](const char* key) { return std::clamp<int64_t>(context->saved_data[key].toInt() - part.first, 0, part.count); };
+                const auto idle = [&](const char* key) { return std::clamp<int64_t>(context->saved_data[key].toInt() - part.first, 0, part.count); };
                 launch(gradient, &drbert::Launchers::column_sums,
-                       drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), skipped(kFirstSkipped), skipped(kPastSkipped), data(gradient), sums.place()});
+                       drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), idle(kFirstIdle), idle(kPastIdle), data(gradient), sums.place()});
                 if (kept_bias.defined()) {
-                    PendingSums::of_this_pass().add(part.of(kept_bias), sums, 0);
+                    drbert::add_vector_gradient(part.of(kept_bias), sums);
                 } else {
-                    bias_gradients.push_back(sums.added_up(bias, 0));
+                    bias_gradients.push_back(sums.added_up(bias));
                 }
             }
             input_gradients[i] = drbert::product(gradient, part.of(weight));
@@ -501,8 +352,6 @@ std::optional<at::Tensor> optional(const at::Tensor* tensor) { return tensor == 
 
 }  // namespace
 
-void drbert::finish_gradients() { PendingSums::finish_all(); }
-
 extern "C" {
 
 // Whether this program has our kernels for CUDA.
@@ -590,10 +439,10 @@ const char* drbert_verdict(const at::Tensor* gradients, const at::Tensor* loss, 
 
 // Without `others` there is no second result.
 const char* drbert_linear(
-    const at::Tensor* input, const at::Tensor* others, const at::Tensor* weight, const at::Tensor* bias, int64_t split, int64_t first_skipped, int64_t past_skipped,
+    const at::Tensor* input, const at::Tensor* others, const at::Tensor* weight, const at::Tensor* bias, int64_t split, int64_t first_idle, int64_t past_idle,
     at::Tensor** output, at::Tensor** other_output) {
     return guarded([&] {
-        const variable_list made = Linear::apply(*input, optional(others), *weight, optional(bias), split, first_skipped, past_skipped);
+        const variable_list made = Linear::apply(*input, optional(others), *weight, optional(bias), split, first_idle, past_idle);
         others == nullptr ? static_cast<void>(*output = new at::Tensor(made[0])) : put_both(made, output, other_output);
     });
 }

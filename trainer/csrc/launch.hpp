@@ -30,6 +30,15 @@ void launch(const at::Tensor& tensor, const char* (*Launchers::*launcher)(const 
     TORCH_CHECK(message == nullptr, message);
 }
 
+inline NumberType number_type(const at::Tensor& tensor) {
+    switch (tensor.scalar_type()) {
+        case at::kFloat: return NumberType::kFloat;
+        case at::kHalf: return NumberType::kHalf;
+        case at::kBFloat16: return NumberType::kBFloat16;
+        default: TORCH_CHECK(false, "our kernels have no code for ", tensor.scalar_type());
+    }
+}
+
 // A matrix as the kernels read it, without gaps.
 inline at::Tensor as_matrix(const at::Tensor& tensor) {
     TORCH_CHECK(tensor.dim() == 2, "expected a matrix, found the shape ", tensor.sizes());

@@ -15,7 +15,7 @@ __global__ void column_sums(ColumnSums work) {
         return;
     }
     Vector<T> sums = filled<T>(0.0f);
-    const int64_t rows = column >= work.first_skipped && column < work.past_skipped ? 0 : work.rows;
+    const int64_t rows = column >= work.first_idle && column < work.past_idle ? 0 : work.rows;
 #pragma unroll 8
     for (int64_t row = blockIdx.x; row < rows; row += gridDim.x) {
         add(sums, load<T>(work.input, row * work.width + column));

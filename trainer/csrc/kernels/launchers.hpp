@@ -73,12 +73,12 @@ struct BiasGeluBackward {
     Parts parts;  // [_, width], of the gradient of the bias
 };
 
-// The sums of all rows of input, or zeros for columns that are skipped.
+// The sums of all rows of input, or zeros for idle columns.
 struct ColumnSums {
     NumberType type;
     int64_t rows;
     int64_t width;
-    int64_t first_skipped, past_skipped;  // multiples of 8
+    int64_t first_idle, past_idle;  // multiples of 8
     const void* input;  // [rows, width]
     Parts parts;  // [_, width]
 };

@@ -42,8 +42,8 @@ unsafe extern "C" {
         weight: *const CppTensor,
         bias: *const CppTensor,
         split: i64,
-        first_skipped: i64,
-        past_skipped: i64,
+        first_idle: i64,
+        past_idle: i64,
         output: *mut *mut CppTensor,
         other_output: *mut *mut CppTensor,
     ) -> *const c_char;
@@ -165,10 +165,10 @@ pub(crate) fn verdict(gradients: &Tensor, loss: &Tensor, max_norm: f64) -> Resul
 }
 
 /// `input · weightᵀ + bias` of `[rows, inputs]`, `[outputs, inputs]` and `[outputs]`: products of libtorch's or, large ones on CUDA in 16 bits, of cuBLASLt's with the kernel
-/// that was the fastest, of which the one that gives the weight's gradient adds it to where it is kept. The bias of the outputs `without_gradient`, multiples of 8, gets zeros for its gradient.
-pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, without_gradient: Range<i64>) -> Result<Tensor> {
+/// that was the fastest, of which the one that gives the weight's gradient adds it to where it is kept. The bias of the `idle` outputs, multiples of 8, gets zeros for its gradient.
+pub(crate) fn linear(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, idle: Range<i64>) -> Result<Tensor> {
     let bias = bias.map_or(ptr::null(), pointer);
-    let (none, Range { start, end }) = (ptr::null(), without_gradient);
+    let (none, Range { start, end }) = (ptr::null(), idle);
     // SAFETY: all pointers are null, where C++ allows that, or of live tensors; C++ checks shapes, kinds and devices.
     made(|output| unsafe { drbert_linear(pointer(input), none, pointer(weight), bias, 0, start, end, output, ptr::null_mut()) })
 }
@@ -179,9 +179,9 @@ pub(crate) fn split_linear(
     weight: &Tensor,
     bias: &Tensor,
     split: i64,
-    without_gradient: Range<i64>,
+    idle: Range<i64>,
 ) -> Result<[Tensor; 2]> {
-    let Range { start, end } = without_gradient;
+    let Range { start, end } = idle;
     // SAFETY: all pointers are of live tensors; C++ checks shapes, kinds and devices.
     both_made(|[output, other_output]| unsafe {
         drbert_linear(pointer(input), pointer(others), pointer(weight), pointer(bias), split, start, end, output, other_output)

@@ -310,7 +310,7 @@ fn a_linear_layer_is_libtorchs_and_adds_gradients_to_where_they_are_kept() {
 
 #[test]
 fn the_outputs_of_a_split_layer_are_those_of_two_and_so_are_their_gradients() {
-    let (split, skipped) = (16, 16..24);
+    let (split, idle) = (16, 16..24);
     for kind in [Kind::Float, Kind::BFloat16] {
         for (rows, other_rows) in [(5, 40), (0, 3), (700, 1)] {
             let what = format!("{kind:?} {rows} and {other_rows}");
@@ -322,7 +322,7 @@ fn the_outputs_of_a_split_layer_are_those_of_two_and_so_are_their_gradients() {
                 weighted.map(|weighted| weighted.sum(Kind::Double)).sum::<Tensor>().backward();
             };
             let run = |inputs: &[Tensor; 2], weight: &Tensor, bias: &Tensor| {
-                let outputs = split_linear([&inputs[0], &inputs[1]], weight, bias, split, skipped.clone()).expect("results");
+                let outputs = split_linear([&inputs[0], &inputs[1]], weight, bias, split, idle.clone()).expect("results");
                 let kept = outputs.each_ref().map(Tensor::copy);
                 backward(outputs);
                 kept
@@ -334,8 +334,8 @@ fn the_outputs_of_a_split_layer_are_those_of_two_and_so_are_their_gradients() {
             let apart = [inputs.each_ref().map(leaf), [leaf(&weight), leaf(&bias)]];
             let part = |index: usize, start: i64, end: i64| {
                 let [weight, bias] = apart[1].each_ref().map(|whole| whole.narrow(0, start, end - start));
-                let skipped = skipped.start.clamp(start, end) - start..skipped.end.clamp(start, end) - start;
-                linear(&apart[0][index], &weight, Some(&bias), skipped).expect("a result")
+                let idle = idle.start.clamp(start, end) - start..idle.end.clamp(start, end) - start;
+                linear(&apart[0][index], &weight, Some(&bias), idle).expect("a result")
             };
             let outputs = [part(0, 0, split), part(1, split, 40)];
             assert!(found.iter().zip(&outputs).all(|(found, output)| found.equal(output)), "{what}");
@@ -380,9 +380,9 @@ fn chosen_rows_get_their_gradients_and_the_others_zeros() {
 #[test]
 fn a_bias_that_changes_nothing_gets_zeros() {
     let (input, weight, bias) = (numbers(1, &[40, 16], Kind::Float), numbers(2, &[24, 16], Kind::Float), numbers(3, &[24], Kind::Float));
-    let gradient = |without_gradient: Range<i64>| {
+    let gradient = |idle: Range<i64>| {
         let leaf = leaf(&bias);
-        let output = linear(&input, &weight, Some(&leaf), without_gradient).expect("a result");
+        let output = linear(&input, &weight, Some(&leaf), idle).expect("a result");
         Tensor::run_backward(&[output.square().sum(Kind::Float)], &[&leaf], false, false).remove(0)
     };
     let (all, some) = (gradient(0..0), gradient(8..16));
