@@ -61,10 +61,11 @@ class Exchange {
         }
     }
 
-    // From now on, until `end`, gradients that come are those of the step.
-    void begin(const at::Tensor& loss) {
+    // From now on, until `end`, gradients that come are those of the step: all of them if the pass is its only one, and the step's are not zeroed.
+    void begin(const at::Tensor& loss, bool is_only_pass) {
         TORCH_CHECK(!is_open_, "the backward pass before failed while it exchanged gradients with the other ranks");
         is_open_ = true;
+        is_only_pass_ = is_only_pass;
         num_started_ = 0;
         has_come_.assign(has_come_.size(), false);
         for (Bucket& bucket : buckets_) {
@@ -113,7 +114,7 @@ class Exchange {
         drbert::finish_gradients();
         Bucket& bucket = buckets_[num_started_];
         if (bucket.weight_gradients.defined()) {
-            bucket.gradients.add_(bucket.weight_gradients);
+            is_only_pass_ ? bucket.gradients.copy_(bucket.weight_gradients) : bucket.gradients.add_(bucket.weight_gradients);
             bucket.weight_gradients.zero_();
         }
         bucket.sent = compresses_ ? bucket.gradients.to(at::kBFloat16) : bucket.gradients;
@@ -133,6 +134,7 @@ class Exchange {
     std::vector<std::size_t> bucket_of_;
     std::vector<bool> has_come_;
     bool is_open_ = false;
+    bool is_only_pass_ = false;
     std::size_t num_started_ = 0;
     Work loss_work_;
 };
@@ -185,8 +187,8 @@ const char* drbert_exchange_delete(DrbertExchange* exchange) {
 }
 
 // The next backward pass exchanges the gradients. `loss` is summed over the ranks, in place, on the way.
-const char* drbert_exchange_begin(const DrbertExchange* exchange, const at::Tensor* loss) {
-    return guarded([&] { exchange->exchange->begin(*loss); });
+const char* drbert_exchange_begin(const DrbertExchange* exchange, const at::Tensor* loss, bool is_only_pass) {
+    return guarded([&] { exchange->exchange->begin(*loss, is_only_pass); });
 }
 
 // Comes after that pass, if it succeeded. Then loss and gradients are summed over the ranks, or will be in the order of the CUDA stream.

@@ -279,9 +279,8 @@ impl Trainer {
     fn begin_sums(&mut self, masked_tokens: usize) -> Result<()> {
         self.masked_tokens.f_fill_(masked_tokens.max(1) as f64).map(drop)?;
         self.loss.f_zero_().map(drop)?;
-        // A recorded pass adds, whichever it is of a step, and so does what the ranks exchange.
-        let adds = self.graphs.is_some() || self.parallel.overlaps();
-        if adds { self.parameters.zero_gradients() } else { self.parameters.await_first_gradients() }
+        // A recorded pass adds, whichever it is of a step.
+        if self.graphs.is_some() { self.parameters.zero_gradients() } else { self.parameters.await_first_gradients() }
     }
 
     /// Gives the device one step to do, on this rank's micro-batches of a global batch, and returns the result of the step before, if that is
@@ -335,7 +334,7 @@ impl Trainer {
         let loss = summed_loss.f_div(&self.masked_tokens)?;
         self.loss.f_add_(&loss.f_detach()?).map(drop)?;
         if is_last {
-            self.parallel.begin_last_pass(&self.loss)?;
+            self.parallel.begin_last_pass(&self.loss, &mut self.parameters)?;
         }
         match self.gradient_scale()? {
             Some(scale) => loss.f_mul(&scale.f_squeeze()?)?.f_backward()?,

@@ -48,8 +48,8 @@ impl DataParallel {
     }
 
     /// Comes before the backward pass of a step's last micro-batch. `loss` is this rank's share of the step's.
-    pub fn begin_last_pass(&self, loss: &Tensor) -> Result<()> {
-        self.exchange.as_ref().map_or(Ok(()), |exchange| exchange.begin(loss))
+    pub fn begin_last_pass(&self, loss: &Tensor, parameters: &mut FlatParameters) -> Result<()> {
+        self.exchange.as_ref().map_or(Ok(()), |exchange| exchange.begin(loss, parameters.take_first()))
     }
 
     /// Comes after that pass: every rank has the sums of the ranks' gradients and of their shares of the loss then. After a pass that failed it
@@ -121,10 +121,10 @@ mod tests {
     }
 
     /// The last pass of a step. Returns the loss of all ranks, and how many buckets were under way when the pass ended.
-    fn last_pass(parallel: &DataParallel, loss: &Tensor) -> Result<(f64, usize)> {
+    fn last_pass(flat: &mut FlatParameters, parallel: &DataParallel, loss: &Tensor) -> Result<(f64, usize)> {
         let exchange = parallel.exchange.as_ref().expect("several ranks");
         let sum = loss.detach_copy();
-        exchange.begin(&sum)?;
+        parallel.begin_last_pass(&sum, flat)?;
         loss.f_backward()?;
         let num_overlapped = exchange.end()?;
         Ok((sum.double_value(&[]), num_overlapped))
@@ -167,22 +167,24 @@ mod tests {
                 let ranks = on_ranks(world_size, |rank, group| {
                     let (mut flat, parallel) = parallel(group, kind, compression);
                     let mut steps = Vec::new();
-                    for step in [1.0, 2.0] {
-                        flat.zero_gradients().expect("zeros");
+                    // The second step has but one pass, to whose gradients nothing of the first may be added.
+                    for (step, before) in [(1.0, &[1.0, 2.0][..]), (2.0, &[])] {
+                        flat.await_first_gradients().expect("nothing to do");
                         let share = |flat: &FlatParameters, number: f64| loss(flat, 0..SHAPES.len(), step * (rank + 1) as f64 * number);
-                        for number in [1.0, 2.0] {
+                        for &number in before {
                             share(&flat, number).backward();
                             flat.accumulate_gradients().expect("sums");
                         }
-                        let (loss, num_overlapped) = last_pass(&parallel, &share(&flat, 3.0)).expect("an exchange");
+                        let last = share(&flat, 3.0);
+                        let (loss, num_overlapped) = last_pass(&mut flat, &parallel, &last).expect("an exchange");
                         steps.push((loss, num_overlapped, gradients(&flat)));
                     }
                     steps
                 });
-                // 1 + 2 + 3 micro-batches; elements times numbers of all parameters are 820.
+                // Elements times numbers of all parameters are 820.
                 let sum_of_ranks = (1..=world_size).sum::<usize>() as f64;
-                let expected =
-                    [1.0, 2.0].map(|step| (step * sum_of_ranks * 3.0 * 820.0, NUM_BUCKETS, numbers_times(step * sum_of_ranks * 6.0)));
+                let expected = [(1.0, 6.0), (2.0, 3.0)]
+                    .map(|(step, numbers)| (step * sum_of_ranks * 3.0 * 820.0, NUM_BUCKETS, numbers_times(step * sum_of_ranks * numbers)));
                 for steps in ranks {
                     assert_eq!(steps[..], expected, "{world_size} ranks, {kind:?}, {compression:?}");
                 }
@@ -195,8 +197,9 @@ mod tests {
         let fine = 1.0 + 1.0 / 4096.0;
         for (compression, expected) in [(GradientCompression::None, 2.0 * fine), (GradientCompression::Bf16, 2.0)] {
             let ranks = on_ranks(2, |_, group| {
-                let (flat, parallel) = parallel(group, Kind::Float, compression);
-                last_pass(&parallel, &loss(&flat, 0..SHAPES.len(), fine)).expect("an exchange");
+                let (mut flat, parallel) = parallel(group, Kind::Float, compression);
+                let loss = loss(&flat, 0..SHAPES.len(), fine);
+                last_pass(&mut flat, &parallel, &loss).expect("an exchange");
                 gradients(&flat)[0]
             });
             assert_eq!(ranks, [expected; 2]);
@@ -206,7 +209,7 @@ mod tests {
     #[test]
     fn the_first_bucket_is_summed_while_the_pass_still_runs() {
         let ranks = on_ranks(2, |rank, group| {
-            let (flat, parallel) = parallel(group, Kind::Float, GradientCompression::None);
+            let (mut flat, parallel) = parallel(group, Kind::Float, GradientCompression::None);
             let first = flat.gradients().shallow_clone();
             let loss = loss_with_piece(&flat, move |input| {
                 // Of each rank: the early parameter, which is one, times the rank's number from 1 on.
@@ -219,7 +222,7 @@ mod tests {
                 }
                 Ok(input * 1.0)
             });
-            last_pass(&parallel, &(loss * (rank + 1) as f64)).expect("an exchange").1
+            last_pass(&mut flat, &parallel, &(loss * (rank + 1) as f64)).expect("an exchange").1
         });
         // The second bucket waits for a parameter that this pass does not use.
         assert_eq!(ranks, [1, 1]);
@@ -232,7 +235,8 @@ mod tests {
             loss(&flat, 0..SHAPES.len(), 1.0).backward();
             flat.accumulate_gradients().expect("sums");
             // Rank 1 leaves out what the first bucket needs.
-            let (_, num_overlapped) = last_pass(&parallel, &loss(&flat, 0..SHAPES.len() - 2 * rank, 1.0)).expect("an exchange");
+            let loss = loss(&flat, 0..SHAPES.len() - 2 * rank, 1.0);
+            let (_, num_overlapped) = last_pass(&mut flat, &parallel, &loss).expect("an exchange");
             (num_overlapped, gradients(&flat))
         });
         let expected = vec![4.0, 8.0, 12.0, 12.0, 15.0];
@@ -242,23 +246,22 @@ mod tests {
     #[test]
     fn after_a_pass_that_failed_there_is_no_other() {
         on_ranks(2, |_, group| {
-            let (flat, parallel) = parallel(group, Kind::Float, GradientCompression::None);
-            let check = |loss: &Tensor, expected: &str| {
-                let error = last_pass(&parallel, loss).expect_err("a failure").to_string();
+            let (mut flat, parallel) = parallel(group, Kind::Float, GradientCompression::None);
+            let losses = [loss_with_piece(&flat, |_| Err(Error::torch("no more paper"))), loss(&flat, 0..SHAPES.len(), 1.0)];
+            for (loss, expected) in losses.iter().zip(["no more paper", "the backward pass before failed"]) {
+                let error = last_pass(&mut flat, &parallel, loss).expect_err("a failure").to_string();
                 assert!(error.contains(expected), "{error}");
-            };
-            check(&loss_with_piece(&flat, |_| Err(Error::torch("no more paper"))), "no more paper");
-            check(&loss(&flat, 0..SHAPES.len(), 1.0), "the backward pass before failed");
+            }
         });
     }
 
     #[test]
     fn a_second_gradient_of_a_parameter_in_one_pass_is_an_error() {
         on_ranks(2, |_, group| {
-            let (flat, parallel) = parallel(group, Kind::Float, GradientCompression::None);
+            let (mut flat, parallel) = parallel(group, Kind::Float, GradientCompression::None);
             let again = flat.parameters()[3].shallow_clone();
             let loss = loss_with_piece(&flat, move |input| Ok(input * again.sum(Kind::Float)));
-            let error = last_pass(&parallel, &loss).expect_err("a failure").to_string();
+            let error = last_pass(&mut flat, &parallel, &loss).expect_err("a failure").to_string();
             assert!(error.contains("two gradients of one parameter"), "{error}");
         });
     }
@@ -266,10 +269,11 @@ mod tests {
     #[test]
     fn a_new_exchange_takes_the_place_of_one_of_the_same_parameters() {
         let ranks = on_ranks(2, |_, group| {
-            let (flat, first) = parallel(Rc::clone(&group), Kind::Float, GradientCompression::None);
+            let (mut flat, first) = parallel(Rc::clone(&group), Kind::Float, GradientCompression::None);
             let second = DataParallel::new(group, &flat, &DistributedConfig::default()).expect("an exchange");
             drop(first);
-            (last_pass(&second, &loss(&flat, 0..SHAPES.len(), 1.0)).expect("an exchange").1, gradients(&flat))
+            let loss = loss(&flat, 0..SHAPES.len(), 1.0);
+            (last_pass(&mut flat, &second, &loss).expect("an exchange").1, gradients(&flat))
         });
         assert_eq!(ranks, [(1, numbers_times(2.0)), (1, numbers_times(2.0))]);
     }

@@ -25,7 +25,7 @@ unsafe extern "C" {
         made: *mut *mut CppExchange,
     ) -> *const c_char;
     fn drbert_exchange_delete(exchange: *mut CppExchange) -> *const c_char;
-    fn drbert_exchange_begin(exchange: *const CppExchange, loss: *const CppTensor) -> *const c_char;
+    fn drbert_exchange_begin(exchange: *const CppExchange, loss: *const CppTensor, is_only_pass: bool) -> *const c_char;
     fn drbert_exchange_end(exchange: *const CppExchange, num_overlapped: *mut usize) -> *const c_char;
 }
 
@@ -64,10 +64,11 @@ impl Exchange {
         made.map(Self)
     }
 
-    /// Makes the next backward pass exchange the gradients, and begins to sum `loss` over the ranks, in place.
-    pub(crate) fn begin(&self, loss: &Tensor) -> Result<()> {
+    /// Makes the next backward pass exchange the gradients, and begins to sum `loss` over the ranks, in place. If it is the only pass of a step, what the step's gradients
+    /// hold is of no account where they are not what a pass adds to.
+    pub(crate) fn begin(&self, loss: &Tensor, is_only_pass: bool) -> Result<()> {
         // SAFETY: the object lives as long as this handle, and no pass runs; C++ copies the handle of `loss`.
-        check(unsafe { drbert_exchange_begin(self.0.as_ptr(), loss.as_ptr().cast()) })
+        check(unsafe { drbert_exchange_begin(self.0.as_ptr(), loss.as_ptr().cast(), is_only_pass) })
     }
 
     /// Ends what that pass began: loss and gradients are sums over the ranks then. Returns how many buckets were under way when the pass ended.

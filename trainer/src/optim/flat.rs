@@ -215,8 +215,8 @@ impl FlatParameters {
         self.forget_one_pass()
     }
 
-    /// As [`Self::zero_gradients`], if the next that is done with the gradients is [`Self::accumulate_gradients`] or [`Self::finish_gradients`]: its first pass is then not
-    /// added to zeros.
+    /// As [`Self::zero_gradients`], if the next that is done with the gradients is [`Self::accumulate_gradients`], [`Self::finish_gradients`] or [`Self::take_first`]: its first
+    /// pass is then not added to zeros.
     pub fn await_first_gradients(&mut self) -> Result<()> {
         self.awaits_first = self.is_mixed();
         if self.awaits_first { self.forget_one_pass() } else { self.zero_gradients() }
@@ -235,12 +235,17 @@ impl FlatParameters {
         if self.has_one_pass { Ok(()) } else { self.accumulate_gradients() }
     }
 
+    /// Whether the next gradients that are added to the step's are its first, and to be put in their place instead.
+    pub(crate) fn take_first(&mut self) -> bool {
+        std::mem::take(&mut self.awaits_first)
+    }
+
     /// Adds the gradients of the backward pass just done to the step's. In fp32 that pass has done so itself.
     pub fn accumulate_gradients(&mut self) -> Result<()> {
         if !self.is_mixed() {
             return Ok(());
         }
-        let is_first = std::mem::take(&mut self.awaits_first);
+        let is_first = self.take_first();
         let device = self.gradients.device();
         if device.is_cuda() && kernels::exist_for(device) {
             return kernels::gradient_sum(&self.weight_gradients, &self.gradients, is_first);
