@@ -215,7 +215,7 @@ impl FlatParameters {
         self.forget_one_pass()
     }
 
-    /// As [`Self::zero_gradients`], if the next that is done with the gradients is [`Self::accumulate_gradients`], [`Self::finish_gradients`] or [`Self::take_first`]: its first
+    /// As [`Self::zero_gradients`], if the next that is done with the gradients is [`Self::accumulate_gradients`], [`Self::finish_gradients`] or `take_first`: its first
     /// pass is then not added to zeros.
     pub fn await_first_gradients(&mut self) -> Result<()> {
         self.awaits_first = self.is_mixed();
