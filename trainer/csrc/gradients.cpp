@@ -117,29 +117,21 @@ at::Tensor leaf_gradient(const at::Tensor& leaf) {
 ColumnParts::ColumnParts(const at::Tensor& gradient, int64_t vectors) : values_(scratch(gradient, {num_parts(gradient.size(0)), vectors, gradient.size(1)})) {}
 
 PartialSums ColumnParts::sums(int64_t vector, const at::Tensor& gradient, bool is_added) const {
-    const int64_t width = values_.size(2);
-    return {values_.const_data_ptr<float>() + vector * width, count_, values_.size(1) * width, width, gradient.mutable_data_ptr(), is_added};
+    return {values_.const_data_ptr<float>() + vector * width(), count_, values_.size(1) * width(), width(), gradient.mutable_data_ptr(), is_added};
 }
 
-at::Tensor ColumnParts::added_up(const at::Tensor& like, int64_t vector) const {
-    const at::Tensor gradient = at::empty({values_.size(2)}, like.options());
-    const PartialSums sums = this->sums(vector, gradient, /*is_added=*/false);
-    add_up(gradient, &sums, 1);
-    return gradient;
-}
-
-void add_vector_gradient(const at::Tensor& kept, const ColumnParts& parts, int64_t vector) { PendingSums::of_this_pass().add(kept, parts, vector); }
-
-at::Tensor vector_gradient(const at::Tensor& vector, const ColumnParts& parts, int64_t index) {
+at::Tensor vector_gradient(const at::Tensor& vector, const ColumnParts& parts, int64_t index, int64_t first) {
     if (!vector.defined()) {
         return {};
     }
-    const at::Tensor kept = leaf_gradient(vector);
-    if (!kept.defined()) {
-        return parts.added_up(vector, index);
+    if (const at::Tensor kept = leaf_gradient(vector); kept.defined()) {
+        PendingSums::of_this_pass().add(part_of(kept, first, parts.width()), parts, index);
+        return {};
     }
-    add_vector_gradient(kept, parts, index);
-    return {};
+    const at::Tensor gradient = at::empty({parts.width()}, vector.options());
+    const PartialSums sums = parts.sums(index, gradient, /*is_added=*/false);
+    add_up(gradient, &sums, 1);
+    return gradient;
 }
 
 void finish_gradients() { PendingSums::finish_all(); }

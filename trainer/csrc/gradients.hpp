@@ -24,9 +24,7 @@ class ColumnParts {
     // Of one of the vectors, when the kernel was given its work; the sum is to be the vector `gradient`, or to be added to it.
     PartialSums sums(int64_t vector, const at::Tensor& gradient, bool is_added) const;
 
-    // That sum, as a vector of the kind of `like`.
-    at::Tensor added_up(const at::Tensor& like, int64_t vector = 0) const;
-
+    int64_t width() const { return values_.size(2); }
     const at::Tensor& memory() const { return values_; }
 
   private:
@@ -34,11 +32,9 @@ class ColumnParts {
     int64_t count_ = 0;
 };
 
-// To `kept`, a leaf's own gradient or a part of it, is added the sum of one of the vectors, before the backward pass ends.
-void add_vector_gradient(const at::Tensor& kept, const ColumnParts& parts, int64_t vector = 0);
-
-// The same to the gradient of a vector, if it is kept somewhere, or else that gradient for libtorch. Undefined, too, if nobody asks for it.
-at::Tensor vector_gradient(const at::Tensor& vector, const ColumnParts& parts, int64_t index = 0);
+// The gradient of a vector's numbers from `first` on: the sum of one of the vectors of `parts`, for libtorch. Undefined where it is added to what is kept, which happens before
+// the backward pass ends, or where nobody asks for it.
+at::Tensor vector_gradient(const at::Tensor& vector, const ColumnParts& parts, int64_t index = 0, int64_t first = 0);
 
 // Sees to it that all that the backward passes under way in this thread have added is there, in the order of the stream.
 void finish_gradients();

@@ -26,6 +26,7 @@
 namespace {
 
 using drbert::as_matrix;
+using drbert::check_indices;
 using drbert::ColumnParts;
 using drbert::kVectorBytes;
 using drbert::launch;
@@ -66,7 +67,7 @@ struct LinearPart {
     at::Tensor input;
     int64_t first, count;
 
-    at::Tensor of(const at::Tensor& parameter) const { return parameter.defined() ? parameter.narrow(0, first, count) : parameter; }
+    at::Tensor of(const at::Tensor& parameter) const { return parameter.defined() ? drbert::part_of(parameter, first, count) : parameter; }
 };
 
 // output = input times weight transposed, plus bias, of which idle outputs' get no gradient. With `others`, the outputs from `split` on are those of that input, and a second result.
@@ -91,7 +92,7 @@ struct Linear : torch::autograd::Function<Linear> {
     static variable_list backward(AutogradContext* context, const variable_list& gradients) {
         const variable_list saved = context->get_saved_variables();
         const at::Tensor &weight = saved[2], &bias = saved[3];
-        const at::Tensor kept_weight = leaf_gradient(weight), kept_bias = bias.defined() ? leaf_gradient(bias) : at::Tensor();
+        const at::Tensor kept_weight = leaf_gradient(weight);
         variable_list input_gradients(2), weight_gradients, bias_gradients;
         const std::vector<LinearPart> parts = Linear::parts(saved, context->saved_data[kSplit].toInt());
         for (size_t i = 0; i < parts.size(); ++i) {
@@ -102,11 +103,7 @@ struct Linear : torch::autograd::Function<Linear> {
                 const auto idle = [&](const char* key) { return std::clamp<int64_t>(context->saved_data[key].toInt() - part.first, 0, part.count); };
                 launch(gradient, &drbert::Launchers::column_sums,
                        drbert::ColumnSums{number_type(gradient), gradient.size(0), gradient.size(1), idle(kFirstIdle), idle(kPastIdle), data(gradient), sums.place()});
-                if (kept_bias.defined()) {
-                    drbert::add_vector_gradient(part.of(kept_bias), sums);
-                } else {
-                    bias_gradients.push_back(sums.added_up(bias));
-                }
+                bias_gradients.push_back(vector_gradient(bias, sums, 0, part.first));
             }
             input_gradients[i] = drbert::product(gradient, part.of(weight));
             if (kept_weight.defined()) {
@@ -128,18 +125,19 @@ struct Linear : torch::autograd::Function<Linear> {
         return {{input, 0, split}, {others, split, outputs - split}};
     }
 
+    // Undefined, like the pieces, where they were added to what is kept.
     static at::Tensor joined(const variable_list& pieces) {
-        if (pieces.size() > 1) {
-            return at::cat(pieces);
+        if (pieces.empty() || !pieces[0].defined()) {
+            return {};
         }
-        return pieces.empty() ? at::Tensor() : pieces[0];
+        return pieces.size() == 1 ? pieces[0] : at::cat(pieces);
     }
 };
 
 // The rows of a matrix at indices that ascend.
 struct ChosenRows : torch::autograd::Function<ChosenRows> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& matrix, const at::Tensor& indices) {
-        TORCH_CHECK(indices.scalar_type() == at::kInt && indices.dim() == 1 && indices.is_contiguous() && indices.device() == matrix.device(), "indices are not a vector of int32");
+        check_indices("indices", indices, matrix);
         context->save_for_backward({indices});
         context->saved_data[kRows] = matrix.size(0);
         return matrix.index_select(0, indices);
@@ -196,7 +194,7 @@ struct NormInputs {
         }
         for (const auto& [table, indices] : {std::pair(first, first_indices), std::pair(second, second_indices)}) {
             if (indices.defined()) {
-                TORCH_CHECK(indices.scalar_type() == at::kInt && indices.dim() == 1 && indices.is_contiguous() && indices.device() == first.device(), "indices are not a vector of int32");
+                check_indices("indices", indices, first);
             }
             TORCH_CHECK(!table.defined() || (indices.defined() ? indices : table).size(0) == num_rows(), "summands with different numbers of rows");
         }
@@ -321,7 +319,7 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
         AutogradContext* context, const at::Tensor& given, const std::optional<at::Tensor>& given_bias, const at::Tensor& labels, int64_t num_valid) {
         const at::Tensor logits = as_matrix(given), bias = given_bias.value_or(at::Tensor());
         check_vector(bias, logits);
-        TORCH_CHECK(labels.scalar_type() == at::kInt && labels.dim() == 1 && labels.is_contiguous() && labels.device() == logits.device(), "labels are not a vector of int32");
+        check_indices("labels", labels, logits);
         TORCH_CHECK(labels.size(0) == logits.size(0), labels.size(0), " labels for ", logits.size(0), " rows of logits");
         TORCH_CHECK(num_valid >= 1 && num_valid <= logits.size(1) && logits.size(1) < int64_t{1} << 30, num_valid, " valid columns of ", logits.size(1));
         at::Tensor log_sums = scratch(logits, {logits.size(0)}), losses = at::empty_like(log_sums);
@@ -443,7 +441,11 @@ const char* drbert_linear(
     at::Tensor** output, at::Tensor** other_output) {
     return guarded([&] {
         const variable_list made = Linear::apply(*input, optional(others), *weight, optional(bias), split, first_idle, past_idle);
-        others == nullptr ? static_cast<void>(*output = new at::Tensor(made[0])) : put_both(made, output, other_output);
+        if (others == nullptr) {
+            *output = new at::Tensor(made[0]);
+        } else {
+            put_both(made, output, other_output);
+        }
     });
 }
 

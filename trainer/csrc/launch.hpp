@@ -48,6 +48,14 @@ inline at::Tensor as_matrix(const at::Tensor& tensor) {
     return matrix;
 }
 
+// So many rows of it; all of them are the tensor itself, which takes the host less time.
+inline at::Tensor part_of(const at::Tensor& whole, int64_t first, int64_t count) { return count == whole.size(0) ? whole : whole.narrow(0, first, count); }
+
+// An int32 vector on the device of these numbers.
+inline void check_indices(const char* what, const at::Tensor& indices, const at::Tensor& beside) {
+    TORCH_CHECK(indices.scalar_type() == at::kInt && indices.dim() == 1 && indices.is_contiguous() && indices.device() == beside.device(), what, " are not a vector of int32");
+}
+
 // fp32 memory of this shape.
 inline at::Tensor scratch(const at::Tensor& beside, at::IntArrayRef shape) { return at::empty(shape, beside.options().dtype(at::kFloat)); }
 

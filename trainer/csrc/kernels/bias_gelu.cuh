@@ -98,7 +98,7 @@ const char* launch_bias_gelu(const BiasGelu& work, void* stream) {
     }
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const dim3 grid(static_cast<unsigned>((work.rows + kGeluRows - 1) / kGeluRows), column_blocks<T>(work.width));
+        const dim3 grid(num_blocks(work.rows, kGeluRows), column_blocks<T>(work.width));
         return DRBERT_LAUNCH(bias_gelu<T>, grid, dim3(kColumnThreads), stream, work);
     });
 }

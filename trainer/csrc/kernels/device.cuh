@@ -158,6 +158,45 @@ __device__ inline float warp_sum(float value) {
     return value;
 }
 
+// N sums over the threads of a row. Two successive calls use different memory, so that one barrier each is enough.
+template <int N>
+struct RowSums {
+    float (*memory)[kMaxWarps][N];
+    int next = 0;
+
+    __device__ void sum(float (&values)[N]) {
+        float(*warps)[N] = memory[next];
+        next = 1 - next;
+        const int warps_per_row = static_cast<int>(blockDim.x) / kWarpSize;
+        const int first = static_cast<int>(threadIdx.y) * warps_per_row;
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+            values[i] = warp_sum(values[i]);
+        }
+        if (threadIdx.x % kWarpSize == 0) {
+#pragma unroll
+            for (int i = 0; i < N; ++i) {
+                warps[first + static_cast<int>(threadIdx.x) / kWarpSize][i] = values[i];
+            }
+        }
+        __syncthreads();
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+            values[i] = 0.0f;
+        }
+#pragma unroll 1
+        for (int warp = first; warp < first + warps_per_row; ++warp) {
+#pragma unroll
+            for (int i = 0; i < N; ++i) {
+                values[i] += warps[warp][i];
+            }
+        }
+    }
+};
+
+// How many blocks take so many things, if each takes some.
+unsigned num_blocks(int64_t count, int64_t each) { return static_cast<unsigned>((count + each - 1) / each); }
+
 // Of a block whose threads have one vector of columns each; `y` counts such blocks.
 constexpr int kColumnThreads = 128;
 
@@ -168,8 +207,7 @@ __device__ int64_t column_of_thread() {
 
 template <typename T>
 unsigned column_blocks(int64_t width) {
-    constexpr int64_t kColumns = int64_t{kColumnThreads} * kVectorSize<T>;
-    return static_cast<unsigned>((width + kColumns - 1) / kColumns);
+    return num_blocks(width, int64_t{kColumnThreads} * kVectorSize<T>);
 }
 
 // Of a block whose threads have one vector of a flat buffer each.
@@ -182,8 +220,7 @@ __device__ int64_t place_of_thread() {
 
 template <typename T>
 dim3 flat_blocks(int64_t count) {
-    constexpr int64_t kNumbers = int64_t{kFlatThreads} * kVectorSize<T>;
-    return dim3(static_cast<unsigned>((count + kNumbers - 1) / kNumbers));
+    return dim3(num_blocks(count, int64_t{kFlatThreads} * kVectorSize<T>));
 }
 
 #ifdef __CUDACC__

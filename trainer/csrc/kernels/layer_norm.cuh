@@ -14,42 +14,6 @@ constexpr int kNormRows = 2;
 // A barrier is for as few threads as make a row.
 constexpr unsigned kNormThreads = 64;
 
-// N sums over the threads of a row. Two successive calls use different memory, so that one barrier each is enough.
-template <int N>
-struct RowSums {
-    float (*memory)[kMaxWarps][N];
-    int next = 0;
-
-    __device__ void sum(float (&values)[N]) {
-        float(*warps)[N] = memory[next];
-        next = 1 - next;
-        const int warps_per_row = static_cast<int>(blockDim.x) / kWarpSize;
-        const int first = static_cast<int>(threadIdx.y) * warps_per_row;
-#pragma unroll
-        for (int i = 0; i < N; ++i) {
-            values[i] = warp_sum(values[i]);
-        }
-        if (threadIdx.x % kWarpSize == 0) {
-#pragma unroll
-            for (int i = 0; i < N; ++i) {
-                warps[first + static_cast<int>(threadIdx.x) / kWarpSize][i] = values[i];
-            }
-        }
-        __syncthreads();
-#pragma unroll
-        for (int i = 0; i < N; ++i) {
-            values[i] = 0.0f;
-        }
-#pragma unroll 1
-        for (int warp = first; warp < first + warps_per_row; ++warp) {
-#pragma unroll
-            for (int i = 0; i < N; ++i) {
-                values[i] += warps[warp][i];
-            }
-        }
-    }
-};
-
 // What a thread loads of the summands of a row, before any of it is used.
 template <typename T, bool kGathers>
 struct Summands {
@@ -239,8 +203,7 @@ const char* launch_layer_norm(const LayerNorm& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
         const dim3 block = row_block(work.width, kVectorSize<T>, kNormThreads);
-        const int64_t rows = int64_t{kNormRows} * block.y;
-        const dim3 grid(static_cast<unsigned>((work.rows + rows - 1) / rows));
+        const dim3 grid(num_blocks(work.rows, int64_t{kNormRows} * block.y));
         return gathers(work) ? DRBERT_LAUNCH((layer_norm<T, true>), grid, block, stream, work)
                              : DRBERT_LAUNCH((layer_norm<T, false>), grid, block, stream, work);
     });
@@ -253,7 +216,7 @@ const char* launch_layer_norm_backward(const LayerNormBackward& work, void* stre
         const dim3 block = row_block(width, kVectorSize<T>, kNormThreads);
         const auto kernel = gathers(work.forward) ? layer_norm_backward<T, true> : layer_norm_backward<T, false>;
         const int64_t parts = parts_at_once(kernel, block, block.y, 1, work.forward.rows);
-        const dim3 grid(static_cast<unsigned>((parts + block.y - 1) / block.y));
+        const dim3 grid(num_blocks(parts, block.y));
         *work.parts.count = parts;
         return DRBERT_LAUNCH(kernel, grid, block, stream, work, parts);
     });

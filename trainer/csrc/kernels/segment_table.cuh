@@ -26,7 +26,7 @@ __global__ void segment_table(SegmentTable work) {
 }
 
 const char* launch_segment_table(const SegmentTable& work, void* stream) {
-    const dim3 grid(static_cast<unsigned>((work.columns + kSegmentTableThreads - 1) / kSegmentTableThreads));
+    const dim3 grid(num_blocks(work.columns, kSegmentTableThreads));
     return DRBERT_LAUNCH(segment_table, grid, dim3(kSegmentTableThreads), stream, work);
 }
 

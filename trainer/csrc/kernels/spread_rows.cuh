@@ -22,7 +22,11 @@ __global__ void spread_rows(SpreadRows work) {
     int64_t place = 0, beyond = work.num_chosen;
     while (place < beyond) {
         const int64_t middle = place + (beyond - place) / 2;
-        work.indices[middle] < first ? static_cast<void>(place = middle + 1) : static_cast<void>(beyond = middle);
+        if (work.indices[middle] < first) {
+            place = middle + 1;
+        } else {
+            beyond = middle;
+        }
     }
     const int64_t end = first + kSpreadRows < work.rows ? first + kSpreadRows : work.rows;
     for (int64_t row = first; row < end; ++row) {
@@ -39,8 +43,7 @@ const char* launch_spread_rows(const SpreadRows& work, void* stream) {
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
         const dim3 block = row_block(work.width, kVectorSize<T>, kSpreadThreads);
-        const int64_t rows = int64_t{kSpreadRows} * block.y;
-        return DRBERT_LAUNCH(spread_rows<T>, dim3(static_cast<unsigned>((work.rows + rows - 1) / rows)), block, stream, work);
+        return DRBERT_LAUNCH(spread_rows<T>, dim3(num_blocks(work.rows, int64_t{kSpreadRows} * block.y)), block, stream, work);
     });
 }
 

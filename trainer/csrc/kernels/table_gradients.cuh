@@ -173,9 +173,9 @@ const char* launch_table_gradients(const TableGradients& work, void* stream) {
         const dim3 chunks(static_cast<unsigned>(num_padded_keys(work.rows) / kChunkKeys), kMaxTables);
         const int64_t slices = num_slices(work.rows);
         const dim3 block = row_block(work.width, kVectorSize<T>, kSliceThreads);
-        const dim3 grid(static_cast<unsigned>((slices + block.y - 1) / block.y), kMaxTables);
+        const dim3 grid(num_blocks(slices, block.y), kMaxTables);
         const int64_t vectors = work.width / kVectorSize<T>;
-        const dim3 run_grid(static_cast<unsigned>(slices - 1), static_cast<unsigned>((vectors + kWarpSize - 1) / kWarpSize), kMaxTables);
+        const dim3 run_grid(static_cast<unsigned>(slices - 1), num_blocks(vectors, kWarpSize), kMaxTables);
         const char* message = DRBERT_LAUNCH(sort_chunks, chunks, dim3(kChunkKeys), stream, work);
         message = message != nullptr ? message : DRBERT_LAUNCH(merge_chunks, chunks, dim3(kChunkKeys), stream, work);
         message = message != nullptr ? message : DRBERT_LAUNCH(sum_slices<T>, grid, block, stream, work);

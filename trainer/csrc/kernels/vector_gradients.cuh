@@ -38,7 +38,7 @@ const char* launch_vector_gradients(const VectorGradients& work, void* stream) {
     }
     return with_type(work.type, [&](auto number) {
         using T = decltype(number);
-        const dim3 grid(static_cast<unsigned>((width + kWarpSize - 1) / kWarpSize), static_cast<unsigned>(work.count));
+        const dim3 grid(num_blocks(width, kWarpSize), static_cast<unsigned>(work.count));
         return DRBERT_LAUNCH(vector_gradients<T>, grid, dim3(kWarpSize, kMaxWarps), stream, work);
     });
 }
