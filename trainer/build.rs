@@ -24,6 +24,8 @@ const CUDNN: &str = "cudnn.h";
 
 /// What our kernels are compiled for, as far as an nvcc can: what libtorch's own are, and V100s, which those for CUDA 12 know.
 const ARCHITECTURES: [&str; 7] = ["70", "75", "80", "86", "90", "100", "120"];
+/// What of them is for Hopper alone uses instructions that no later GPU has.
+const HOPPER: &str = "90a";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=csrc");
@@ -76,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let kernels = if has_cuda { Nvcc::find(&libtorch).and_then(|nvcc| nvcc.compile_kernels(&build)) } else { Err(String::new()) };
     match &kernels {
-        Ok(kernels) => drop(build.object(&kernels.object).include(&kernels.include).define("DRBERT_CUDA_KERNELS", None)),
+        Ok(kernels) => drop(build.objects(&kernels.objects).include(&kernels.include).define("DRBERT_CUDA_KERNELS", None)),
         Err(reason) if has_cuda => println!("cargo:warning={reason}: built without our kernels, which make training on GPUs faster"),
         Err(_) => {}
     }
@@ -142,7 +144,7 @@ struct Nvcc {
 }
 
 struct Kernels {
-    object: PathBuf,
+    objects: [PathBuf; 2],
     include: PathBuf,
     runtime: PathBuf,
 }
@@ -184,24 +186,29 @@ impl Nvcc {
         Ok(Self { program, include, runtime })
     }
 
-    /// Compiles the kernels for all architectures into one object; else what went wrong.
+    /// Compiles the kernels, and those for Hopper; else what went wrong.
     fn compile_kernels(self, build: &cc::Build) -> Result<Kernels, String> {
-        let object = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("kernels.o");
         let known = output(&self.program, &["--list-gpu-code"])?;
         let architectures: Vec<&str> =
             ARCHITECTURES.into_iter().filter(|number| known.lines().any(|line| line.strip_prefix("sm_") == Some(*number))).collect();
-        let mut arguments: Vec<String> =
-            ["-c", "csrc/kernels/kernels.cu", "-std=c++17", "-O3", "-Xcompiler", "-fPIC", "--threads=0", "-Xfatbin=-compress-all"]
-                .map(str::to_owned)
-                .into();
-        for number in &architectures {
-            arguments.push(format!("-gencode=arch=compute_{number},code=sm_{number}"));
-        }
+        let machine_code = |number: &str| format!("-gencode=arch=compute_{number},code=sm_{number}");
+        let mut targets: Vec<String> = architectures.iter().map(|number| machine_code(number)).collect();
         // The newest also as PTX, which the drivers of later GPUs compile.
-        arguments.extend(architectures.last().map(|number| format!("-gencode=arch=compute_{number},code=compute_{number}")));
-        arguments.extend([format!("-ccbin={}", build.get_compiler().path().display()), "-o".to_owned(), object.display().to_string()]);
-        output(&self.program, &arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
-        Ok(Kernels { object, include: self.include, runtime: self.runtime })
+        targets.extend(architectures.last().map(|number| format!("-gencode=arch=compute_{number},code=compute_{number}")));
+        let objects = [self.compile("kernels", &targets, build)?, self.compile("hopper_attention", &[machine_code(HOPPER)], build)?];
+        Ok(Kernels { objects, include: self.include, runtime: self.runtime })
+    }
+
+    /// An object of one file's kernels.
+    fn compile(&self, name: &str, targets: &[String], build: &cc::Build) -> Result<PathBuf, String> {
+        let object = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join(name).with_extension("o");
+        let source = format!("csrc/kernels/{name}.cu");
+        let mut arguments = vec!["-c", &source, "-std=c++17", "-O3", "-Xcompiler", "-fPIC", "--threads=0", "-Xfatbin=-compress-all"];
+        arguments.extend(targets.iter().map(String::as_str));
+        let [compiler, place] = [format!("-ccbin={}", build.get_compiler().path().display()), object.display().to_string()];
+        arguments.extend([compiler.as_str(), "-o", &place]);
+        output(&self.program, &arguments)?;
+        Ok(object)
     }
 }
 

@@ -1,5 +1,5 @@
 // Attention over segments of any lengths that lie end to end, of all their tokens or of some as queries: libtorch's FlashAttention (Dao, "FlashAttention-2: faster attention with better
-// parallelism and work partitioning", 2023), and cuDNN's fused attention, which is faster on Hopper and later. None of their shapes depends on
+// parallelism and work partitioning", 2023), cuDNN's fused attention, which is faster on Hopper and later, and ours, which is faster still on Hopper. None of their shapes depends on
 // the segments. The rules of shim.hpp hold.
 
 #include "shim.hpp"
@@ -15,15 +15,15 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/_flash_attention_forward.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <c10/core/DeviceGuard.h>
+#include <torch/csrc/autograd/custom_function.h>
 #ifdef DRBERT_CUDNN
 #include <ATen/Context.h>
 #include <ATen/cudnn/Handle.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
-#include <c10/core/DeviceGuard.h>
 #include <dlfcn.h>
-#include <torch/csrc/autograd/custom_function.h>
 // libtorch holds another version of the same library: ours gets a name of its own. cuDNN itself is the one that libtorch has loaded.
 #define cudnn_frontend drbert_cudnn_frontend
 #define NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING
@@ -261,6 +261,66 @@ struct CudnnAttention : torch::autograd::Function<CudnnAttention> {
 
 #endif
 
+// What our attention is to do: int32, two counts, then the items of the queries and those of the keys, each kItemNumbers numbers.
+struct ItemTable {
+    at::Tensor numbers;
+    int64_t query_items, key_items;
+
+    static ItemTable make(const at::Tensor& query_boundaries, const at::Tensor& boundaries, int64_t queries, int64_t keys) {
+        const int64_t segments = boundaries.size(0) - 1;
+        const ItemTable table(queries, keys, segments, at::empty({1 + num_items(queries, keys) + 2 * segments, drbert::kItemNumbers}, boundaries.options()));
+        drbert::launch(boundaries, &drbert::Launchers::attention_items,
+                       drbert::AttentionItems{segments, query_boundaries.const_data_ptr<int32_t>(), boundaries.const_data_ptr<int32_t>(), table.counts(), table.first_query(), table.first_key()});
+        return table;
+    }
+
+    ItemTable(int64_t queries, int64_t keys, const at::Tensor& table) : ItemTable(queries, keys, (table.size(0) - 1 - num_items(queries, keys)) / 2, table) {}
+
+    int32_t* counts() const { return numbers.mutable_data_ptr<int32_t>(); }
+    drbert::AttentionItem* first_query() const { return reinterpret_cast<drbert::AttentionItem*>(counts()) + 1; }
+    drbert::AttentionItem* first_key() const { return first_query() + query_items; }
+
+  private:
+    ItemTable(int64_t queries, int64_t keys, int64_t segments, at::Tensor table)
+        : numbers(std::move(table)), query_items(drbert::num_attention_items(queries, segments)), key_items(drbert::num_attention_items(keys, segments)) {}
+
+    // But for those of segments.
+    static int64_t num_items(int64_t queries, int64_t keys) { return drbert::num_attention_items(queries, 0) + drbert::num_attention_items(keys, 0); }
+};
+
+struct TiledAttention : torch::autograd::Function<TiledAttention> {
+    static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& given, const std::optional<at::Tensor>& given_others, const at::Tensor& items) {
+        const at::Tensor queries = given.contiguous(), others = given_others ? given_others->contiguous() : at::Tensor();
+        const Heads heads(queries, others);
+        const at::Tensor output = at::empty(heads.query.sizes(), queries.options()), log_sums = drbert::scratch(queries, {queries.size(0), output.size(1)});
+        drbert::launch(queries, &drbert::Launchers::attention, work_of(heads, items, output, log_sums));
+        context->save_for_backward({queries, others, output, log_sums, items});
+        return output;
+    }
+
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& gradients) {
+        const torch::autograd::variable_list saved = context->get_saved_variables();
+        const at::Tensor &queries = saved[0], &others = saved[1], &output = saved[2], &log_sums = saved[3], &items = saved[4], gradient = gradients[0].contiguous();
+        const at::Tensor queries_gradient = at::empty_like(queries), others_gradient = others.defined() ? at::empty_like(others) : at::Tensor();
+        const Heads given(queries_gradient, others_gradient);
+        const drbert::Attention work = work_of(Heads(queries, others), items, output, log_sums);
+        const int64_t segments = work.most_query_items - drbert::num_attention_items(work.queries, 0), blocks = drbert::num_attention_blocks(work.queries, segments);
+        const at::Tensor statistics = drbert::scratch(queries, {work.heads, blocks, drbert::kAttentionBlock, 2});
+        drbert::launch(queries, &drbert::Launchers::attention_backward,
+                       drbert::AttentionBackward{work, gradient.const_data_ptr(), given.query.mutable_data_ptr(), given.key.mutable_data_ptr(), blocks, statistics.mutable_data_ptr<float>()});
+        return {queries_gradient, others_gradient, {}};
+    }
+
+  private:
+    static drbert::Attention work_of(const Heads& heads, const at::Tensor& items, const at::Tensor& output, const at::Tensor& log_sums) {
+        const at::Tensor &query = heads.query, &key = heads.key;
+        TORCH_CHECK(query.size(2) == drbert::kAttentionHead, "our attention is for heads of ", drbert::kAttentionHead);
+        const ItemTable table(query.size(0), key.size(0), items);
+        return {drbert::number_type(query), query.size(0), key.size(0), query.size(1), query.const_data_ptr(), key.const_data_ptr(), query.stride(0), key.stride(0), table.counts(),
+                table.first_query(), table.first_key(), table.query_items, table.key_items, output.mutable_data_ptr(), log_sums.mutable_data_ptr<float>()};
+    }
+};
+
 }  // namespace
 
 extern "C" {
@@ -326,6 +386,24 @@ const char* drbert_cudnn_attention(
         static_cast<void>(attended);
         TORCH_CHECK(false, "built without cuDNN's headers");
 #endif
+    });
+}
+
+// What drbert_tiled_attention is to do for so many queries and tokens, from boundaries as above.
+const char* drbert_attention_items(const at::Tensor* query_boundaries, const at::Tensor* boundaries, int64_t queries, int64_t tokens, at::Tensor** items) {
+    return guarded([&] {
+        drbert::check_indices("boundaries", *boundaries, *boundaries);
+        drbert::check_indices("boundaries of queries", *query_boundaries, *boundaries);
+        TORCH_CHECK(query_boundaries->sizes() == boundaries->sizes(), "boundaries of other segments");
+        *items = new at::Tensor(ItemTable::make(*query_boundaries, *boundaries, queries, tokens).numbers);
+    });
+}
+
+// As drbert_attention without dropout, by our kernels: on Hopper in bf16, and emulated on the CPU; for heads of 64. The segments are all tokens, and all queries are theirs.
+const char* drbert_tiled_attention(const at::Tensor* queries, const at::Tensor* others, const at::Tensor* items, at::Tensor** attended) {
+    return guarded([&] {
+        const std::optional<at::Tensor> apart = others == nullptr ? std::nullopt : std::optional(*others);
+        *attended = new at::Tensor(TiledAttention::apply(*queries, apart, *items));
     });
 }
 

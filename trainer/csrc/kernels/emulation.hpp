@@ -164,6 +164,13 @@ void __stcg(T* place, T value) {
     *place = value;
 }
 
+// Threads run in turns.
+inline int atomicAdd(int* place, int summand) {
+    const int before = *place;
+    *place += summand;
+    return before;
+}
+
 inline void __syncthreads() {
     emulation::wait(emulation::block().barrier, emulation::block().num_threads);
 }

@@ -1,6 +1,7 @@
 // All kernels for one place to run: nvcc makes `cuda_launchers` of this file, the C++ compiler `emulated_launchers`.
 
 #include "adamw.cuh"
+#include "attention_items.cuh"
 #include "bias_gelu.cuh"
 #include "column_sums.cuh"
 #include "cross_entropy.cuh"
@@ -11,6 +12,9 @@
 #include "table_gradients.cuh"
 #include "vector_gradients.cuh"
 #include "verdict.cuh"
+#ifndef __CUDACC__
+#include "emulated_attention.hpp"
+#endif
 
 namespace drbert {
 
@@ -23,7 +27,12 @@ const Launchers emulated_launchers = {
     launch_vector_gradients, launch_bias_gelu,              launch_bias_gelu_backward, launch_column_sums,
     launch_layer_norm,       launch_layer_norm_backward,    launch_table_gradients,    launch_spread_rows,
     launch_cross_entropy,    launch_cross_entropy_backward, launch_gradient_sum,       launch_verdict,
-    launch_adamw,            launch_segment_table,
+    launch_adamw,            launch_segment_table,          launch_attention_items,
+#ifdef __CUDACC__
+    launch_hopper_attention, launch_hopper_attention_backward,
+#else
+    emulate_attention,       emulate_attention_backward,
+#endif
 };
 
 }  // namespace drbert

@@ -235,6 +235,59 @@ struct SegmentTable {
     int32_t* table;  // [kSegmentRows, columns]
 };
 
+// Attention's heads have so many numbers, and its rows are taken in blocks and items of so many.
+constexpr int kAttentionHead = 64;
+constexpr int kAttentionBlock = 64;
+constexpr int kItemRows = 128;
+
+// Rows of one segment, queries or keys, and the rows of the other kind that they meet.
+struct alignas(32) AttentionItem {
+    int32_t row, row_end;  // up to kItemRows of them from the first on, before the segment's end
+    int32_t other, other_end;
+    int32_t block;  // of the statistics of the first query: the item's if it has queries, else the segment's
+};
+
+constexpr int kItemNumbers = sizeof(AttentionItem) / sizeof(int32_t);
+
+constexpr int64_t num_attention_items(int64_t rows, int64_t segments) { return rows / kItemRows + segments; }
+
+// Statistics lie in blocks of their own, as each segment begins one.
+constexpr int64_t num_attention_blocks(int64_t queries, int64_t segments) { return queries / kAttentionBlock + segments; }
+
+// The items of queries and those of keys, the costliest first.
+struct AttentionItems {
+    int64_t segments;
+    const int32_t* query_boundaries;  // [segments + 1], in tokens: where each begins, and where the last ends
+    const int32_t* boundaries;  // the same of the keys
+    int32_t* counts;  // [2], how many items of either there are
+    AttentionItem* queries;  // [num_attention_items(queries, segments)]
+    AttentionItem* keys;
+};
+
+// Attention of queries to the keys of their segments, with scores divided by the root of kAttentionHead (Dao, "FlashAttention-2: faster attention with better parallelism
+// and work partitioning", 2023).
+struct Attention {
+    NumberType type;
+    int64_t queries, keys, heads;
+    const void* query;  // [queries, heads, kAttentionHead], with `query_row` numbers from one token to the next
+    const void* key;  // [keys, 2, heads, kAttentionHead], a token's keys and then its values, with `key_row` numbers from one to the next
+    int64_t query_row, key_row;
+    const int32_t* counts;
+    const AttentionItem *query_items, *key_items;
+    int64_t most_query_items, most_key_items;
+    void* output;  // [queries, heads, kAttentionHead]
+    float* log_sums;  // [queries, heads], the logarithms to base 2 of the weights' sums
+};
+
+struct AttentionBackward {
+    Attention forward;
+    const void* output_gradient;  // as the output
+    void* query_gradient;  // as the queries
+    void* key_gradient;  // as the keys and values
+    int64_t blocks;
+    float* statistics;  // [heads, blocks, kAttentionBlock, 2], scratch
+};
+
 // Each puts its work in a stream, which on the CPU is ignored, and returns null or a message.
 struct Launchers {
     const char* (*vector_gradients)(const VectorGradients&, void* stream);
@@ -251,7 +304,15 @@ struct Launchers {
     const char* (*verdict)(const Verdict&, void* stream);
     const char* (*adamw)(const AdamW&, void* stream);
     const char* (*segment_table)(const SegmentTable&, void* stream);
+    const char* (*attention_items)(const AttentionItems&, void* stream);
+    // On CUDA for Hopper alone, in bf16.
+    const char* (*attention)(const Attention&, void* stream);
+    const char* (*attention_backward)(const AttentionBackward&, void* stream);
 };
+
+// Of hopper_attention.cu.
+const char* launch_hopper_attention(const Attention&, void* stream);
+const char* launch_hopper_attention_backward(const AttentionBackward&, void* stream);
 
 #ifdef DRBERT_CUDA_KERNELS
 extern const Launchers cuda_launchers;

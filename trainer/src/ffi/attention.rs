@@ -1,11 +1,15 @@
-//! Attention within segments that lie end to end, on CUDA in bf16 or fp16: libtorch's `FlashAttention`, and cuDNN's, which is faster on Hopper and later
-//! and was left out of programs that were built without its headers.
+//! Attention within segments that lie end to end. On CUDA in bf16 or fp16: libtorch's `FlashAttention`, and cuDNN's, which is faster on Hopper and later
+//! and was left out of programs that were built without its headers. Ours is the fastest on Hopper in bf16, and is emulated on the CPU.
 
 use std::ffi::{c_char, c_double};
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::{CppTensor, kernels::compute_capability, made, pointer};
+use super::{
+    CppTensor,
+    kernels::{self, compute_capability},
+    made, pointer,
+};
 use crate::error::Result;
 
 unsafe extern "C" {
@@ -34,6 +38,19 @@ unsafe extern "C" {
         segments: *const CppTensor,
         longest_queries: i64,
         longest: i64,
+        attended: *mut *mut CppTensor,
+    ) -> *const c_char;
+    fn drbert_attention_items(
+        query_boundaries: *const CppTensor,
+        boundaries: *const CppTensor,
+        queries: i64,
+        tokens: i64,
+        items: *mut *mut CppTensor,
+    ) -> *const c_char;
+    fn drbert_tiled_attention(
+        queries: *const CppTensor,
+        others: *const CppTensor,
+        items: *const CppTensor,
         attended: *mut *mut CppTensor,
     ) -> *const c_char;
 }
@@ -132,6 +149,47 @@ pub(crate) fn cudnn(heads: Heads<'_>, segments: &CudnnSegments) -> Result<Tensor
     made(|attended| unsafe { drbert_cudnn_attention(queries, others, pointer(table), *longest_queries, *longest, attended) })
 }
 
+const TILED_COMPUTE_CAPABILITY: i32 = 90;
+const TILED_HEAD: i64 = 64;
+
+/// Whether [`tiled`] is there for heads of this size on a device.
+pub(crate) fn tiled_suits(head_size: i64, kind: Kind, device: Device) -> bool {
+    let is_there = match device {
+        Device::Cuda(index) => {
+            kind == Kind::BFloat16
+                && kernels::exist_for(device)
+                && compute_capability(index).is_ok_and(|capability| capability == TILED_COMPUTE_CAPABILITY)
+        }
+        _ => true,
+    };
+    is_there && head_size == TILED_HEAD
+}
+
+/// The segments as [`tiled`] takes them.
+#[derive(Debug)]
+pub(crate) struct AttentionItems(Tensor);
+
+impl AttentionItems {
+    /// For so many queries and tokens, which are those of the segments.
+    pub(crate) fn new(spans: &Spans, queries: i64, tokens: i64) -> Result<Self> {
+        let [query_boundaries, boundaries] = [&spans.query_boundaries, &spans.boundaries].map(pointer);
+        // SAFETY: the tensors and the place for the result live until the call returns.
+        made(|items| unsafe { drbert_attention_items(query_boundaries, boundaries, queries, tokens, items) }).map(Self)
+    }
+
+    /// Another handle of the same.
+    pub(crate) fn shallow_clone(&self) -> Self {
+        Self(self.0.shallow_clone())
+    }
+}
+
+/// As [`flash`] without dropout, by our kernels.
+pub(crate) fn tiled(heads: Heads<'_>, items: &AttentionItems) -> Result<Tensor> {
+    let [queries, others] = heads.pointers();
+    // SAFETY: the tensors and the place for the result live until the call returns.
+    made(|attended| unsafe { drbert_tiled_attention(queries, others, pointer(&items.0), attended) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,5 +222,39 @@ mod tests {
                 assert!(row[4..].iter().all(|&number| number == expected[3]));
             }
         }
+    }
+    #[test]
+    fn items_are_all_rows_once_and_the_costliest_first() {
+        let boundaries = |lengths: &[i32]| -> Vec<i32> {
+            let ends = lengths.iter().scan(0, |end, length| {
+                *end += length;
+                Some(*end)
+            });
+            std::iter::once(0).chain(ends).collect()
+        };
+        let (queries, tokens) = (boundaries(&[10, 0, 0, 1, 200]), boundaries(&[300, 0, 64, 1, 513]));
+        let spans = Spans {
+            query_boundaries: Tensor::from_slice(&queries),
+            boundaries: Tensor::from_slice(&tokens),
+            longest_queries: 200,
+            longest: 513,
+        };
+        let items = AttentionItems::new(&spans, 211, 878).expect("items");
+        let rows: Vec<Vec<i32>> = Vec::try_from(items.0).expect("int32 rows");
+        assert_eq!(rows.len(), 1 + (211 / 128 + 5) + (878 / 128 + 5));
+        // Row, its segment's end, the other rows, and the block of statistics: segments begin blocks of their own.
+        let query_items = [[11, 211, 365, 878, 4], [139, 211, 365, 878, 6], [0, 10, 0, 300, 0], [10, 11, 364, 365, 3]];
+        let found: Vec<&[i32]> = rows[1..5].iter().map(|row| &row[..5]).collect();
+        assert_eq!((rows[0][0], found), (4, query_items.each_ref().map(<[i32; 5]>::as_slice).to_vec()));
+        let key_items = &rows[1 + 211 / 128 + 5..][..10];
+        // Of five items of 513 keys the last has one key, and costs less.
+        let costliest: Vec<i32> = key_items[..4].iter().map(|row| row[0]).collect();
+        assert_eq!((rows[0][1], costliest), (10, vec![365, 493, 621, 749]));
+        assert_eq!(key_items[4][..5], [877, 878, 11, 211, 4]);
+        let mut covered: Vec<i32> = key_items.iter().flat_map(|row| row[0]..row[1].min(row[0] + 128)).collect();
+        covered.sort_unstable();
+        assert_eq!(covered, (0..878).collect::<Vec<i32>>());
+        let without_queries = key_items.iter().find(|row| row[0] == 300).expect("an item");
+        assert_eq!(without_queries[..4], [300, 364, 10, 10]);
     }
 }

@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::config::EncoderConfig;
 use crate::{
     error::Result,
-    ffi::attention::{self as kernels, CudnnSegments, Heads, Spans},
+    ffi::attention::{self as kernels, AttentionItems, CudnnSegments, Heads, Spans},
 };
 
 /// The segments of a micro-batch, within which attention stays.
@@ -23,12 +23,14 @@ pub struct Segments<'a> {
     pub longest_chosen: i64,
 }
 
-/// Which of libtorch's operators attention runs on.
+/// What attention runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttentionKernel {
+    /// Ours over all segments in one call: on Hopper GPUs in bf16, and emulated on the CPU, for heads of 64, without dropout.
+    Tiled,
     /// cuDNN's over all segments in one call: on Hopper and later GPUs, in bf16 or fp16, without dropout.
     Cudnn,
-    /// `FlashAttention` over all segments in one call: on CUDA, in bf16 or fp16.
+    /// libtorch's `FlashAttention` over all segments in one call: on CUDA, in bf16 or fp16.
     VariableLength,
     /// One call for each run of segments of equal length: anywhere.
     Grouped,
@@ -37,6 +39,7 @@ pub enum AttentionKernel {
 /// How attention is computed for one micro-batch.
 #[derive(Debug)]
 pub(super) enum Attention {
+    Tiled { all: AttentionItems, chosen: AttentionItems },
     Cudnn { all: CudnnSegments, chosen: CudnnSegments },
     VariableLength { all: Spans, chosen: Spans },
     Grouped(Vec<SegmentGroup>),
@@ -50,7 +53,8 @@ pub(super) struct SegmentGroup {
 }
 
 impl Attention {
-    pub(super) fn new(kernel: AttentionKernel, config: &EncoderConfig, segments: Segments) -> Result<Self> {
+    /// For segments of so many tokens, of which so many are chosen.
+    pub(super) fn new(kernel: AttentionKernel, config: &EncoderConfig, segments: Segments, tokens: i64, num_chosen: i64) -> Result<Self> {
         let Segments { lengths, longest, boundaries, chosen_boundaries, longest_chosen } = segments;
         let spans = |query_boundaries: &Tensor, longest_queries| Spans {
             query_boundaries: query_boundaries.shallow_clone(),
@@ -60,6 +64,9 @@ impl Attention {
         };
         let [all, chosen] = [spans(boundaries, longest), spans(chosen_boundaries, longest_chosen)];
         Ok(match kernel {
+            AttentionKernel::Tiled => {
+                Self::Tiled { all: AttentionItems::new(&all, tokens, tokens)?, chosen: AttentionItems::new(&chosen, num_chosen, tokens)? }
+            }
             AttentionKernel::Cudnn => {
                 let table = |spans, are_together| CudnnSegments::new(spans, are_together, config.num_attention_heads, config.head_size());
                 Self::Cudnn { all: table(&all, true)?, chosen: table(&chosen, false)? }
@@ -78,6 +85,7 @@ impl Attention {
     /// Another handle of the same.
     pub(super) fn shallow_clone(&self) -> Self {
         match self {
+            Self::Tiled { all, chosen } => Self::Tiled { all: all.shallow_clone(), chosen: chosen.shallow_clone() },
             Self::Cudnn { all, chosen } => Self::Cudnn { all: all.shallow_clone(), chosen: chosen.shallow_clone() },
             Self::VariableLength { all, chosen } => Self::VariableLength { all: all.shallow_clone(), chosen: chosen.shallow_clone() },
             Self::Grouped(groups) => Self::Grouped(groups.clone()),
@@ -120,6 +128,10 @@ impl Attention {
     fn in_one_call(&self, config: &EncoderConfig, heads: Heads, dropout: f64) -> Result<Tensor> {
         let are_together = matches!(heads, Heads::Together(_));
         let attended = match self {
+            Self::Tiled { all, chosen } => {
+                assert!(dropout == 0.0, "our attention is not chosen for a model with dropout in its attention");
+                kernels::tiled(heads, if are_together { all } else { chosen })?
+            }
             Self::Cudnn { all, chosen } => {
                 assert!(dropout == 0.0, "cuDNN's attention is not chosen for a model with dropout in its attention");
                 kernels::cudnn(heads, if are_together { all } else { chosen })?

@@ -133,7 +133,7 @@ impl MaskedLm {
     /// The tokens that are not chosen are keys and values of the last layer's attention, and nothing after it is computed for them.
     fn head(&self, input_ids_t: &Tensor, positions_t: &Tensor, segments: Segments, chosen_m: &Tensor, mode: Mode) -> Result<Tensor> {
         let mut hidden_td = self.embed(input_ids_t, positions_t, mode)?;
-        let attention = Attention::new(self.kernels.attention, &self.config, segments)?;
+        let attention = Attention::new(self.kernels.attention, &self.config, segments, input_ids_t.size()[0], chosen_m.size()[0])?;
         for (index, layer) in self.layers.iter().enumerate() {
             let rows = (index + 1 == self.layers.len()).then_some(chosen_m);
             let operators = self.kernels.operators;

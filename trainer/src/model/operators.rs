@@ -56,6 +56,7 @@ impl fmt::Display for Kernels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (attention, plain) = match self.attention {
             AttentionKernel::Grouped => ("", "plain"),
+            AttentionKernel::Tiled => ("our attention and ", "otherwise plain"),
             AttentionKernel::Cudnn => ("cuDNN attention's and ", "otherwise plain"),
             AttentionKernel::VariableLength => ("variable-length attention's and ", "otherwise plain"),
         };
@@ -85,8 +86,14 @@ impl KernelChoice {
         match self {
             Self::Auto if device.is_cuda() => {
                 let mut found = vec![fused, plain, Kernels::PLAIN];
-                if is_fast && config.attention_probs_dropout_prob == 0.0 && attention::cudnn_suits(config.head_size(), device) {
-                    found.insert(0, Kernels { attention: AttentionKernel::Cudnn, ..fused });
+                if is_fast && config.attention_probs_dropout_prob == 0.0 {
+                    let head_size = config.head_size();
+                    if attention::cudnn_suits(head_size, device) {
+                        found.insert(0, Kernels { attention: AttentionKernel::Cudnn, ..fused });
+                    }
+                    if attention::tiled_suits(head_size, kind, device) {
+                        found.insert(0, Kernels { attention: AttentionKernel::Tiled, ..fused });
+                    }
                 }
                 found.retain(|kernels| kernels.operators == Operators::Plain || why_not().is_none());
                 found.dedup();

@@ -107,6 +107,30 @@ fn uneven_micro_batch(vocab_size: i32) -> MicroBatch {
     }
 }
 
+/// Emulated: what the CPU can see of our attention is where it finds the segments, their queries and their statistics.
+#[test]
+fn our_attention_has_the_gradients_of_libtorchs() {
+    let directory = numbered_shards(&[4], 8);
+    let overrides =
+        ["model.hidden_size=128", "model.intermediate_size=64", "model.num_attention_heads=2", "model.max_position_embeddings=600"];
+    let config = tiny_config(directory.path(), directory.path(), &overrides);
+    let shards = ShardDirectory::open(directory.path()).expect("a sound directory");
+    let model_config = EncoderConfig { vocab_size: 2_008, ..config.fresh_model(shards.manifest()).expect("a model") };
+    let values = initial_parameters(&model_config, 3).expect("parameters");
+    let batch = Batch::to_device(&uneven_micro_batch(model_config.vocab_size as i32), Device::Cpu).expect("a batch");
+    let gradients = |kernels: Kernels| {
+        let leaves: Vec<Tensor> = values.iter().map(|value| (value * 3.0).detach().set_requires_grad(true)).collect();
+        loss_and_gradients(&model_config, &leaves, kernels, &batch)
+    };
+    let (expected_loss, expected) = gradients(Kernels::PLAIN);
+    let (loss, found) = gradients(Kernels { attention: AttentionKernel::Tiled, ..Kernels::PLAIN });
+    assert!(f64::try_from((loss - &expected_loss).abs()).expect("a number") <= 1e-6 * f64::try_from(expected_loss).expect("a number"));
+    for (spec, (found, expected)) in parameter_specs(&model_config).iter().zip(found.iter().zip(&expected)) {
+        let difference = ((found - expected).norm() / expected.norm()).double_value(&[]);
+        assert!(difference <= 2e-5, "{}: off by {difference:.1e}", spec.name);
+    }
+}
+
 /// Only where there is a GPU: the gradients of every parameter, of a micro-batch as it is and padded as for CUDA graphs, are as near to those in fp32 as the plain operators' in bf16.
 #[test]
 fn on_a_gpu_all_gradients_are_those_of_the_plain_operators() {

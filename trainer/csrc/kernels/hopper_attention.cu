@@ -1,0 +1,792 @@
+// Attention within segments on Hopper: FlashAttention-2 (Dao, 2023) with that chip's asynchronous matrix products and copies, as in FlashAttention-3 (Shah et al., 2024), for bf16 and heads
+// of 64. nvcc compiles this file for sm_90a alone.
+//
+// A block stays and takes items in turn: rows of one head and segment, 64 for each of two groups of four warps. One more thread loads the rows of the
+// item and, tile by tile, the rows that they meet; it is ahead of those who compute. The backward pass has two kernels, one with queries as an item's rows and one with keys, so that every
+// result is summed in registers by one group: the weights are computed twice, but there is nothing to add up in memory, nothing to convert afterwards, and the same bits come every time.
+
+#include <atomic>
+
+#include <cuda.h>
+#include <cuda_bf16.h>
+#include <cuda_runtime_api.h>
+
+#include "launchers.hpp"
+
+namespace drbert {
+namespace {
+
+constexpr int kGroups = kItemRows / kAttentionBlock;
+constexpr int kGroupWarps = 4;
+constexpr int kGroupThreads = 128;
+constexpr int kThreads = (kGroups + 1) * kGroupThreads;
+constexpr unsigned kAllLanes = 0xffffffffu;
+constexpr int kMaxSharedBytes = 232448;
+
+// Tiles lie in shared memory row by row, 128 bytes each, of which the eight 16-byte parts are exchanged in a pattern that repeats after 8 rows: the 128-byte swizzle, which copies make and
+// matrix products take, and which needs this alignment.
+constexpr int kRowBytes = kAttentionHead * sizeof(__nv_bfloat16);
+constexpr int kTileBytes = kAttentionBlock * kRowBytes;
+constexpr int kTileAlignment = 1024;
+// Statistics of a block of queries.
+constexpr int kStatisticsBytes = kAttentionBlock * 2 * sizeof(float);
+
+constexpr float kScale = 0.125f;
+static_assert(kScale * kScale * kAttentionHead == 1.0f);
+constexpr float kScoreScale = kScale * 1.44269504f;  // of scores to base 2
+
+struct Maps {
+    CUtensorMap queries, keys, output, output_gradient;
+};
+
+// ---- Copies and barriers (PTX ISA, "Asynchronous copy" and "mbarrier")
+
+__device__ __forceinline__ uint32_t shared_address(const void* pointer) { return static_cast<uint32_t>(__cvta_generic_to_shared(pointer)); }
+
+// Tells the compiler that all lanes of a warp have the same.
+__device__ __forceinline__ int uniform(int number) { return __shfl_sync(kAllLanes, number, 0); }
+
+// Completes a phase when all have arrived and all bytes that they expect are there.
+struct Barrier {
+    uint64_t state;
+
+    __device__ void init(int arrivals) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(this)), "r"(arrivals)); }
+
+    __device__ void arrive() { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(this)) : "memory"); }
+
+    __device__ void arrive_expecting(int bytes) {
+        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(this)), "r"(bytes) : "memory");
+    }
+
+    // Until the phase with this parity is over.
+    __device__ void wait(uint32_t parity) {
+        uint32_t is_over = 0;
+        while (is_over == 0) {
+            asm volatile(
+                "{\n"
+                ".reg .pred over;\n"
+                "mbarrier.try_wait.parity.shared::cta.b64 over, [%1], %2;\n"
+                "selp.u32 %0, 1, 0, over;\n"
+                "}\n"
+                : "=r"(is_over)
+                : "r"(shared_address(this)), "r"(parity)
+                : "memory");
+        }
+    }
+};
+
+// A warp's part of an arrival of all warps.
+__device__ __forceinline__ void release(Barrier& barrier, int lane) {
+    __syncwarp();
+    if (lane == 0) {
+        barrier.arrive();
+    }
+}
+
+// kAttentionBlock rows of one head. What lies after the last row is zero.
+__device__ __forceinline__ void copy_tile(uint8_t* tile, const CUtensorMap& map, int head, int row, Barrier& barrier) {
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(shared_address(tile)), "l"(&map),
+                 "r"(shared_address(&barrier)), "r"(0), "r"(head), "r"(row)
+                 : "memory");
+}
+
+__device__ __forceinline__ void copy_bytes(void* to, const void* from, int bytes, Barrier& barrier) {
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(shared_address(to)), "l"(from), "r"(bytes),
+                 "r"(shared_address(&barrier))
+                 : "memory");
+}
+
+// Which of N places comes next, and the parity of its phase.
+template <int N>
+struct Turn {
+    int place = 0;
+    uint32_t parity = 0;
+
+    __device__ void advance() {
+        if (++place == N) {
+            place = 0;
+            parity ^= 1;
+        }
+    }
+};
+
+// ---- Matrix products (PTX ISA, "Asynchronous warpgroup level matrix instructions")
+//
+// A warp has 16 rows of a result with 64 rows, a lane two rows, 8 apart, and of each 8 columns two: number i of a lane is in its row i / 2 % 2 and column 8 * (i / 4) + 2 * (lane % 4) + i % 2.
+
+__device__ __forceinline__ void begin_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
+
+__device__ __forceinline__ void end_products() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+
+// Until all but the latest `kPending` groups of products are done.
+template <int kPending>
+__device__ __forceinline__ void await_products() {
+    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
+}
+
+// After waiting for them: keeps the compiler from using numbers before.
+template <int N>
+__device__ __forceinline__ void settle(float (&numbers)[N]) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+        asm volatile("" : "+f"(numbers[i])::"memory");
+    }
+}
+
+// Of a tile, or of 16 of its columns or rows: from one 8 rows to the next 1,024 bytes.
+__device__ __forceinline__ uint64_t descriptor(const uint8_t* tile) {
+    constexpr uint64_t kSwizzle128 = 1ull << 62, kEightRows = uint64_t{8 * kRowBytes >> 4} << 32, kUnused = 1ull << 16;
+    return (shared_address(tile) >> 4 & 0x3fff) | kUnused | kEightRows | kSwizzle128;
+}
+
+constexpr uint64_t kSixteenColumns = 32 >> 4;
+constexpr uint64_t kSixteenRows = 16 * kRowBytes >> 4;
+
+#define DRBERT_NUMBERS_8(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
+#define DRBERT_NUMBERS_32(d, i) DRBERT_NUMBERS_8(d, i), DRBERT_NUMBERS_8(d, i + 8), DRBERT_NUMBERS_8(d, i + 16), DRBERT_NUMBERS_8(d, i + 24)
+#define DRBERT_FIRST_32 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define DRBERT_SECOND_32 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+
+// result (+)= left right^T over 16 columns of both, 64 rows of `left` and 64 or 128 of `right`, which are descriptors.
+__device__ __forceinline__ void multiply_rows(float (&result)[32], uint64_t left, uint64_t right, int is_added) {
+    asm volatile(
+        "{\n"
+        ".reg .pred added;\n"
+        "setp.ne.b32 added, %34, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" DRBERT_FIRST_32 "}, %32, %33, added, 1, 1, 0, 0;\n"
+        "}\n"
+        : DRBERT_NUMBERS_32(result, 0)
+        : "l"(left), "l"(right), "r"(is_added));
+}
+
+__device__ __forceinline__ void multiply_rows(float (&result)[64], uint64_t left, uint64_t right, int is_added) {
+    asm volatile(
+        "{\n"
+        ".reg .pred added;\n"
+        "setp.ne.b32 added, %66, 0;\n"
+        "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" DRBERT_FIRST_32 ", " DRBERT_SECOND_32 "}, %64, %65, added, 1, 1, 0, 0;\n"
+        "}\n"
+        : DRBERT_NUMBERS_32(result, 0), DRBERT_NUMBERS_32(result, 32)
+        : "l"(left), "l"(right), "r"(is_added));
+}
+
+// result += left right, 16 columns of `left` and 16 rows of `right`, which is a descriptor.
+__device__ __forceinline__ void multiply_columns(float (&result)[32], const uint32_t* left, uint64_t right) {
+    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" DRBERT_FIRST_32 "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;\n"
+                 : DRBERT_NUMBERS_32(result, 0)
+                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right));
+}
+
+// result = left right^T, of a group's own tile and one of N rows. The former comes from shared memory too: what stays in registers over a loop as a product's left side, nvcc 13.0 overwrites.
+template <int N>
+__device__ __forceinline__ void begin_scores(float (&result)[N / 2], const uint8_t* left, const uint8_t* right) {
+    const uint64_t left_rows = descriptor(left), right_rows = descriptor(right);
+#pragma unroll
+    for (int k = 0; k < kAttentionHead / 16; ++k) {
+        multiply_rows(result, left_rows + k * kSixteenColumns, right_rows + k * kSixteenColumns, k > 0);
+    }
+    end_products();
+}
+
+// result += left right, for N columns of `left` and N rows of `right`.
+template <int N>
+__device__ __forceinline__ void begin_sum(float (&result)[32], const uint32_t (&left)[N / 4], const uint8_t* right) {
+    const uint64_t right_rows = descriptor(right);
+    begin_products();
+#pragma unroll
+    for (int k = 0; k < N / 16; ++k) {
+        multiply_columns(result, left + 4 * k, right_rows + k * kSixteenRows);
+    }
+    end_products();
+}
+
+// ---- Numbers
+
+__device__ __forceinline__ float fast_exp2(float x) {
+    float result;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+    return result;
+}
+
+__device__ __forceinline__ uint32_t packed(float low, float high) {
+    uint32_t result;
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
+    return result;
+}
+
+__device__ __forceinline__ float low_half(uint32_t pair) { return __uint_as_float(pair << 16); }
+__device__ __forceinline__ float high_half(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
+
+// A result becomes the left side of a product.
+template <int N>
+__device__ __forceinline__ void pack(uint32_t (&to)[N], const float (&from)[2 * N]) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+        to[i] = packed(from[2 * i], from[2 * i + 1]);
+    }
+}
+
+template <int N>
+__device__ __forceinline__ void clear(float (&numbers)[N]) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+        numbers[i] = 0.0f;
+    }
+}
+
+// In the columns from `valid` on.
+template <int N>
+__device__ __forceinline__ void fill_invalid(float (&numbers)[N], int valid, float with, int lane) {
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+        if (8 * (i / 4) + 2 * (lane % 4) + i % 2 >= valid) {
+            numbers[i] = with;
+        }
+    }
+}
+
+// Over the four lanes that have the same rows.
+__device__ __forceinline__ float quad_sum(float x) {
+    x += __shfl_xor_sync(kAllLanes, x, 1);
+    return x + __shfl_xor_sync(kAllLanes, x, 2);
+}
+
+__device__ __forceinline__ float quad_max(float x) {
+    x = fmaxf(x, __shfl_xor_sync(kAllLanes, x, 1));
+    return fmaxf(x, __shfl_xor_sync(kAllLanes, x, 2));
+}
+
+// Lane j of four gets number j of all four.
+__device__ __forceinline__ void transpose_quad(uint32_t (&numbers)[4], int lane) {
+    const bool is_odd = lane % 2 == 1, is_upper = lane % 4 >= 2;
+#pragma unroll
+    for (int i = 0; i < 4; i += 2) {
+        const uint32_t received = __shfl_xor_sync(kAllLanes, is_odd ? numbers[i] : numbers[i + 1], 1);
+        (is_odd ? numbers[i] : numbers[i + 1]) = received;
+    }
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+        const uint32_t received = __shfl_xor_sync(kAllLanes, is_upper ? numbers[i] : numbers[i + 2], 2);
+        (is_upper ? numbers[i] : numbers[i + 2]) = received;
+    }
+}
+
+// A warp's rows of a result, of which the lane has `row` and `row + 8`, as far as they come before `end`. `to` is the first row's head, `stride` the numbers from one row to the next.
+__device__ __forceinline__ void store_rows(const float (&result)[32], float2 factors, __nv_bfloat16* to, int64_t stride, int row, int end, int lane) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+        const float factor = half == 0 ? factors.x : factors.y;
+#pragma unroll
+        for (int part = 0; part < 2; ++part) {
+            uint32_t pairs[4];
+#pragma unroll
+            for (int i = 0; i < 4; ++i) {
+                const int first = 4 * (4 * part + i) + 2 * half;
+                pairs[i] = packed(result[first] * factor, result[first + 1] * factor);
+            }
+            transpose_quad(pairs, lane);
+            if (row + 8 * half < end) {
+                *reinterpret_cast<uint4*>(to + (row + 8 * half) * stride + 8 * (4 * part + lane % 4)) = uint4{pairs[0], pairs[1], pairs[2], pairs[3]};
+            }
+        }
+    }
+}
+
+// Four times two pairs of numbers of the lane's rows of a tile, as a product's left side has them.
+__device__ __forceinline__ void load_rows(uint32_t (&pairs)[16], const uint8_t* tile, int warp, int lane) {
+    const int row = 16 * warp + lane % 16;
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+        const int part = (2 * k + lane / 16) ^ (row % 8);
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(pairs[4 * k]), "=r"(pairs[4 * k + 1]), "=r"(pairs[4 * k + 2]), "=r"(pairs[4 * k + 3])
+                     : "r"(shared_address(tile) + row * kRowBytes + part * 16)
+                     : "memory");
+    }
+}
+
+// ---- What blocks do
+
+struct HeadItem {
+    AttentionItem item;
+    int head;
+};
+
+// A block's items. They come costliest first and are dealt to the blocks there and back again.
+struct Deal {
+    int num_items, round = 0;
+
+    __device__ int place() const { return round * gridDim.x + (round % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x); }
+
+    __device__ int num_rounds() const {
+        const int full = num_items / gridDim.x, place_in_last = full % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x;
+        return full + (place_in_last < num_items % gridDim.x ? 1 : 0);
+    }
+};
+
+// A block's shared memory: the `kOwn` tiles of each group for two items, then stages with two tiles of N rows each, that items' rows meet.
+template <int kOwnTiles, int N, bool kHasStatistics>
+struct Memory {
+    static constexpr int kOwn = kOwnTiles, kRows = N, kStages = 512 / N;
+    static constexpr bool kStatistics = kHasStatistics;
+    static constexpr int kOwnBytes = kOwn * kGroups * kTileBytes, kMatrixBytes = N * kRowBytes;
+    static constexpr int kStatisticsStart = 2 * kOwnBytes + kStages * 2 * kMatrixBytes;
+    static constexpr int kBarriersStart = kStatisticsStart + (kStatistics ? kStages * kStatisticsBytes : 0);
+    static constexpr int kItemsStart = kBarriersStart + (2 * kStages + 4) * static_cast<int>(sizeof(Barrier));
+    static constexpr int kBytes = kTileAlignment + kItemsStart + 2 * static_cast<int>(sizeof(HeadItem)) + 32;
+    static_assert(kBytes <= kMaxSharedBytes);
+
+    uint8_t* start;
+
+    __device__ explicit Memory(uint8_t* raw) : start(raw + (kTileAlignment - shared_address(raw) % kTileAlignment) % kTileAlignment) {}
+
+    __device__ uint8_t* own(int place, int matrix, int group) const { return start + place * kOwnBytes + (matrix * kGroups + group) * kTileBytes; }
+    __device__ uint8_t* other(int stage, int matrix) const { return start + 2 * kOwnBytes + (2 * stage + matrix) * kMatrixBytes; }
+    __device__ float4* statistics(int stage) const { return reinterpret_cast<float4*>(start + kStatisticsStart + stage * kStatisticsBytes); }
+    __device__ HeadItem& item(int place) const { return reinterpret_cast<HeadItem*>(start + (kItemsStart + 31) / 32 * 32)[place]; }
+
+    __device__ Barrier& barrier(int number) const { return reinterpret_cast<Barrier*>(start + kBarriersStart)[number]; }
+    __device__ Barrier& filled(int stage) const { return barrier(stage); }
+    __device__ Barrier& freed(int stage) const { return barrier(kStages + stage); }
+    __device__ Barrier& own_filled(int place) const { return barrier(2 * kStages + place); }
+    __device__ Barrier& own_freed(int place) const { return barrier(2 * kStages + 2 + place); }
+
+    __device__ void init() const {
+        if (threadIdx.x == 0) {
+            for (int stage = 0; stage < kStages; ++stage) {
+                filled(stage).init(1);
+                freed(stage).init(kGroups * kGroupWarps);
+            }
+            for (int place = 0; place < 2; ++place) {
+                own_filled(place).init(1);
+                own_freed(place).init(kGroups * kGroupWarps);
+            }
+            asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+        }
+        __syncthreads();
+    }
+
+    __device__ static int stage_before(int stage) { return stage == 0 ? kStages - 1 : stage - 1; }
+};
+
+// One thread: loads `own`, an item's rows of so many matrices, and tiles of the rows that they meet.
+struct Matrix {
+    const CUtensorMap* map;
+    int first_head;
+};
+
+template <typename M>
+__device__ void load_items(const M& memory, const AttentionItem* items, int count, int heads, const Matrix (&own)[M::kOwn], const Matrix (&others)[2], const float* statistics, int64_t blocks) {
+    Turn<M::kStages> stage;
+    Turn<2> place;
+    for (Deal deal{count * heads}; deal.place() < deal.num_items; ++deal.round, place.advance()) {
+        const AttentionItem item = items[deal.place() / heads];
+        const int head = deal.place() % heads, groups = item.row_end - item.row > kAttentionBlock ? 2 : 1;
+        memory.own_freed(place.place).wait(place.parity ^ 1);
+        memory.item(place.place) = {item, head};
+        Barrier& own_filled = memory.own_filled(place.place);
+        own_filled.arrive_expecting(M::kOwn * groups * kTileBytes);
+        for (int matrix = 0; matrix < M::kOwn; ++matrix) {
+            for (int group = 0; group < groups; ++group) {
+                copy_tile(memory.own(place.place, matrix, group), *own[matrix].map, own[matrix].first_head + head, item.row + group * kAttentionBlock, own_filled);
+            }
+        }
+        const float* block = statistics + (head * blocks + item.block) * 2 * kAttentionBlock;
+        for (int other = item.other; other < item.other_end; other += M::kRows, stage.advance()) {
+            Barrier& filled = memory.filled(stage.place);
+            memory.freed(stage.place).wait(stage.parity ^ 1);
+            filled.arrive_expecting(2 * M::kMatrixBytes + (M::kStatistics ? kStatisticsBytes : 0));
+            for (int matrix = 0; matrix < 2; ++matrix) {
+                for (int row = 0; row < M::kRows; row += kAttentionBlock) {
+                    copy_tile(memory.other(stage.place, matrix) + row * kRowBytes, *others[matrix].map, others[matrix].first_head + head, other + row, filled);
+                }
+            }
+            if (M::kStatistics) {
+                copy_bytes(memory.statistics(stage.place), block, kStatisticsBytes, filled);
+                block += 2 * kAttentionBlock;
+            }
+        }
+    }
+}
+
+// What a group has of an item.
+struct Part {
+    int head, tiles;
+    int last_rows;  // of the last tile
+    int first, end, row;  // the group's first row, the segment's end, and the lane's first row
+    int block;
+};
+
+// The warps that compute call `compute(part, place, stage)` for each item of which their group has rows; it frees every stage but the last, which is where `stage` then is.
+template <typename M, typename Compute>
+__device__ __forceinline__ void compute_items(const M& memory, int num_items, int group, int warp, int lane, Compute&& compute) {
+    Turn<M::kStages> stage;
+    Turn<2> place;
+    const int rounds = uniform(Deal{num_items}.num_rounds());
+    for (int round = 0; round < rounds; ++round, place.advance()) {
+        memory.own_filled(place.place).wait(place.parity);
+        const HeadItem& entry = memory.item(place.place);
+        Part part;
+        const int others = uniform(entry.item.other_end - entry.item.other);
+        part.head = uniform(entry.head), part.end = uniform(entry.item.row_end), part.block = uniform(entry.item.block) + group;
+        part.first = uniform(entry.item.row) + group * kAttentionBlock, part.row = part.first + 16 * warp + lane / 4;
+        part.tiles = (others + M::kRows - 1) / M::kRows, part.last_rows = others - (part.tiles - 1) * M::kRows;
+        if (part.first < part.end) {
+            compute(part, place.place, stage);
+            release(memory.own_freed(place.place), lane);
+            continue;
+        }
+        release(memory.own_freed(place.place), lane);
+        for (int tile = 0; tile < part.tiles; ++tile, stage.advance()) {
+            memory.filled(stage.place).wait(stage.parity);
+            release(memory.freed(stage.place), lane);
+        }
+    }
+}
+
+// Registers go from the threads that load, where one is enough, to those that compute.
+__device__ __forceinline__ void become_loader() { asm volatile("setmaxnreg.dec.sync.aligned.u32 24;"); }
+__device__ __forceinline__ void become_computer() { asm volatile("setmaxnreg.inc.sync.aligned.u32 240;"); }
+
+__device__ __forceinline__ bool is_loader() { return threadIdx.x == kGroups * kGroupThreads; }
+
+// The softmax of two rows whose scores come tile by tile.
+struct Softmax {
+    float maxima[2] = {-INFINITY, -INFINITY};  // of the scores to base 2
+    float sums[2] = {0.0f, 0.0f};  // the lane's part
+
+    // Scores become weights. What was computed with earlier weights is to be multiplied by the factors.
+    template <int N>
+    __device__ __forceinline__ void take(float (&scores)[N], float (&factors)[2]) {
+        float largest[2] = {scores[0], scores[2]};
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+            largest[i / 2 % 2] = fmaxf(largest[i / 2 % 2], scores[i]);
+        }
+#pragma unroll
+        for (int row = 0; row < 2; ++row) {
+            const float maximum = fmaxf(maxima[row], quad_max(largest[row]) * kScoreScale);
+            factors[row] = fast_exp2(maxima[row] - maximum);
+            maxima[row] = maximum;
+            sums[row] *= factors[row];
+        }
+#pragma unroll
+        for (int i = 0; i < N; ++i) {
+            scores[i] = fast_exp2(scores[i] * kScoreScale - maxima[i / 2 % 2]);
+            sums[i / 2 % 2] += scores[i];
+        }
+    }
+};
+
+using ForwardMemory = Memory<1, 128, false>;
+
+__global__ __launch_bounds__(kThreads, 1) void forward(const __grid_constant__ Maps maps, const __grid_constant__ Attention work) {
+    extern __shared__ uint8_t raw[];
+    constexpr int N = ForwardMemory::kRows;
+    const ForwardMemory memory(raw);
+    memory.init();
+    const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(work.heads);
+    if (group == kGroups) {
+        become_loader();
+        if (is_loader()) {
+            load_items(memory, work.query_items, work.counts[0], heads, {{&maps.queries, 0}}, {{&maps.keys, 0}, {&maps.keys, heads}}, nullptr, 0);
+        }
+        return;
+    }
+    become_computer();
+    compute_items(memory, uniform(work.counts[0]) * heads, group, warp, lane, [&](const Part& part, int place, Turn<ForwardMemory::kStages>& stage) {
+        const uint8_t* const query = memory.own(place, 0, group);
+        Softmax softmax;
+        float output[32], scores[N / 2], factors[2];
+        uint32_t weights[N / 4];
+        clear(output);
+        memory.filled(stage.place).wait(stage.parity);
+        begin_products();
+        begin_scores<N>(scores, query, memory.other(stage.place, 0));
+        await_products<0>();
+        settle(scores);
+        if (part.tiles == 1 && part.last_rows < N) {
+            fill_invalid(scores, part.last_rows, -INFINITY, lane);
+        }
+        softmax.take(scores, factors);
+        pack(weights, scores);
+        for (int tile = 1; tile < part.tiles; ++tile) {
+            const int before = stage.place;
+            stage.advance();
+            memory.filled(stage.place).wait(stage.parity);
+            begin_products();
+            begin_scores<N>(scores, query, memory.other(stage.place, 0));
+            begin_sum<N>(output, weights, memory.other(before, 1));
+            await_products<1>();
+            settle(scores);
+            if (tile + 1 == part.tiles && part.last_rows < N) {
+                fill_invalid(scores, part.last_rows, -INFINITY, lane);
+            }
+            softmax.take(scores, factors);
+            await_products<0>();
+            settle(output);
+            release(memory.freed(before), lane);
+#pragma unroll
+            for (int i = 0; i < 32; ++i) {
+                output[i] *= factors[i / 2 % 2];
+            }
+            pack(weights, scores);
+        }
+        begin_sum<N>(output, weights, memory.other(stage.place, 1));
+        await_products<0>();
+        settle(output);
+        release(memory.freed(stage.place), lane);
+        stage.advance();
+        const float2 sums = {quad_sum(softmax.sums[0]), quad_sum(softmax.sums[1])};
+        store_rows(output, {__frcp_rn(sums.x), __frcp_rn(sums.y)}, static_cast<__nv_bfloat16*>(work.output) + part.head * kAttentionHead, work.heads * kAttentionHead, part.row, part.end, lane);
+        if (lane % 4 == 0) {
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+                const int row = part.row + 8 * half;
+                if (row < part.end) {
+                    work.log_sums[row * work.heads + part.head] = softmax.maxima[half] + log2f(half == 0 ? sums.x : sums.y);
+                }
+            }
+        }
+    });
+}
+
+// The gradients of queries, and the statistics of their rows for the kernel below.
+using QueryMemory = Memory<3, 128, false>;
+
+__global__ __launch_bounds__(kThreads, 1) void query_gradient(const __grid_constant__ Maps maps, const __grid_constant__ AttentionBackward work) {
+    extern __shared__ uint8_t raw[];
+    constexpr int N = QueryMemory::kRows;
+    const Attention& forward = work.forward;
+    const QueryMemory memory(raw);
+    memory.init();
+    const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(forward.heads);
+    if (group == kGroups) {
+        become_loader();
+        if (is_loader()) {
+            load_items(memory, forward.query_items, forward.counts[0], heads, {{&maps.queries, 0}, {&maps.output_gradient, 0}, {&maps.output, 0}}, {{&maps.keys, 0}, {&maps.keys, heads}}, nullptr, 0);
+        }
+        return;
+    }
+    become_computer();
+    compute_items(memory, uniform(forward.counts[0]) * heads, group, warp, lane, [&](const Part& part, int place, Turn<QueryMemory::kStages>& stage) {
+        const uint8_t *const query = memory.own(place, 0, group), *const gradient = memory.own(place, 1, group);
+        float log_sums[2], deltas[2] = {0.0f, 0.0f};
+#pragma unroll
+        for (int half = 0; half < 2; ++half) {
+            const int row = part.row + 8 * half;
+            // Weights of rows after the segment's end are zero.
+            log_sums[half] = row < part.end ? forward.log_sums[row * forward.heads + part.head] : INFINITY;
+        }
+        {
+            uint32_t gradients[16], outputs[16];
+            load_rows(gradients, gradient, warp, lane);
+            load_rows(outputs, memory.own(place, 2, group), warp, lane);
+#pragma unroll
+            for (int i = 0; i < 16; ++i) {
+                deltas[i % 2] += low_half(gradients[i]) * low_half(outputs[i]) + high_half(gradients[i]) * high_half(outputs[i]);
+            }
+        }
+        deltas[0] = quad_sum(deltas[0]), deltas[1] = quad_sum(deltas[1]);
+        float result[32], scores[N / 2], weight_gradients[N / 2];
+        clear(result);
+        for (int tile = 0; tile < part.tiles; ++tile) {
+            memory.filled(stage.place).wait(stage.parity);
+            begin_products();
+            begin_scores<N>(scores, query, memory.other(stage.place, 0));
+            begin_scores<N>(weight_gradients, gradient, memory.other(stage.place, 1));
+            await_products<1>();
+            settle(scores);
+            if (tile > 0) {
+                release(memory.freed(memory.stage_before(stage.place)), lane);
+            }
+#pragma unroll
+            for (int i = 0; i < N / 2; ++i) {
+                scores[i] = fast_exp2(scores[i] * kScoreScale - log_sums[i / 2 % 2]);
+            }
+            if (tile + 1 == part.tiles && part.last_rows < N) {
+                fill_invalid(scores, part.last_rows, 0.0f, lane);
+            }
+            await_products<0>();
+            settle(weight_gradients);
+#pragma unroll
+            for (int i = 0; i < N / 2; ++i) {
+                scores[i] *= weight_gradients[i] - deltas[i / 2 % 2];
+            }
+            uint32_t score_gradients[N / 4];
+            pack(score_gradients, scores);
+            begin_sum<N>(result, score_gradients, memory.other(stage.place, 0));
+            stage.advance();
+        }
+        await_products<0>();
+        settle(result);
+        release(memory.freed(memory.stage_before(stage.place)), lane);
+        if (lane % 4 == 0) {
+            float2* const statistics = reinterpret_cast<float2*>(work.statistics) + (part.head * work.blocks + part.block) * kAttentionBlock + part.row - part.first;
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+                statistics[8 * half] = {log_sums[half], part.row + 8 * half < part.end ? deltas[half] : 0.0f};
+            }
+        }
+        store_rows(result, {kScale, kScale}, static_cast<__nv_bfloat16*>(work.query_gradient) + part.head * kAttentionHead, forward.query_row, part.row, part.end, lane);
+    });
+}
+
+// The gradients of keys and values. Scores and weights are transposed: a row is a key, a column a query.
+using KeyMemory = Memory<2, 64, true>;
+
+__global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constant__ Maps maps, const __grid_constant__ AttentionBackward work) {
+    extern __shared__ uint8_t raw[];
+    constexpr int N = KeyMemory::kRows;
+    const Attention& forward = work.forward;
+    const KeyMemory memory(raw);
+    memory.init();
+    const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(forward.heads);
+    if (group == kGroups) {
+        become_loader();
+        if (is_loader()) {
+            load_items(memory, forward.key_items, forward.counts[1], heads, {{&maps.keys, 0}, {&maps.keys, heads}}, {{&maps.queries, 0}, {&maps.output_gradient, 0}}, work.statistics, work.blocks);
+        }
+        return;
+    }
+    become_computer();
+    compute_items(memory, uniform(forward.counts[1]) * heads, group, warp, lane, [&](const Part& part, int place, Turn<KeyMemory::kStages>& stage) {
+        const uint8_t *const key = memory.own(place, 0, group), *const value = memory.own(place, 1, group);
+        float key_result[32], value_result[32], scores[N / 2], weight_gradients[N / 2];
+        clear(key_result);
+        clear(value_result);
+        for (int tile = 0; tile < part.tiles; ++tile) {
+            memory.filled(stage.place).wait(stage.parity);
+            // Of two of the lane's columns: log sum and delta, log sum and delta.
+            float4 statistics[N / 8];
+#pragma unroll
+            for (int i = 0; i < N / 8; ++i) {
+                statistics[i] = memory.statistics(stage.place)[4 * i + lane % 4];
+            }
+            begin_products();
+            begin_scores<N>(scores, key, memory.other(stage.place, 0));
+            begin_scores<N>(weight_gradients, value, memory.other(stage.place, 1));
+            await_products<1>();
+            settle(scores);
+            if (tile > 0) {
+                release(memory.freed(memory.stage_before(stage.place)), lane);
+            }
+#pragma unroll
+            for (int i = 0; i < N / 2; ++i) {
+                scores[i] = fast_exp2(scores[i] * kScoreScale - (i % 2 == 0 ? statistics[i / 4].x : statistics[i / 4].z));
+            }
+            uint32_t weights[N / 4], score_gradients[N / 4];
+            pack(weights, scores);
+            begin_sum<N>(value_result, weights, memory.other(stage.place, 1));
+            await_products<1>();
+            settle(weight_gradients);
+#pragma unroll
+            for (int i = 0; i < N / 2; ++i) {
+                scores[i] *= weight_gradients[i] - (i % 2 == 0 ? statistics[i / 4].y : statistics[i / 4].w);
+            }
+            pack(score_gradients, scores);
+            begin_sum<N>(key_result, score_gradients, memory.other(stage.place, 0));
+            stage.advance();
+        }
+        await_products<0>();
+        settle(key_result);
+        settle(value_result);
+        // A segment may have no query.
+        if (part.tiles > 0) {
+            release(memory.freed(memory.stage_before(stage.place)), lane);
+        }
+        __nv_bfloat16* const to = static_cast<__nv_bfloat16*>(work.key_gradient) + part.head * kAttentionHead;
+        store_rows(key_result, {kScale, kScale}, to, forward.key_row, part.row, part.end, lane);
+        store_rows(value_result, {1.0f, 1.0f}, to + forward.heads * kAttentionHead, forward.key_row, part.row, part.end, lane);
+    });
+}
+
+// ---- Launches
+
+const char* message_of(cudaError_t error) { return error == cudaSuccess ? nullptr : cudaGetErrorString(error); }
+
+// Of [rows, columns, kAttentionHead] in bf16, with so many numbers from one row to the next; or a message.
+const char* make_map(CUtensorMap& map, const void* numbers, int64_t columns, int64_t rows, int64_t row) {
+    using Encode = decltype(&cuTensorMapEncodeTiled);
+    static const Encode encode = [] {
+        void* function = nullptr;
+        cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+        const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+        return error == cudaSuccess && found == cudaDriverEntryPointSuccess ? reinterpret_cast<Encode>(function) : nullptr;
+    }();
+    if (encode == nullptr) {
+        return "the CUDA driver has no cuTensorMapEncodeTiled";
+    }
+    const cuuint64_t sizes[] = {kAttentionHead, static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
+    const cuuint64_t strides[] = {kRowBytes, static_cast<cuuint64_t>(row) * sizeof(__nv_bfloat16)};
+    const cuuint32_t box[] = {kAttentionHead, 1, kAttentionBlock}, steps[] = {1, 1, 1};
+    const CUresult result =
+        encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<void*>(numbers), sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+    return result == CUDA_SUCCESS ? nullptr : "cuTensorMapEncodeTiled refused a matrix";
+}
+
+const char* make_maps(Maps& maps, const Attention& work, const void* output_gradient) {
+    if (work.type != NumberType::kBFloat16) {
+        return "attention on Hopper is for bf16";
+    }
+    const int64_t output_row = work.heads * kAttentionHead;
+    const char* message = make_map(maps.queries, work.query, work.heads, work.queries, work.query_row);
+    message = message != nullptr ? message : make_map(maps.keys, work.key, 2 * work.heads, work.keys, work.key_row);
+    if (output_gradient == nullptr) {
+        return message;
+    }
+    message = message != nullptr ? message : make_map(maps.output, work.output, work.heads, work.queries, output_row);
+    return message != nullptr ? message : make_map(maps.output_gradient, output_gradient, work.heads, work.queries, output_row);
+}
+
+// As many blocks as there are multiprocessors, each of which has room for one.
+template <typename M, typename Work>
+const char* launch(void (*kernel)(Maps, Work), const Maps& maps, const Work& work, int64_t most_items, void* stream) {
+    constexpr int kMaxDevices = 64;
+    static std::atomic<int> multiprocessors[kMaxDevices];
+    int device = 0;
+    if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess || device >= kMaxDevices) {
+        return error == cudaSuccess ? "more CUDA devices than expected" : cudaGetErrorString(error);
+    }
+    int blocks = multiprocessors[device].load(std::memory_order_relaxed);
+    if (blocks == 0) {
+        if (const char* message = message_of(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, M::kBytes))) {
+            return message;
+        }
+        if (const char* message = message_of(cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount, device))) {
+            return message;
+        }
+        multiprocessors[device].store(blocks, std::memory_order_relaxed);
+    }
+    if (most_items < blocks) {
+        blocks = static_cast<int>(most_items);
+    }
+    if (blocks > 0) {
+        kernel<<<blocks, kThreads, M::kBytes, static_cast<cudaStream_t>(stream)>>>(maps, work);
+    }
+    return message_of(cudaGetLastError());
+}
+
+}  // namespace
+
+const char* launch_hopper_attention(const Attention& work, void* stream) {
+    Maps maps;
+    if (const char* message = make_maps(maps, work, nullptr)) {
+        return message;
+    }
+    return launch<ForwardMemory>(forward, maps, work, work.most_query_items * work.heads, stream);
+}
+
+const char* launch_hopper_attention_backward(const AttentionBackward& work, void* stream) {
+    Maps maps;
+    if (const char* message = make_maps(maps, work.forward, work.output_gradient)) {
+        return message;
+    }
+    if (const char* message = launch<QueryMemory>(query_gradient, maps, work, work.forward.most_query_items * work.forward.heads, stream)) {
+        return message;
+    }
+    return launch<KeyMemory>(key_gradient, maps, work, work.forward.most_key_items * work.forward.heads, stream);
+}
+
+}  // namespace drbert
