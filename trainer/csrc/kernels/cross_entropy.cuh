@@ -33,52 +33,52 @@ struct EntropyVectors {
     static constexpr int kStride = kEntropyThreads * kVectorSize<T>;
     static constexpr int kAll = kEntropyVectors * kStride;
 
-    Packed<T> logits[kEntropyVectors], bias[kEntropyVectors];
-    // How many columns are valid from the first vector on.
-    int valid;
+    // With their bias, and minus infinity for what is not valid.
+    Vector<T> numbers[kEntropyVectors];
 
-    __device__ EntropyVectors(const CrossEntropy& work, int64_t start, int column) : bias{}, valid(static_cast<int>(work.num_valid) - column) {
+    __device__ EntropyVectors(const CrossEntropy& work, int64_t start, int column) {
+        // How many columns are valid from the first vector on. What is not valid is never looked at.
+        const int valid = static_cast<int>(work.num_valid) - column;
+        const auto first = [&](int i) { return column + (i * kStride < valid ? i * kStride : 0); };
+        Packed<T> logits[kEntropyVectors], bias[kEntropyVectors] = {};
 #pragma unroll
         for (int i = 0; i < kEntropyVectors; ++i) {
-            // What is not valid is never looked at.
-            const int64_t first = column + (i * kStride < valid ? i * kStride : 0);
-            logits[i] = load_packed<T>(work.logits, start + first);
-            if (work.bias != nullptr) {
-                bias[i] = load_packed<T>(work.bias, first);
-            }
+            logits[i] = load_packed<T>(work.logits, start + first(i));
         }
-    }
-
-    // With minus infinity for what is not valid.
-    __device__ Vector<T> values(int i) const {
-        Vector<T> result = unpacked(logits[i]);
-        add(result, unpacked(bias[i]));
-        if (i * kStride + kVectorSize<T> > valid) {
+        if (work.bias != nullptr) {
 #pragma unroll
-            for (int j = 0; j < kVectorSize<T>; ++j) {
-                result.values[j] = i * kStride + j < valid ? result.values[j] : -INFINITY;
+            for (int i = 0; i < kEntropyVectors; ++i) {
+                bias[i] = load_packed<T>(work.bias, first(i));
             }
         }
-        return result;
+#pragma unroll
+        for (int i = 0; i < kEntropyVectors; ++i) {
+            numbers[i] = unpacked(logits[i]);
+            add(numbers[i], unpacked(bias[i]));
+            if (i * kStride + kVectorSize<T> > valid) {
+#pragma unroll
+                for (int j = 0; j < kVectorSize<T>; ++j) {
+                    numbers[i].values[j] = i * kStride + j < valid ? numbers[i].values[j] : -INFINITY;
+                }
+            }
+        }
     }
 
     __device__ ExponentialSum exponential_sum() const {
         ExponentialSum result{-INFINITY, 0.0f};
 #pragma unroll
         for (int i = 0; i < kEntropyVectors; ++i) {
-            const Vector<T> numbers = values(i);
 #pragma unroll
             for (int j = 0; j < kVectorSize<T>; ++j) {
-                result.maximum = fmaxf(result.maximum, numbers.values[j]);
+                result.maximum = fmaxf(result.maximum, numbers[i].values[j]);
             }
         }
         const float shift = result.maximum == -INFINITY ? 0.0f : result.maximum;
 #pragma unroll
         for (int i = 0; i < kEntropyVectors; ++i) {
-            const Vector<T> numbers = values(i);
 #pragma unroll
             for (int j = 0; j < kVectorSize<T>; ++j) {
-                result.sum += fast_exp(numbers.values[j] - shift);
+                result.sum += fast_exp(numbers[i].values[j] - shift);
             }
         }
         return result;
