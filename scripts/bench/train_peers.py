@@ -5,10 +5,11 @@
     train_peers.py step-cuda  SHARDS   the same on a CUDA device: 12 × 768, ROWS (64) rows a step, bf16, SDPA, torch.compile
     train_peers.py dataloader SHARDS   datasets, torch's DataLoader and transformers' collator for masking, 2 workers
     train_peers.py streaming  SHARDS   MosaicML Streaming in the place of datasets
-    train_peers.py train      SHARDS MODEL SHAPE RATE ROWS SECONDS HELD_OUT
+    train_peers.py train      SHARDS MODEL SHAPE RATE ROWS SECONDS HELD_OUT DEVICE
 
 The first four print tokens a second. `train` trains a RoBERTa of SHAPE (JSON, as in its config.json) with the rest of DrBERT's recipe (trainer/configs/drbert-7gb.toml) for
-so many seconds of processor time, ROWS rows a step, never on the rows that `drbert evaluate --rows HELD_OUT` takes, saves it in MODEL, and prints what was done as JSON.
+so many seconds, ROWS rows a step, never on the rows that `drbert evaluate --rows HELD_OUT` takes, saves it in MODEL, and prints what was done as JSON. DEVICE is cpu, where the seconds
+are those of processors, or cuda, where they are those of the steps after the first few, which compile, and where it trains as in step-cuda.
 """
 
 import itertools
@@ -34,6 +35,7 @@ ROWS, WARMUP_STEPS, STEPS = 8, 3, 12
 SMALL = {"num_hidden_layers": 4, "hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024, "max_position_embeddings": 514}
 BASE = {"num_hidden_layers": 12, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 514}
 CUDA_ROWS, CUDA_STEPS = int(os.environ.get("ROWS", 64)), 30
+CUDA = {"bf16": True, "torch_compile": True, "dataloader_num_workers": 4}
 RECIPE_WARMUP = 10_000 / 80_000
 LOADER_ROWS, LOADER_SECONDS = 20_000, 8
 
@@ -89,7 +91,7 @@ def step(shards: Path, work: Path) -> float:
 
 
 def step_cuda(shards: Path, work: Path) -> float:
-    return tokens_per_second_of_steps(shards, work, BASE, CUDA_ROWS, CUDA_STEPS, bf16=True, torch_compile=True, dataloader_num_workers=4)
+    return tokens_per_second_of_steps(shards, work, BASE, CUDA_ROWS, CUDA_STEPS, **CUDA)
 
 
 def tokens_per_second_of_steps(shards: Path, work: Path, shape: dict, batch: int, steps: int, **how) -> float:
@@ -99,17 +101,18 @@ def tokens_per_second_of_steps(shards: Path, work: Path, shape: dict, batch: int
     return sum(map(len, rows[batch * WARMUP_STEPS :])) / clock.seconds
 
 
-def train(shards: Path, model: Path, shape: dict, rate: float, batch: int, seconds: float, held_out: int) -> dict:
+def train(shards: Path, model: Path, shape: dict, rate: float, batch: int, seconds: float, held_out: int, device: str) -> dict:
     rows = rows_of(shards, None)
     kept = [row for number, row in enumerate(rows) if (number + 1) * held_out // len(rows) == number * held_out // len(rows)]
     recipe = {
         "dropout": 0.1, "per_device_train_batch_size": batch, "learning_rate": rate, "adam_beta1": 0.9, "adam_beta2": 0.999, "adam_epsilon": 1e-8, "weight_decay": 0.0,
-        "max_grad_norm": 1.0, "lr_scheduler_type": "linear", "use_cpu": True,
+        "max_grad_norm": 1.0, "lr_scheduler_type": "linear", **({"use_cpu": True} if device == "cpu" else CUDA),
     }
+    spent, unmeasured = ("cpu_seconds", 0) if device == "cpu" else ("seconds", WARMUP_STEPS)
     clock = Clock(after=WARMUP_STEPS)
     trained(shards, model, kept, clock, shape, max_steps=WARMUP_STEPS + STEPS, **recipe)
-    steps = max(int(seconds / (clock.cpu_seconds / STEPS)), 1)
-    clock = Clock(after=0)
+    steps = max(int(seconds / (getattr(clock, spent) / STEPS)), 1) + unmeasured
+    clock = Clock(after=unmeasured)
     trainer = trained(shards, model, kept, clock, shape, max_steps=steps, warmup_steps=int(steps * RECIPE_WARMUP), **recipe)
     trainer.save_model(str(model))
     PreTrainedTokenizerFast.from_pretrained(shards / "tokenizer").save_pretrained(model)
@@ -157,8 +160,8 @@ def main() -> None:
         case [program, shards] if program in programs:
             with tempfile.TemporaryDirectory(prefix="train-peers-") as work:
                 print(f"{programs[program](Path(shards), Path(work)):.0f}")
-        case ["train", shards, model, shape, rate, batch, seconds, held_out]:
-            print(json.dumps(train(Path(shards), Path(model), json.loads(shape), float(rate), int(batch), float(seconds), int(held_out))))
+        case ["train", shards, model, shape, rate, batch, seconds, held_out, device]:
+            print(json.dumps(train(Path(shards), Path(model), json.loads(shape), float(rate), int(batch), float(seconds), int(held_out), device)))
         case _:
             sys.exit(__doc__)
 
