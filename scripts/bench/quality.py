@@ -128,7 +128,7 @@ def main() -> None:
     if len(sys.argv) not in (4, 5) or (sys.argv[4:] or ["cpu"])[0] not in SETTINGS:
         sys.exit(__doc__)
     setting = SETTINGS[(sys.argv[4:] or ["cpu"])[0]]
-    comparison, seconds = Comparison(Path(sys.argv[1]), Path(sys.argv[2]), setting), float(sys.argv[3])
+    comparison, seconds = Comparison(Path(sys.argv[1]), Path(sys.argv[2]).resolve(), setting), float(sys.argv[3])
     rates = [float(rate) for rate in os.environ.get("RATES", f"{PUBLISHED_RATE} {setting.rate}").split()]
     with ThreadPoolExecutor(setting.at_once) as pool:
         peers = {rate: pool.submit(comparison.peer, f"peer-{rate:g}", rate, seconds) for rate in rates}

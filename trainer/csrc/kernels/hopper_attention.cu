@@ -147,7 +147,7 @@ constexpr uint64_t kSixteenRows = 16 * kRowBytes >> 4;
 #define DRBERT_FIRST_32 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
 #define DRBERT_SECOND_32 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 
-// result (+)= left right^T over 16 columns of both, 64 rows of `left` and 64 or 128 of `right`: descriptors, or numbers of the left side as load_rows gives them.
+// result (+)= left right^T over 16 columns of both, 64 rows of `left` and 64 or 128 of `right`, which are descriptors.
 __device__ __forceinline__ void multiply_rows(float (&result)[32], uint64_t left, uint64_t right, int is_added) {
     asm volatile(
         "{\n"
@@ -157,17 +157,6 @@ __device__ __forceinline__ void multiply_rows(float (&result)[32], uint64_t left
         "}\n"
         : DRBERT_NUMBERS_32(result, 0)
         : "l"(left), "l"(right), "r"(is_added));
-}
-
-__device__ __forceinline__ void multiply_rows(float (&result)[32], const uint32_t* left, uint64_t right, int is_added) {
-    asm volatile(
-        "{\n"
-        ".reg .pred added;\n"
-        "setp.ne.b32 added, %37, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" DRBERT_FIRST_32 "}, {%32, %33, %34, %35}, %36, added, 1, 1, 0;\n"
-        "}\n"
-        : DRBERT_NUMBERS_32(result, 0)
-        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right), "r"(is_added));
 }
 
 __device__ __forceinline__ void multiply_rows(float (&result)[64], uint64_t left, uint64_t right, int is_added) {
@@ -188,24 +177,13 @@ __device__ __forceinline__ void multiply_columns(float (&result)[32], const uint
                  : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right));
 }
 
-// result = left right^T, of a group's own tile and one of N rows.
+// result = left right^T, of a group's own tile and one of N rows. The former comes from shared memory too: what stays in registers over a loop as a product's left side, nvcc 13.0 overwrites.
 template <int N>
 __device__ __forceinline__ void begin_scores(float (&result)[N / 2], const uint8_t* left, const uint8_t* right) {
     const uint64_t left_rows = descriptor(left), right_rows = descriptor(right);
 #pragma unroll
     for (int k = 0; k < kAttentionHead / 16; ++k) {
         multiply_rows(result, left_rows + k * kSixteenColumns, right_rows + k * kSixteenColumns, k > 0);
-    }
-    end_products();
-}
-
-// The same with the own tile in registers, which takes less time where there are enough.
-template <int N>
-__device__ __forceinline__ void begin_scores(float (&result)[N / 2], const uint32_t (&left)[16], const uint8_t* right) {
-    const uint64_t right_rows = descriptor(right);
-#pragma unroll
-    for (int k = 0; k < kAttentionHead / 16; ++k) {
-        multiply_rows(result, left + 4 * k, right_rows + k * kSixteenColumns, k > 0);
     }
     end_products();
 }
@@ -324,18 +302,6 @@ __device__ __forceinline__ void load_rows(uint32_t (&pairs)[16], const uint8_t* 
                      : "=r"(pairs[4 * k]), "=r"(pairs[4 * k + 1]), "=r"(pairs[4 * k + 2]), "=r"(pairs[4 * k + 3])
                      : "r"(shared_address(tile) + row * kRowBytes + part * 16)
                      : "memory");
-    }
-}
-
-// After a loop whose products have these on their left sides: registers that products alone read nvcc 13.0 gives to other numbers as well, unless they are used once more. They never are, as
-// there are no heads below zero.
-__device__ __forceinline__ void keep(const uint32_t (&one)[16], const uint32_t (&other)[16], int64_t heads, void* memory) {
-    if (heads < 0) {
-#pragma unroll
-        for (int i = 0; i < 16; ++i) {
-            static_cast<uint32_t*>(memory)[2 * i] = one[i];
-            static_cast<uint32_t*>(memory)[2 * i + 1] = other[i];
-        }
     }
 }
 
@@ -685,9 +651,7 @@ __global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constan
     }
     become_computer();
     compute_items(memory, uniform(forward.counts[1]) * heads, group, warp, lane, [&](const Part& part, int place, Turn<KeyMemory::kStages>& stage) {
-        uint32_t key[16], value[16];
-        load_rows(key, memory.own(place, 0, group), warp, lane);
-        load_rows(value, memory.own(place, 1, group), warp, lane);
+        const uint8_t *const key = memory.own(place, 0, group), *const value = memory.own(place, 1, group);
         float key_result[32], value_result[32], scores[N / 2], weight_gradients[N / 2];
         clear(key_result);
         clear(value_result);
@@ -727,7 +691,6 @@ __global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constan
         await_products<0>();
         settle(key_result);
         settle(value_result);
-        keep(key, value, forward.heads, work.key_gradient);
         // A segment may have no query.
         if (part.tiles > 0) {
             release(memory.freed(memory.stage_before(stage.place)), lane);

@@ -152,17 +152,11 @@ pub(crate) fn cudnn(heads: Heads<'_>, segments: &CudnnSegments) -> Result<Tensor
 const TILED_COMPUTE_CAPABILITY: i32 = 90;
 const TILED_HEAD: i64 = 64;
 
-/// Whether [`tiled`] is there for heads of this size on a device.
+/// Whether [`tiled`] is there for heads of this size on a GPU.
 pub(crate) fn tiled_suits(head_size: i64, kind: Kind, device: Device) -> bool {
-    let is_there = match device {
-        Device::Cuda(index) => {
-            kind == Kind::BFloat16
-                && kernels::exist_for(device)
-                && compute_capability(index).is_ok_and(|capability| capability == TILED_COMPUTE_CAPABILITY)
-        }
-        _ => true,
-    };
-    is_there && head_size == TILED_HEAD
+    let Device::Cuda(index) = device else { return false };
+    let fits = head_size == TILED_HEAD && kind == Kind::BFloat16;
+    fits && kernels::exist_for(device) && compute_capability(index).is_ok_and(|capability| capability == TILED_COMPUTE_CAPABILITY)
 }
 
 /// The segments as [`tiled`] takes them.

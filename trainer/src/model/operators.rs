@@ -73,7 +73,10 @@ impl KernelChoice {
     pub fn candidates(self, config: &EncoderConfig, kind: Kind, device: Device) -> Result<Vec<Kernels>> {
         let is_fast = device.is_cuda() && kind != Kind::Float;
         let attention = if is_fast { AttentionKernel::VariableLength } else { AttentionKernel::Grouped };
-        let [fused, plain] = [Operators::Fused, Operators::Plain].map(|operators| Kernels { operators, attention });
+        let (head_size, drops) = (config.head_size(), config.attention_probs_dropout_prob != 0.0);
+        let tiled = (is_fast && !drops && attention::tiled_suits(head_size, kind, device)).then_some(AttentionKernel::Tiled);
+        let cudnn = (is_fast && !drops && attention::cudnn_suits(head_size, device)).then_some(AttentionKernel::Cudnn);
+        let with = |operators| move |attention| Kernels { operators, attention };
         let why_not = || {
             if !kernels::exist_for(device) {
                 return Some("a program that was built where nvcc is, see README.md");
@@ -85,23 +88,15 @@ impl KernelChoice {
         };
         match self {
             Self::Auto if device.is_cuda() => {
-                let mut found = vec![fused, plain, Kernels::PLAIN];
-                if is_fast && config.attention_probs_dropout_prob == 0.0 {
-                    let head_size = config.head_size();
-                    if attention::cudnn_suits(head_size, device) {
-                        found.insert(0, Kernels { attention: AttentionKernel::Cudnn, ..fused });
-                    }
-                    if attention::tiled_suits(head_size, kind, device) {
-                        found.insert(0, Kernels { attention: AttentionKernel::Tiled, ..fused });
-                    }
-                }
+                let ours = [tiled, cudnn, Some(attention)].into_iter().flatten().map(with(Operators::Fused));
+                let mut found: Vec<Kernels> = ours.chain([with(Operators::Plain)(attention), Kernels::PLAIN]).collect();
                 found.retain(|kernels| kernels.operators == Operators::Plain || why_not().is_none());
                 found.dedup();
                 Ok(found)
             }
             Self::Auto | Self::Plain => Ok(vec![Kernels::PLAIN]),
             Self::Fused => match why_not() {
-                None => Ok(vec![fused]),
+                None => Ok(vec![with(Operators::Fused)(tiled.unwrap_or(attention))]),
                 Some(expected) => {
                     Err(Error::BadSetting { setting: "train.kernels", found: "\"fused\"".to_owned(), expected: expected.to_owned() })
                 }
