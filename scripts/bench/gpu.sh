@@ -8,7 +8,7 @@
 # machine other than the one that built it, set LD_LIBRARY_PATH to that machine's torch/lib. DEVICE is cuda unless told otherwise. PYTHON (python3) has
 # torch, transformers, accelerate and pyarrow, or Hugging Face Trainer is left out. CURVE_STEPS (300) is the length of the compared runs, ROWS (64) the rows of a timed step,
 # MORE_ROWS (128 256) those of others, GRAPH_ROWS (2 4 16) those of the micro-batches of steps, of four each, that are timed with CUDA graphs and
-# without. PARTS (check time peer) says what is done.
+# without. PARTS (check time peer) says what is done; quality beside them compares the base model's recipes (quality.py), QUALITY_SECONDS (120) for Hugging Face Trainer.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 shards=$1 work=$2 device=${3:-cuda}
@@ -112,5 +112,10 @@ if [[ $parts == *" peer "* ]] && [ "$device" != cpu ]; then # Hugging Face Train
         ROWS=$rows "${PYTHON:-python3}" "$scripts/train_peers.py" step-cuda "$shards" >"$work/peer-rows-$rows.txt" 2>"$work/peer-rows-$rows.log" ||
             echo "Hugging Face Trainer failed: $work/peer-rows-$rows.log" >&2
     done
+fi
+if [[ $parts == *" quality "* ]] && [ "$device" != cpu ]; then
+    mapfile -t paths < <(realpath "$scripts/quality.py" "$shards" "$drbert")
+    mkdir -p "$work/quality"
+    (cd "$work/quality" && "${PYTHON:-python3}" "${paths[@]}" "${QUALITY_SECONDS:-120}" cuda 2>quality.log) || echo "the recipes' comparison failed: $work/quality/quality.log" >&2
 fi
 "${PYTHON:-python3}" "$scripts/gpu_table.py" "$work"
