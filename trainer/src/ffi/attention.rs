@@ -217,22 +217,27 @@ mod tests {
             }
         }
     }
-    #[test]
-    fn items_are_all_rows_once_and_the_costliest_first() {
-        let boundaries = |lengths: &[i32]| -> Vec<i32> {
+    /// Of segments with so many queries and tokens.
+    fn spans_of(queries: &[i64], tokens: &[i64], device: Device) -> Spans {
+        let boundaries = |lengths: &[i64]| {
             let ends = lengths.iter().scan(0, |end, length| {
                 *end += length;
                 Some(*end)
             });
-            std::iter::once(0).chain(ends).collect()
+            Tensor::from_slice(&std::iter::once(0).chain(ends).collect::<Vec<i64>>()).to_kind(Kind::Int).to_device(device)
         };
-        let (queries, tokens) = (boundaries(&[10, 0, 0, 1, 200]), boundaries(&[300, 0, 64, 1, 513]));
-        let spans = Spans {
-            query_boundaries: Tensor::from_slice(&queries),
-            boundaries: Tensor::from_slice(&tokens),
-            longest_queries: 200,
-            longest: 513,
-        };
+        let longest = |lengths: &[i64]| lengths.iter().copied().max().unwrap_or_default();
+        Spans {
+            query_boundaries: boundaries(queries),
+            boundaries: boundaries(tokens),
+            longest_queries: longest(queries),
+            longest: longest(tokens),
+        }
+    }
+
+    #[test]
+    fn items_are_all_rows_once_and_the_costliest_first() {
+        let spans = spans_of(&[10, 0, 0, 1, 200], &[300, 0, 64, 1, 513], Device::Cpu);
         let items = AttentionItems::new(&spans, 211, 878).expect("items");
         let rows: Vec<Vec<i32>> = Vec::try_from(items.0).expect("int32 rows");
         assert_eq!(rows.len(), 1 + (211 / 128 + 5) + (878 / 128 + 5));
@@ -250,5 +255,73 @@ mod tests {
         assert_eq!(covered, (0..878).collect::<Vec<i32>>());
         let without_queries = key_items.iter().find(|row| row[0] == 300).expect("an item");
         assert_eq!(without_queries[..4], [300, 364, 10, 10]);
+    }
+    /// What every query of the segments attends to, by libtorch in fp64 and one segment at a time.
+    fn attended_in_fp64(queries_mhk: &Tensor, others_t2hk: &Tensor, queries: &[i64], tokens: &[i64]) -> Tensor {
+        let segments = |whole: &Tensor, lengths: &[i64]| whole.split_with_sizes(lengths, 0);
+        let heads_first = |rows_nhk: &Tensor| rows_nhk.transpose(0, 1).to_kind(Kind::Double);
+        let attended: Vec<Tensor> = segments(queries_mhk, queries)
+            .iter()
+            .zip(segments(others_t2hk, tokens))
+            .map(|(query, others)| {
+                let [query, key, value] = [query, &others.select(1, 0), &others.select(1, 1)].map(heads_first);
+                let scores = query.matmul(&key.transpose(1, 2)) / (TILED_HEAD as f64).sqrt();
+                scores.softmax(-1, Kind::Double).matmul(&value).transpose(0, 1)
+            })
+            .collect();
+        Tensor::cat(&attended, 0)
+    }
+
+    /// On the CPU emulated, and where there is a Hopper GPU there too.
+    #[test]
+    fn our_attention_and_its_gradients_are_those_of_fp64() {
+        let tokens = [1_300, 64, 65, 1, 128, 129, 2, 512, 0, 63];
+        let some = [0, 64, 1, 0, 128, 20, 2, 77, 0, 63];
+        let gpu = Device::Cuda(0);
+        let mut cases = vec![(Device::Cpu, Kind::Float, 1e-4), (Device::Cpu, Kind::BFloat16, 1e-2)];
+        if tch::Cuda::is_available() && tiled_suits(TILED_HEAD, Kind::BFloat16, gpu) {
+            cases.push((gpu, Kind::BFloat16, 1e-2));
+        }
+        let heads = 3;
+        // As if at random, from -1.5 to 1.5.
+        let numbers = |size: &[i64], seed: i64, kind| {
+            let number = |index: i64| ((index + seed) * 7_919 % 10_007) as f32 / 10_007.0 * 3.0 - 1.5;
+            Tensor::from_slice(&(0..size.iter().product()).map(number).collect::<Vec<f32>>()).reshape(size).to_kind(kind)
+        };
+        for (device, kind, bound) in cases {
+            for queries in [&tokens, &some] {
+                let [num_queries, num_tokens] = [queries, &tokens].map(|lengths| lengths.iter().sum::<i64>());
+                let leaf = |values: Tensor, kind| values.to_kind(kind).detach().set_requires_grad(true);
+                let query_size = [num_queries, heads, TILED_HEAD];
+                let [query, weights] = [1, 2].map(|seed| numbers(&query_size, seed, kind));
+                let others = numbers(&[num_tokens, 2, heads, TILED_HEAD], 3, kind);
+                let exact = [&query, &others].map(|values| leaf(values.shallow_clone(), Kind::Double));
+                let exact_result = attended_in_fp64(&exact[0], &exact[1], queries, &tokens);
+                (&exact_result * weights.to_kind(Kind::Double)).sum(Kind::Double).backward();
+
+                let items = AttentionItems::new(&spans_of(queries, &tokens, device), num_queries, num_tokens).expect("items");
+                let own = if num_queries == num_tokens {
+                    vec![leaf(Tensor::cat(&[query.unsqueeze(1), others], 1).to_device(device), kind)]
+                } else {
+                    vec![leaf(query.to_device(device), kind), leaf(others.to_device(device), kind)]
+                };
+                let given = if own.len() == 1 { Heads::Together(&own[0]) } else { Heads::Apart { queries: &own[0], others: &own[1] } };
+                let result = tiled(given, &items).expect("attention");
+                (&result * weights.to_device(device)).sum(Kind::Float).backward();
+                let gradients: Vec<Tensor> = match &own[..] {
+                    [together] => vec![together.grad().select(1, 0), together.grad().narrow(1, 1, 2)],
+                    apart => apart.iter().map(Tensor::grad).collect(),
+                };
+                for (what, found, expected) in [
+                    ("result", &result, exact_result),
+                    ("queries", &gradients[0], exact[0].grad()),
+                    ("keys and values", &gradients[1], exact[1].grad()),
+                ] {
+                    let difference = (found.to_device(Device::Cpu).to_kind(Kind::Double) - &expected).norm() / expected.norm();
+                    let difference = difference.double_value(&[]);
+                    assert!(difference <= bound, "{what} of {num_queries} queries on {device:?} in {kind:?}: off by {difference:.1e}");
+                }
+            }
+        }
     }
 }
