@@ -369,12 +369,13 @@ struct Memory {
     __device__ static int stage_before(int stage) { return stage == 0 ? kStages - 1 : stage - 1; }
 };
 
-// One thread: loads `own`, an item's rows of so many matrices, and tiles of the rows that they meet.
+// Heads from the first on, of what a map shows.
 struct Matrix {
     const CUtensorMap* map;
     int first_head;
 };
 
+// What the loading thread does: for each item its rows of `own`, and tile by tile the rows of `others` that they meet, if asked for with the statistics of their blocks.
 template <typename M>
 __device__ void load_items(const M& memory, const AttentionItem* items, int count, int heads, const Matrix (&own)[M::kOwn], const Matrix (&others)[2], const float* statistics, int64_t blocks) {
     Turn<M::kStages> stage;
@@ -391,7 +392,7 @@ __device__ void load_items(const M& memory, const AttentionItem* items, int coun
                 copy_tile(memory.own(place.place, matrix, group), *own[matrix].map, own[matrix].first_head + head, item.row + group * kAttentionBlock, own_filled);
             }
         }
-        const float* block = statistics + (head * blocks + item.block) * 2 * kAttentionBlock;
+        int64_t block = head * blocks + item.block;
         for (int other = item.other; other < item.other_end; other += M::kRows, stage.advance()) {
             Barrier& filled = memory.filled(stage.place);
             memory.freed(stage.place).wait(stage.parity ^ 1);
@@ -402,8 +403,7 @@ __device__ void load_items(const M& memory, const AttentionItem* items, int coun
                 }
             }
             if (M::kStatistics) {
-                copy_bytes(memory.statistics(stage.place), block, kStatisticsBytes, filled);
-                block += 2 * kAttentionBlock;
+                copy_bytes(memory.statistics(stage.place), statistics + block++ * 2 * kAttentionBlock, kStatisticsBytes, filled);
             }
         }
     }
@@ -417,7 +417,7 @@ struct Part {
     int block;
 };
 
-// The warps that compute call `compute(part, place, stage)` for each item of which their group has rows; it frees every stage but the last, which is where `stage` then is.
+// What the warps that compute do: call `compute(part, place, stage)` for each item of which their group has rows, which takes the stages of the tiles in turn from `stage` on and frees them.
 template <typename M, typename Compute>
 __device__ __forceinline__ void compute_items(const M& memory, int num_items, int group, int warp, int lane, Compute&& compute) {
     Turn<M::kStages> stage;
