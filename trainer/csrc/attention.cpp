@@ -399,7 +399,7 @@ const char* drbert_attention_items(const at::Tensor* query_boundaries, const at:
     });
 }
 
-// As drbert_attention without dropout, by our kernels: on Hopper in bf16, and emulated on the CPU; for heads of 64. The segments are all tokens, and all queries are theirs.
+// As drbert_attention without dropout, by our kernels: on Hopper, and emulated on the CPU; in bf16, for heads of 64. The segments are all tokens, and all queries are theirs.
 const char* drbert_tiled_attention(const at::Tensor* queries, const at::Tensor* others, const at::Tensor* items, at::Tensor** attended) {
     return guarded([&] {
         const std::optional<at::Tensor> apart = others == nullptr ? std::nullopt : std::optional(*others);

@@ -46,7 +46,7 @@ constexpr int kMaxWarps = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
 
 // Of threads that have one vector of a row each: `x` counts the vectors of a row, `y` the rows of a block, as many as make `max_threads` if they fit.
-dim3 row_block(int64_t width, int vector_size, unsigned max_threads) {
+inline dim3 row_block(int64_t width, int vector_size, unsigned max_threads) {
     const int64_t vectors = width / vector_size;
     const unsigned threads = static_cast<unsigned>((vectors + kWarpSize - 1) / kWarpSize * kWarpSize);
     return dim3(threads, threads < max_threads ? max_threads / threads : 1);
@@ -195,7 +195,7 @@ struct RowSums {
 };
 
 // How many blocks take so many things, if each takes some.
-unsigned num_blocks(int64_t count, int64_t each) { return static_cast<unsigned>((count + each - 1) / each); }
+inline unsigned num_blocks(int64_t count, int64_t each) { return static_cast<unsigned>((count + each - 1) / each); }
 
 // Of a block whose threads have one vector of columns each; `y` counts such blocks.
 constexpr int kColumnThreads = 128;

@@ -2,4 +2,5 @@
 
 #include "emulation.hpp"
 
+#include "hopper_attention.cu"
 #include "kernels.cu"

@@ -18,7 +18,9 @@
 #define __global__
 #define __device__
 #define __shared__ static thread_local
-#define __launch_bounds__(threads)
+#define __forceinline__
+#define __grid_constant__
+#define __launch_bounds__(...)
 
 struct dim3 {
     unsigned x, y, z;
@@ -27,6 +29,14 @@ struct dim3 {
 
 struct [[gnu::may_alias]] alignas(16) uint4 {
     uint32_t x, y, z, w;
+};
+
+struct [[gnu::may_alias]] alignas(8) float2 {
+    float x, y;
+};
+
+struct [[gnu::may_alias]] alignas(16) float4 {
+    float x, y, z, w;
 };
 
 namespace emulation {
@@ -44,7 +54,7 @@ struct Barrier {
 struct Warp {
     Barrier barrier;
     unsigned num_lanes = 0;
-    float values[2][kWarpSize] = {};
+    uint32_t values[2][kWarpSize] = {};
 };
 
 // A thread of a block, with a stack of its own.
@@ -75,6 +85,12 @@ inline Block& block() {
     return running;
 }
 
+// Lets the other threads go on, of which one has to do something before this one can.
+inline void yield() {
+    Block& running = block();
+    swapcontext(&running.threads[running.current].context, &running.scheduler);
+}
+
 inline void wait(Barrier& barrier, unsigned num_threads) {
     Block& running = block();
     if (++barrier.waiting == num_threads) {
@@ -85,8 +101,22 @@ inline void wait(Barrier& barrier, unsigned num_threads) {
     }
     const unsigned generation = barrier.generation;
     while (barrier.generation == generation) {
-        swapcontext(&running.threads[running.current].context, &running.scheduler);
+        yield();
     }
+}
+
+// What lane `source` hands in at the same call.
+template <typename T>
+T exchange(T value, unsigned source) {
+    static_assert(sizeof(T) == sizeof(uint32_t));
+    Block& running = block();
+    const unsigned current = running.current;
+    Warp& warp = running.warps[current / kWarpSize];
+    uint32_t* values = warp.values[running.threads[current].exchanges++ % 2];
+    std::memcpy(&values[current % kWarpSize], &value, sizeof value);
+    wait(warp.barrier, warp.num_lanes);
+    std::memcpy(&value, &values[source], sizeof value);
+    return value;
 }
 
 inline void run_thread() {
@@ -175,12 +205,18 @@ inline void __syncthreads() {
     emulation::wait(emulation::block().barrier, emulation::block().num_threads);
 }
 
-inline float __shfl_xor_sync(unsigned, float value, int distance) {
+template <typename T>
+T __shfl_xor_sync(unsigned, T value, int distance) {
+    return emulation::exchange(value, emulation::block().current % emulation::kWarpSize ^ static_cast<unsigned>(distance));
+}
+
+template <typename T>
+T __shfl_sync(unsigned, T value, int lane) {
+    return emulation::exchange(value, static_cast<unsigned>(lane));
+}
+
+inline void __syncwarp() {
     emulation::Block& running = emulation::block();
-    const unsigned current = running.current;
-    emulation::Warp& warp = running.warps[current / emulation::kWarpSize];
-    float* values = warp.values[running.threads[current].exchanges++ % 2];
-    values[current % emulation::kWarpSize] = value;
+    emulation::Warp& warp = running.warps[running.current / emulation::kWarpSize];
     emulation::wait(warp.barrier, warp.num_lanes);
-    return values[(current % emulation::kWarpSize) ^ static_cast<unsigned>(distance)];
 }

@@ -1,5 +1,5 @@
 // Attention within segments on Hopper: FlashAttention-2 (Dao, 2023) with that chip's asynchronous matrix products and copies, as in FlashAttention-3 (Shah et al., 2024), for bf16 and heads
-// of 64. nvcc compiles this file for sm_90a alone.
+// of 64. nvcc compiles this file for sm_90a alone, the C++ compiler for the CPU, where hopper.cuh has what takes the place of its instructions.
 //
 // A block stays and takes items in turn: rows of one head and segment, 64 for each of two groups of four warps. One more thread loads the rows of the
 // item and, tile by tile, the rows that they meet; it is ahead of those who compute. The backward pass has two kernels, one with queries as an item's rows and one with keys, so that every
@@ -7,72 +7,22 @@
 
 #include <atomic>
 
-#include <cuda.h>
-#include <cuda_bf16.h>
-#include <cuda_runtime_api.h>
-
-#include "launchers.hpp"
+#include "hopper.cuh"
 
 namespace drbert {
 namespace {
 
 constexpr int kGroups = kItemRows / kAttentionBlock;
-constexpr int kGroupWarps = 4;
-constexpr int kGroupThreads = 128;
 constexpr int kThreads = (kGroups + 1) * kGroupThreads;
-constexpr unsigned kAllLanes = 0xffffffffu;
-constexpr int kMaxSharedBytes = 232448;
-
-// Tiles lie in shared memory row by row, 128 bytes each, of which the eight 16-byte parts are exchanged in a pattern that repeats after 8 rows: the 128-byte swizzle, which copies make and
-// matrix products take, and which needs this alignment.
-constexpr int kRowBytes = kAttentionHead * sizeof(__nv_bfloat16);
-constexpr int kTileBytes = kAttentionBlock * kRowBytes;
-constexpr int kTileAlignment = 1024;
 // Statistics of a block of queries.
 constexpr int kStatisticsBytes = kAttentionBlock * 2 * sizeof(float);
 
-constexpr float kScale = 0.125f;
-static_assert(kScale * kScale * kAttentionHead == 1.0f);
-constexpr float kScoreScale = kScale * 1.44269504f;  // of scores to base 2
+constexpr float kAttentionScale = 0.125f;
+static_assert(kAttentionScale * kAttentionScale * kAttentionHead == 1.0f);
+constexpr float kScoreScale = kAttentionScale * 1.44269504f;  // of scores to base 2
 
 struct Maps {
     CUtensorMap queries, keys, output, output_gradient;
-};
-
-// ---- Copies and barriers (PTX ISA, "Asynchronous copy" and "mbarrier")
-
-__device__ __forceinline__ uint32_t shared_address(const void* pointer) { return static_cast<uint32_t>(__cvta_generic_to_shared(pointer)); }
-
-// Tells the compiler that all lanes of a warp have the same.
-__device__ __forceinline__ int uniform(int number) { return __shfl_sync(kAllLanes, number, 0); }
-
-// Completes a phase when all have arrived and all bytes that they expect are there.
-struct Barrier {
-    uint64_t state;
-
-    __device__ void init(int arrivals) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(this)), "r"(arrivals)); }
-
-    __device__ void arrive() { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(this)) : "memory"); }
-
-    __device__ void arrive_expecting(int bytes) {
-        asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(this)), "r"(bytes) : "memory");
-    }
-
-    // Until the phase with this parity is over.
-    __device__ void wait(uint32_t parity) {
-        uint32_t is_over = 0;
-        while (is_over == 0) {
-            asm volatile(
-                "{\n"
-                ".reg .pred over;\n"
-                "mbarrier.try_wait.parity.shared::cta.b64 over, [%1], %2;\n"
-                "selp.u32 %0, 1, 0, over;\n"
-                "}\n"
-                : "=r"(is_over)
-                : "r"(shared_address(this)), "r"(parity)
-                : "memory");
-        }
-    }
 };
 
 // A warp's part of an arrival of all warps.
@@ -81,19 +31,6 @@ __device__ __forceinline__ void release(Barrier& barrier, int lane) {
     if (lane == 0) {
         barrier.arrive();
     }
-}
-
-// kAttentionBlock rows of one head. What lies after the last row is zero.
-__device__ __forceinline__ void copy_tile(uint8_t* tile, const CUtensorMap& map, int head, int row, Barrier& barrier) {
-    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5}], [%2];" ::"r"(shared_address(tile)), "l"(&map),
-                 "r"(shared_address(&barrier)), "r"(0), "r"(head), "r"(row)
-                 : "memory");
-}
-
-__device__ __forceinline__ void copy_bytes(void* to, const void* from, int bytes, Barrier& barrier) {
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(shared_address(to)), "l"(from), "r"(bytes),
-                 "r"(shared_address(&barrier))
-                 : "memory");
 }
 
 // Which of N places comes next, and the parity of its phase.
@@ -110,72 +47,7 @@ struct Turn {
     }
 };
 
-// ---- Matrix products (PTX ISA, "Asynchronous warpgroup level matrix instructions")
-//
-// A warp has 16 rows of a result with 64 rows, a lane two rows, 8 apart, and of each 8 columns two: number i of a lane is in its row i / 2 % 2 and column 8 * (i / 4) + 2 * (lane % 4) + i % 2.
-
-__device__ __forceinline__ void begin_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-
-__device__ __forceinline__ void end_products() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
-
-// Until all but the latest `kPending` groups of products are done.
-template <int kPending>
-__device__ __forceinline__ void await_products() {
-    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
-}
-
-// After waiting for them: keeps the compiler from using numbers before.
-template <int N>
-__device__ __forceinline__ void settle(float (&numbers)[N]) {
-#pragma unroll
-    for (int i = 0; i < N; ++i) {
-        asm volatile("" : "+f"(numbers[i])::"memory");
-    }
-}
-
-// Of a tile, or of 16 of its columns or rows: from one 8 rows to the next 1,024 bytes.
-__device__ __forceinline__ uint64_t descriptor(const uint8_t* tile) {
-    constexpr uint64_t kSwizzle128 = 1ull << 62, kEightRows = uint64_t{8 * kRowBytes >> 4} << 32, kUnused = 1ull << 16;
-    return (shared_address(tile) >> 4 & 0x3fff) | kUnused | kEightRows | kSwizzle128;
-}
-
-constexpr uint64_t kSixteenColumns = 32 >> 4;
-constexpr uint64_t kSixteenRows = 16 * kRowBytes >> 4;
-
-#define DRBERT_NUMBERS_8(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
-#define DRBERT_NUMBERS_32(d, i) DRBERT_NUMBERS_8(d, i), DRBERT_NUMBERS_8(d, i + 8), DRBERT_NUMBERS_8(d, i + 16), DRBERT_NUMBERS_8(d, i + 24)
-#define DRBERT_FIRST_32 "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
-#define DRBERT_SECOND_32 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
-
-// result (+)= left right^T over 16 columns of both, 64 rows of `left` and 64 or 128 of `right`, which are descriptors.
-__device__ __forceinline__ void multiply_rows(float (&result)[32], uint64_t left, uint64_t right, int is_added) {
-    asm volatile(
-        "{\n"
-        ".reg .pred added;\n"
-        "setp.ne.b32 added, %34, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" DRBERT_FIRST_32 "}, %32, %33, added, 1, 1, 0, 0;\n"
-        "}\n"
-        : DRBERT_NUMBERS_32(result, 0)
-        : "l"(left), "l"(right), "r"(is_added));
-}
-
-__device__ __forceinline__ void multiply_rows(float (&result)[64], uint64_t left, uint64_t right, int is_added) {
-    asm volatile(
-        "{\n"
-        ".reg .pred added;\n"
-        "setp.ne.b32 added, %66, 0;\n"
-        "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 {" DRBERT_FIRST_32 ", " DRBERT_SECOND_32 "}, %64, %65, added, 1, 1, 0, 0;\n"
-        "}\n"
-        : DRBERT_NUMBERS_32(result, 0), DRBERT_NUMBERS_32(result, 32)
-        : "l"(left), "l"(right), "r"(is_added));
-}
-
-// result += left right, 16 columns of `left` and 16 rows of `right`, which is a descriptor.
-__device__ __forceinline__ void multiply_columns(float (&result)[32], const uint32_t* left, uint64_t right) {
-    asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {" DRBERT_FIRST_32 "}, {%32, %33, %34, %35}, %36, 1, 1, 1, 1;\n"
-                 : DRBERT_NUMBERS_32(result, 0)
-                 : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "l"(right));
-}
+// ---- Products of tiles
 
 // result = left right^T, of a group's own tile and one of N rows. The former comes from shared memory too: what stays in registers over a loop as a product's left side, nvcc 13.0 overwrites.
 template <int N>
@@ -201,21 +73,6 @@ __device__ __forceinline__ void begin_sum(float (&result)[32], const uint32_t (&
 }
 
 // ---- Numbers
-
-__device__ __forceinline__ float fast_exp2(float x) {
-    float result;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-    return result;
-}
-
-__device__ __forceinline__ uint32_t packed(float low, float high) {
-    uint32_t result;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
-    return result;
-}
-
-__device__ __forceinline__ float low_half(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ __forceinline__ float high_half(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
 
 // A result becomes the left side of a product.
 template <int N>
@@ -272,7 +129,7 @@ __device__ __forceinline__ void transpose_quad(uint32_t (&numbers)[4], int lane)
 }
 
 // A warp's rows of a result, of which the lane has `row` and `row + 8`, as far as they come before `end`. `to` is the first row's head, `stride` the numbers from one row to the next.
-__device__ __forceinline__ void store_rows(const float (&result)[32], float2 factors, __nv_bfloat16* to, int64_t stride, int row, int end, int lane) {
+__device__ __forceinline__ void store_rows(const float (&result)[32], float2 factors, BFloat16* to, int64_t stride, int row, int end, int lane) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
         const float factor = half == 0 ? factors.x : factors.y;
@@ -292,19 +149,6 @@ __device__ __forceinline__ void store_rows(const float (&result)[32], float2 fac
     }
 }
 
-// Four times two pairs of numbers of the lane's rows of a tile, as a product's left side has them.
-__device__ __forceinline__ void load_rows(uint32_t (&pairs)[16], const uint8_t* tile, int warp, int lane) {
-    const int row = 16 * warp + lane % 16;
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-        const int part = (2 * k + lane / 16) ^ (row % 8);
-        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-                     : "=r"(pairs[4 * k]), "=r"(pairs[4 * k + 1]), "=r"(pairs[4 * k + 2]), "=r"(pairs[4 * k + 3])
-                     : "r"(shared_address(tile) + row * kRowBytes + part * 16)
-                     : "memory");
-    }
-}
-
 // ---- What blocks do
 
 struct HeadItem {
@@ -316,11 +160,13 @@ struct HeadItem {
 struct Deal {
     int num_items, round = 0;
 
-    __device__ int place() const { return round * gridDim.x + (round % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x); }
+    __device__ static unsigned place_in(unsigned round) { return round % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x; }
+
+    __device__ int place() const { return static_cast<int>(static_cast<unsigned>(round) * gridDim.x + place_in(static_cast<unsigned>(round))); }
 
     __device__ int num_rounds() const {
-        const int full = num_items / gridDim.x, place_in_last = full % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x;
-        return full + (place_in_last < num_items % gridDim.x ? 1 : 0);
+        const unsigned items = static_cast<unsigned>(num_items), full = items / gridDim.x;
+        return static_cast<int>(full + (place_in(full) < items % gridDim.x ? 1 : 0));
     }
 };
 
@@ -361,7 +207,7 @@ struct Memory {
                 own_filled(place).init(1);
                 own_freed(place).init(kGroups * kGroupWarps);
             }
-            asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+            publish_barriers();
         }
         __syncthreads();
     }
@@ -444,10 +290,6 @@ __device__ __forceinline__ void compute_items(const M& memory, int num_items, in
     }
 }
 
-// Registers go from the threads that load, where one is enough, to those that compute.
-__device__ __forceinline__ void become_loader() { asm volatile("setmaxnreg.dec.sync.aligned.u32 24;"); }
-__device__ __forceinline__ void become_computer() { asm volatile("setmaxnreg.inc.sync.aligned.u32 240;"); }
-
 __device__ __forceinline__ bool is_loader() { return threadIdx.x == kGroups * kGroupThreads; }
 
 // The softmax of two rows whose scores come tile by tile.
@@ -481,9 +323,8 @@ struct Softmax {
 using ForwardMemory = Memory<1, 128, false>;
 
 __global__ __launch_bounds__(kThreads, 1) void forward(const __grid_constant__ Maps maps, const __grid_constant__ Attention work) {
-    extern __shared__ uint8_t raw[];
     constexpr int N = ForwardMemory::kRows;
-    const ForwardMemory memory(raw);
+    const ForwardMemory memory(dynamic_shared());
     memory.init();
     const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(work.heads);
     if (group == kGroups) {
@@ -538,7 +379,7 @@ __global__ __launch_bounds__(kThreads, 1) void forward(const __grid_constant__ M
         release(memory.freed(stage.place), lane);
         stage.advance();
         const float2 sums = {quad_sum(softmax.sums[0]), quad_sum(softmax.sums[1])};
-        store_rows(output, {__frcp_rn(sums.x), __frcp_rn(sums.y)}, static_cast<__nv_bfloat16*>(work.output) + part.head * kAttentionHead, work.heads * kAttentionHead, part.row, part.end, lane);
+        store_rows(output, {__frcp_rn(sums.x), __frcp_rn(sums.y)}, static_cast<BFloat16*>(work.output) + part.head * kAttentionHead, work.heads * kAttentionHead, part.row, part.end, lane);
         if (lane % 4 == 0) {
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
@@ -555,10 +396,9 @@ __global__ __launch_bounds__(kThreads, 1) void forward(const __grid_constant__ M
 using QueryMemory = Memory<3, 128, false>;
 
 __global__ __launch_bounds__(kThreads, 1) void query_gradient(const __grid_constant__ Maps maps, const __grid_constant__ AttentionBackward work) {
-    extern __shared__ uint8_t raw[];
     constexpr int N = QueryMemory::kRows;
     const Attention& forward = work.forward;
-    const QueryMemory memory(raw);
+    const QueryMemory memory(dynamic_shared());
     memory.init();
     const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(forward.heads);
     if (group == kGroups) {
@@ -628,7 +468,7 @@ __global__ __launch_bounds__(kThreads, 1) void query_gradient(const __grid_const
                 statistics[8 * half] = {log_sums[half], part.row + 8 * half < part.end ? deltas[half] : 0.0f};
             }
         }
-        store_rows(result, {kScale, kScale}, static_cast<__nv_bfloat16*>(work.query_gradient) + part.head * kAttentionHead, forward.query_row, part.row, part.end, lane);
+        store_rows(result, {kAttentionScale, kAttentionScale}, static_cast<BFloat16*>(work.query_gradient) + part.head * kAttentionHead, forward.query_row, part.row, part.end, lane);
     });
 }
 
@@ -636,10 +476,9 @@ __global__ __launch_bounds__(kThreads, 1) void query_gradient(const __grid_const
 using KeyMemory = Memory<2, 64, true>;
 
 __global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constant__ Maps maps, const __grid_constant__ AttentionBackward work) {
-    extern __shared__ uint8_t raw[];
     constexpr int N = KeyMemory::kRows;
     const Attention& forward = work.forward;
-    const KeyMemory memory(raw);
+    const KeyMemory memory(dynamic_shared());
     memory.init();
     const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(forward.heads);
     if (group == kGroups) {
@@ -695,40 +534,13 @@ __global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constan
         if (part.tiles > 0) {
             release(memory.freed(memory.stage_before(stage.place)), lane);
         }
-        __nv_bfloat16* const to = static_cast<__nv_bfloat16*>(work.key_gradient) + part.head * kAttentionHead;
-        store_rows(key_result, {kScale, kScale}, to, forward.key_row, part.row, part.end, lane);
+        BFloat16* const to = static_cast<BFloat16*>(work.key_gradient) + part.head * kAttentionHead;
+        store_rows(key_result, {kAttentionScale, kAttentionScale}, to, forward.key_row, part.row, part.end, lane);
         store_rows(value_result, {1.0f, 1.0f}, to + forward.heads * kAttentionHead, forward.key_row, part.row, part.end, lane);
     });
 }
 
 // ---- Launches
-
-const char* message_of(cudaError_t error) { return error == cudaSuccess ? nullptr : cudaGetErrorString(error); }
-
-// Of [rows, columns, kAttentionHead] in bf16, with so many numbers from one row to the next; or a message.
-const char* make_map(CUtensorMap& map, const void* numbers, int64_t columns, int64_t rows, int64_t row) {
-    using Encode = decltype(&cuTensorMapEncodeTiled);
-    static const Encode encode = [] {
-        void* function = nullptr;
-        cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-#if CUDART_VERSION >= 12050
-        const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
-#else
-        const cudaError_t error = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &found);
-#endif
-        return error == cudaSuccess && found == cudaDriverEntryPointSuccess ? reinterpret_cast<Encode>(function) : nullptr;
-    }();
-    if (encode == nullptr) {
-        return "the CUDA driver has no cuTensorMapEncodeTiled";
-    }
-    const cuuint64_t sizes[] = {kAttentionHead, static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
-    const cuuint64_t strides[] = {kRowBytes, static_cast<cuuint64_t>(row) * sizeof(__nv_bfloat16)};
-    const cuuint32_t box[] = {kAttentionHead, 1, kAttentionBlock}, steps[] = {1, 1, 1};
-    const CUresult result =
-        encode(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 3, const_cast<void*>(numbers), sizes, strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-               CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-    return result == CUDA_SUCCESS ? nullptr : "cuTensorMapEncodeTiled refused a matrix";
-}
 
 const char* make_maps(Maps& maps, const Attention& work, const void* output_gradient) {
     if (work.type != NumberType::kBFloat16) {
@@ -743,6 +555,9 @@ const char* make_maps(Maps& maps, const Attention& work, const void* output_grad
     message = message != nullptr ? message : make_map(maps.output, work.output, work.heads, work.queries, output_row);
     return message != nullptr ? message : make_map(maps.output_gradient, output_gradient, work.heads, work.queries, output_row);
 }
+
+#ifdef __CUDACC__
+const char* message_of(cudaError_t error) { return error == cudaSuccess ? nullptr : cudaGetErrorString(error); }
 
 // As many blocks as there are multiprocessors, each of which has room for one.
 template <typename M, typename Work>
@@ -769,12 +584,27 @@ const char* launch(void (*kernel)(Maps, Work), const Maps& maps, const Work& wor
     if (blocks > 0) {
         kernel<<<blocks, kThreads, M::kBytes, static_cast<cudaStream_t>(stream)>>>(maps, work);
     }
-    return message_of(cudaGetLastError());
+    return launch_error();
 }
+#else
+// With several blocks, for which there may be too few items.
+template <typename M, typename Work>
+const char* launch(void (*kernel)(Maps, Work), const Maps& maps, const Work& work, int64_t, void*) {
+    constexpr unsigned kBlocks = 3;
+    return emulation::launch(dim3(kBlocks), dim3(kThreads), [&] { kernel(maps, work); });
+}
+#endif
 
 }  // namespace
 
-const char* launch_hopper_attention(const Attention& work, void* stream) {
+// The kernels for the CPU are one object with the others, which nvcc's are not.
+#ifdef __CUDACC__
+#define DRBERT_LINKAGE
+#else
+#define DRBERT_LINKAGE static
+#endif
+
+DRBERT_LINKAGE const char* launch_hopper_attention(const Attention& work, void* stream) {
     Maps maps;
     if (const char* message = make_maps(maps, work, nullptr)) {
         return message;
@@ -782,7 +612,7 @@ const char* launch_hopper_attention(const Attention& work, void* stream) {
     return launch<ForwardMemory>(forward, maps, work, work.most_query_items * work.heads, stream);
 }
 
-const char* launch_hopper_attention_backward(const AttentionBackward& work, void* stream) {
+DRBERT_LINKAGE const char* launch_hopper_attention_backward(const AttentionBackward& work, void* stream) {
     Maps maps;
     if (const char* message = make_maps(maps, work.forward, work.output_gradient)) {
         return message;

@@ -12,9 +12,6 @@
 #include "table_gradients.cuh"
 #include "vector_gradients.cuh"
 #include "verdict.cuh"
-#ifndef __CUDACC__
-#include "emulated_attention.hpp"
-#endif
 
 namespace drbert {
 
@@ -28,11 +25,7 @@ const Launchers emulated_launchers = {
     launch_layer_norm,       launch_layer_norm_backward,    launch_table_gradients,    launch_spread_rows,
     launch_cross_entropy,    launch_cross_entropy_backward, launch_gradient_sum,       launch_verdict,
     launch_adamw,            launch_segment_table,          launch_attention_items,
-#ifdef __CUDACC__
     launch_hopper_attention, launch_hopper_attention_backward,
-#else
-    emulate_attention,       emulate_attention_backward,
-#endif
 };
 
 }  // namespace drbert

@@ -305,14 +305,16 @@ struct Launchers {
     const char* (*adamw)(const AdamW&, void* stream);
     const char* (*segment_table)(const SegmentTable&, void* stream);
     const char* (*attention_items)(const AttentionItems&, void* stream);
-    // On CUDA for Hopper alone, in bf16.
+    // In bf16, and on CUDA for Hopper alone.
     const char* (*attention)(const Attention&, void* stream);
     const char* (*attention_backward)(const AttentionBackward&, void* stream);
 };
 
-// Of hopper_attention.cu.
+#ifdef __CUDACC__
+// Of hopper_attention.cu, which nvcc compiles apart.
 const char* launch_hopper_attention(const Attention&, void* stream);
 const char* launch_hopper_attention_backward(const AttentionBackward&, void* stream);
+#endif
 
 #ifdef DRBERT_CUDA_KERNELS
 extern const Launchers cuda_launchers;

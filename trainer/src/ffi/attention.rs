@@ -177,7 +177,7 @@ impl AttentionItems {
     }
 }
 
-/// As [`flash`] without dropout, by our kernels.
+/// As [`flash`] without dropout, by our kernels, in bf16.
 pub(crate) fn tiled(heads: Heads<'_>, items: &AttentionItems) -> Result<Tensor> {
     let [queries, others] = heads.pointers();
     // SAFETY: the tensors and the place for the result live until the call returns.
@@ -275,26 +275,27 @@ mod tests {
     /// On the CPU emulated, and where there is a Hopper GPU there too.
     #[test]
     fn our_attention_and_its_gradients_are_those_of_fp64() {
-        let tokens = [1_300, 64, 65, 1, 128, 129, 2, 512, 0, 63];
-        let some = [0, 64, 1, 0, 128, 20, 2, 77, 0, 63];
-        let gpu = Device::Cuda(0);
-        let mut cases = vec![(Device::Cpu, Kind::Float, 1e-4), (Device::Cpu, Kind::BFloat16, 1e-2)];
-        if tch::Cuda::is_available() && tiled_suits(TILED_HEAD, Kind::BFloat16, gpu) {
-            cases.push((gpu, Kind::BFloat16, 1e-2));
-        }
-        let heads = 3;
+        let tokens = [64, 65, 1, 128, 129, 2, 570, 0, 63];
+        let some = [64, 1, 0, 128, 20, 2, 77, 0, 63];
+        let (kind, gpu) = (Kind::BFloat16, Device::Cuda(0));
+        let has_gpu = tch::Cuda::is_available() && tiled_suits(TILED_HEAD, kind, gpu);
+        let heads = 2;
         // As if at random, from -1.5 to 1.5.
-        let numbers = |size: &[i64], seed: i64, kind| {
-            let number = |index: i64| ((index + seed) * 7_919 % 10_007) as f32 / 10_007.0 * 3.0 - 1.5;
+        let numbers = |size: &[i64], seed: u64| {
+            let number = |index: i64| {
+                let hash = (index as u64 + (seed << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let mixed = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                (mixed >> 40) as f32 / (1 << 24) as f32 * 3.0 - 1.5
+            };
             Tensor::from_slice(&(0..size.iter().product()).map(number).collect::<Vec<f32>>()).reshape(size).to_kind(kind)
         };
-        for (device, kind, bound) in cases {
+        for device in [Device::Cpu, gpu].into_iter().take(if has_gpu { 2 } else { 1 }) {
             for queries in [&tokens, &some] {
                 let [num_queries, num_tokens] = [queries, &tokens].map(|lengths| lengths.iter().sum::<i64>());
                 let leaf = |values: Tensor, kind| values.to_kind(kind).detach().set_requires_grad(true);
                 let query_size = [num_queries, heads, TILED_HEAD];
-                let [query, weights] = [1, 2].map(|seed| numbers(&query_size, seed, kind));
-                let others = numbers(&[num_tokens, 2, heads, TILED_HEAD], 3, kind);
+                let [query, weights] = [1, 2].map(|seed| numbers(&query_size, seed));
+                let others = numbers(&[num_tokens, 2, heads, TILED_HEAD], 3);
                 let exact = [&query, &others].map(|values| leaf(values.shallow_clone(), Kind::Double));
                 let exact_result = attended_in_fp64(&exact[0], &exact[1], queries, &tokens);
                 (&exact_result * weights.to_kind(Kind::Double)).sum(Kind::Double).backward();
@@ -319,7 +320,7 @@ mod tests {
                 ] {
                     let difference = (found.to_device(Device::Cpu).to_kind(Kind::Double) - &expected).norm() / expected.norm();
                     let difference = difference.double_value(&[]);
-                    assert!(difference <= bound, "{what} of {num_queries} queries on {device:?} in {kind:?}: off by {difference:.1e}");
+                    assert!(difference <= 5e-3, "{what} of {num_queries} queries on {device:?}: off by {difference:.1e}");
                 }
             }
         }

@@ -26,7 +26,7 @@ pub struct Segments<'a> {
 /// What attention runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttentionKernel {
-    /// Ours over all segments in one call: on Hopper GPUs in bf16, and emulated on the CPU, for heads of 64, without dropout.
+    /// Ours over all segments in one call: on Hopper GPUs, and emulated on the CPU, in bf16, for heads of 64, without dropout.
     Tiled,
     /// cuDNN's over all segments in one call: on Hopper and later GPUs, in bf16 or fp16, without dropout.
     Cudnn,
