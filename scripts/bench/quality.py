@@ -125,9 +125,10 @@ class Comparison:
 
 
 def main() -> None:
-    if len(sys.argv) not in (4, 5) or (sys.argv[4:] or ["cpu"])[0] not in SETTINGS:
+    device = sys.argv[4] if len(sys.argv) > 4 else "cpu"
+    if len(sys.argv) not in (4, 5) or device not in SETTINGS:
         sys.exit(__doc__)
-    setting = SETTINGS[(sys.argv[4:] or ["cpu"])[0]]
+    setting = SETTINGS[device]
     comparison, seconds = Comparison(Path(sys.argv[1]), Path(sys.argv[2]).resolve(), setting), float(sys.argv[3])
     rates = [float(rate) for rate in os.environ.get("RATES", f"{PUBLISHED_RATE} {setting.rate}").split()]
     with ThreadPoolExecutor(setting.at_once) as pool:

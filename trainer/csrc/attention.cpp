@@ -54,6 +54,13 @@ struct Heads {
     }
 };
 
+// Where the queries and the tokens of the same segments begin.
+void check_boundaries(const at::Tensor& query_boundaries, const at::Tensor& boundaries) {
+    drbert::check_indices("boundaries", boundaries, boundaries);
+    drbert::check_indices("boundaries of queries", query_boundaries, boundaries);
+    TORCH_CHECK(query_boundaries.sizes() == boundaries.sizes(), "boundaries of other segments");
+}
+
 #ifdef DRBERT_CUDNN
 namespace fe = cudnn_frontend;
 
@@ -264,26 +271,24 @@ struct CudnnAttention : torch::autograd::Function<CudnnAttention> {
 // What our attention is to do: int32, two counts, then the items of the queries and those of the keys, each kItemNumbers numbers.
 struct ItemTable {
     at::Tensor numbers;
-    int64_t query_items, key_items;
+    int64_t segments, query_items;
 
     static ItemTable make(const at::Tensor& query_boundaries, const at::Tensor& boundaries, int64_t queries, int64_t keys) {
         const int64_t segments = boundaries.size(0) - 1;
-        const ItemTable table(queries, keys, segments, at::empty({1 + num_items(queries, keys) + 2 * segments, drbert::kItemNumbers}, boundaries.options()));
+        const ItemTable table(queries, keys, at::empty({1 + num_items(queries, keys) + 2 * segments, drbert::kItemNumbers}, boundaries.options()));
         drbert::launch(boundaries, &drbert::Launchers::attention_items,
                        drbert::AttentionItems{segments, query_boundaries.const_data_ptr<int32_t>(), boundaries.const_data_ptr<int32_t>(), table.counts(), table.first_query(), table.first_key()});
         return table;
     }
 
-    ItemTable(int64_t queries, int64_t keys, const at::Tensor& table) : ItemTable(queries, keys, (table.size(0) - 1 - num_items(queries, keys)) / 2, table) {}
+    ItemTable(int64_t queries, int64_t keys, at::Tensor table)
+        : numbers(std::move(table)), segments((numbers.size(0) - 1 - num_items(queries, keys)) / 2), query_items(drbert::num_attention_items(queries, segments)) {}
 
     int32_t* counts() const { return numbers.mutable_data_ptr<int32_t>(); }
     drbert::AttentionItem* first_query() const { return reinterpret_cast<drbert::AttentionItem*>(counts()) + 1; }
     drbert::AttentionItem* first_key() const { return first_query() + query_items; }
 
   private:
-    ItemTable(int64_t queries, int64_t keys, int64_t segments, at::Tensor table)
-        : numbers(std::move(table)), query_items(drbert::num_attention_items(queries, segments)), key_items(drbert::num_attention_items(keys, segments)) {}
-
     // But for those of segments.
     static int64_t num_items(int64_t queries, int64_t keys) { return drbert::num_attention_items(queries, 0) + drbert::num_attention_items(keys, 0); }
 };
@@ -304,7 +309,7 @@ struct TiledAttention : torch::autograd::Function<TiledAttention> {
         const at::Tensor queries_gradient = at::empty_like(queries), others_gradient = others.defined() ? at::empty_like(others) : at::Tensor();
         const Heads given(queries_gradient, others_gradient);
         const drbert::Attention work = work_of(Heads(queries, others), items, output, log_sums);
-        const int64_t segments = work.most_query_items - drbert::num_attention_items(work.queries, 0), blocks = drbert::num_attention_blocks(work.queries, segments);
+        const int64_t blocks = drbert::num_attention_blocks(work.queries, work.segments);
         const at::Tensor statistics = drbert::scratch(queries, {work.heads, blocks, drbert::kAttentionBlock, 2});
         drbert::launch(queries, &drbert::Launchers::attention_backward,
                        drbert::AttentionBackward{work, gradient.const_data_ptr(), given.query.mutable_data_ptr(), given.key.mutable_data_ptr(), blocks, statistics.mutable_data_ptr<float>()});
@@ -316,8 +321,8 @@ struct TiledAttention : torch::autograd::Function<TiledAttention> {
         const at::Tensor &query = heads.query, &key = heads.key;
         TORCH_CHECK(query.size(2) == drbert::kAttentionHead, "our attention is for heads of ", drbert::kAttentionHead);
         const ItemTable table(query.size(0), key.size(0), items);
-        return {drbert::number_type(query), query.size(0), key.size(0), query.size(1), query.const_data_ptr(), key.const_data_ptr(), query.stride(0), key.stride(0), table.counts(),
-                table.first_query(), table.first_key(), table.query_items, table.key_items, output.mutable_data_ptr(), log_sums.mutable_data_ptr<float>()};
+        return {drbert::number_type(query), table.segments, query.size(0), key.size(0), query.size(1), query.const_data_ptr(), key.const_data_ptr(), query.stride(0), key.stride(0),
+                table.counts(), table.first_query(), table.first_key(), output.mutable_data_ptr(), log_sums.mutable_data_ptr<float>()};
     }
 };
 
@@ -355,8 +360,7 @@ const char* drbert_cudnn_segments(
     const at::Tensor* query_boundaries, const at::Tensor* boundaries, bool are_together, int64_t heads, int64_t head_size, at::Tensor** segments) {
     return guarded([&] {
 #ifdef DRBERT_CUDNN
-        TORCH_CHECK(boundaries->scalar_type() == at::kInt && boundaries->is_contiguous() && query_boundaries->is_contiguous(), "boundaries are not a vector of int32");
-        TORCH_CHECK(query_boundaries->sizes() == boundaries->sizes() && query_boundaries->scalar_type() == at::kInt, "boundaries of other segments");
+        check_boundaries(*query_boundaries, *boundaries);
         const int64_t count = boundaries->size(0) - 1, columns = drbert::next_power_of_two(std::max(count, kLeastSegments)) + kOffsetsAlignment;
         const auto row = static_cast<int32_t>(heads * head_size);
         const at::Tensor table = at::empty({drbert::kSegmentRows, columns}, boundaries->options());
@@ -379,8 +383,7 @@ const char* drbert_cudnn_attention(
 #ifdef DRBERT_CUDNN
         const auto is_small = [](const at::Tensor* tensor) { return tensor == nullptr || tensor->numel() <= std::numeric_limits<int32_t>::max(); };
         TORCH_CHECK(is_small(queries) && is_small(others), "a micro-batch too large for cuDNN's attention");
-        const std::optional<at::Tensor> apart = others == nullptr ? std::nullopt : std::optional(*others);
-        *attended = new at::Tensor(CudnnAttention::apply(*queries, apart, *segments, longest_queries, longest));
+        *attended = new at::Tensor(CudnnAttention::apply(*queries, drbert::optional(others), *segments, longest_queries, longest));
 #else
         static_cast<void>(queries), static_cast<void>(others), static_cast<void>(segments), static_cast<void>(longest_queries), static_cast<void>(longest);
         static_cast<void>(attended);
@@ -392,9 +395,7 @@ const char* drbert_cudnn_attention(
 // What drbert_tiled_attention is to do for so many queries and tokens, from boundaries as above.
 const char* drbert_attention_items(const at::Tensor* query_boundaries, const at::Tensor* boundaries, int64_t queries, int64_t tokens, at::Tensor** items) {
     return guarded([&] {
-        drbert::check_indices("boundaries", *boundaries, *boundaries);
-        drbert::check_indices("boundaries of queries", *query_boundaries, *boundaries);
-        TORCH_CHECK(query_boundaries->sizes() == boundaries->sizes(), "boundaries of other segments");
+        check_boundaries(*query_boundaries, *boundaries);
         *items = new at::Tensor(ItemTable::make(*query_boundaries, *boundaries, queries, tokens).numbers);
     });
 }
@@ -402,8 +403,7 @@ const char* drbert_attention_items(const at::Tensor* query_boundaries, const at:
 // As drbert_attention without dropout, by our kernels: on Hopper, and emulated on the CPU; in bf16, for heads of 64. The segments are all tokens, and all queries are theirs.
 const char* drbert_tiled_attention(const at::Tensor* queries, const at::Tensor* others, const at::Tensor* items, at::Tensor** attended) {
     return guarded([&] {
-        const std::optional<at::Tensor> apart = others == nullptr ? std::nullopt : std::optional(*others);
-        *attended = new at::Tensor(TiledAttention::apply(*queries, apart, *items));
+        *attended = new at::Tensor(TiledAttention::apply(*queries, drbert::optional(others), *items));
     });
 }
 

@@ -32,6 +32,7 @@ using drbert::kVectorBytes;
 using drbert::launch;
 using drbert::leaf_gradient;
 using drbert::number_type;
+using drbert::optional;
 using drbert::scratch;
 using drbert::vector_gradient;
 using torch::autograd::AutogradContext;
@@ -346,7 +347,6 @@ struct CrossEntropy : torch::autograd::Function<CrossEntropy> {
     }
 };
 
-std::optional<at::Tensor> optional(const at::Tensor* tensor) { return tensor == nullptr ? std::nullopt : std::optional(*tensor); }
 
 }  // namespace
 

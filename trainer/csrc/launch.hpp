@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <optional>
+
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <c10/core/DeviceGuard.h>
@@ -50,6 +52,9 @@ inline at::Tensor as_matrix(const at::Tensor& tensor) {
 
 // So many rows of it; all of them are the tensor itself, which takes the host less time.
 inline at::Tensor part_of(const at::Tensor& whole, int64_t first, int64_t count) { return count == whole.size(0) ? whole : whole.narrow(0, first, count); }
+
+// As autograd functions take what may be missing.
+inline std::optional<at::Tensor> optional(const at::Tensor* tensor) { return tensor == nullptr ? std::nullopt : std::optional(*tensor); }
 
 // An int32 vector on the device of these numbers.
 inline void check_indices(const char* what, const at::Tensor& indices, const at::Tensor& beside) {

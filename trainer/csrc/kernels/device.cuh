@@ -11,12 +11,13 @@
 #ifdef __CUDACC__
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
-#define DRBERT_LAUNCH(kernel, grid, block, stream, ...) \
-    (kernel<<<(grid), (block), 0, static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__), launch_error())
+#define DRBERT_LAUNCH_WITH_SHARED(kernel, grid, block, bytes, stream, ...) \
+    (kernel<<<(grid), (block), (bytes), static_cast<cudaStream_t>(stream)>>>(__VA_ARGS__), launch_error())
 #else
-#define DRBERT_LAUNCH(kernel, grid, block, stream, ...) \
+#define DRBERT_LAUNCH_WITH_SHARED(kernel, grid, block, bytes, stream, ...) \
     (static_cast<void>(stream), emulation::launch((grid), (block), [&] { kernel(__VA_ARGS__); }))
 #endif
+#define DRBERT_LAUNCH(kernel, grid, block, stream, ...) DRBERT_LAUNCH_WITH_SHARED(kernel, grid, block, 0, stream, __VA_ARGS__)
 
 namespace drbert {
 namespace {
@@ -224,15 +225,16 @@ dim3 flat_blocks(int64_t count) {
 }
 
 #ifdef __CUDACC__
-// How many blocks of a kernel the device has room for at once. To ask takes longer than to launch one.
+// How many blocks of a kernel the device has room for at once, each with so many bytes of shared memory that its launch asks for, which are made possible. To ask takes longer than to launch one.
 template <typename Kernel>
-int64_t blocks_at_once(Kernel kernel, dim3 block) {
+int64_t blocks_at_once(Kernel kernel, dim3 block, int shared_bytes = 0) {
     static thread_local std::map<std::tuple<Kernel, int, unsigned>, int64_t> known;
     int device = 0, multiprocessors = 0, blocks_each = 0;
     cudaGetDevice(&device);
     const auto [found, is_new] = known.try_emplace({kernel, device, block.x * block.y}, int64_t{1});
-    if (is_new && cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device) == cudaSuccess &&
-        cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks_each, kernel, static_cast<int>(block.x * block.y), 0) == cudaSuccess) {
+    if (is_new && (shared_bytes == 0 || cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes) == cudaSuccess) &&
+        cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device) == cudaSuccess &&
+        cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks_each, kernel, static_cast<int>(block.x * block.y), static_cast<size_t>(shared_bytes)) == cudaSuccess) {
         found->second = int64_t{multiprocessors} * blocks_each;
     }
     return found->second;

@@ -100,14 +100,13 @@ inline int result_row(int i) {
     const int thread = static_cast<int>(threadIdx.x) % kGroupThreads;
     return thread / kWarpSize * 16 + thread % kWarpSize / 4 + 8 * (i / 2 % 2);
 }
-inline int result_column(int i) { return 8 * (i / 4) + 2 * static_cast<int>(threadIdx.x % 4) + i % 2; }
 
 // Adds products of the lane's two rows of one matrix, 16 numbers each, and columns of another, of which `number(k, column)` is one. Numbers i and i + 2 are in one column.
 template <int N, typename Number>
 void add_products(float (&result)[N], const float (&rows)[2][16], Number&& number) {
     for (int i = 0; i < N; i += i % 2 == 0 ? 1 : 3) {
         for (int k = 0; k < 16; ++k) {
-            const float factor = number(k, result_column(i));
+            const float factor = number(k, result_column(i, static_cast<int>(threadIdx.x) % kWarpSize));
             result[i] += rows[0][k] * factor;
             result[i + 2] += rows[1][k] * factor;
         }

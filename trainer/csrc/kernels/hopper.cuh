@@ -27,6 +27,9 @@ constexpr int kTileAlignment = 1024;
 constexpr uint64_t kSixteenColumns = 32 >> 4;
 constexpr uint64_t kSixteenRows = 16 * kRowBytes >> 4;
 
+// A warp has 16 rows of a product's result with 64 rows, a lane two of them, 8 apart, and of each 8 columns two: number i of a lane is in its row i / 2 % 2 and in this column.
+__device__ __forceinline__ int result_column(int i, int lane) { return 8 * (i / 4) + 2 * (lane % 4) + i % 2; }
+
 #ifdef __CUDACC__
 
 // ---- Copies and barriers (PTX ISA, "Asynchronous copy" and "mbarrier")
@@ -79,8 +82,6 @@ __device__ __forceinline__ void copy_bytes(void* to, const void* from, int bytes
 }
 
 // ---- Matrix products (PTX ISA, "Asynchronous warpgroup level matrix instructions")
-//
-// A warp has 16 rows of a result with 64 rows, a lane two rows, 8 apart, and of each 8 columns two: number i of a lane is in its row i / 2 % 2 and column 8 * (i / 4) + 2 * (lane % 4) + i % 2.
 
 __device__ __forceinline__ void begin_products() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 

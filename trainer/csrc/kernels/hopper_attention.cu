@@ -5,8 +5,6 @@
 // item and, tile by tile, the rows that they meet; it is ahead of those who compute. The backward pass has two kernels, one with queries as an item's rows and one with keys, so that every
 // result is summed in registers by one group: the weights are computed twice, but there is nothing to add up in memory, nothing to convert afterwards, and the same bits come every time.
 
-#include <atomic>
-
 #include "hopper.cuh"
 
 namespace drbert {
@@ -88,17 +86,6 @@ __device__ __forceinline__ void clear(float (&numbers)[N]) {
 #pragma unroll
     for (int i = 0; i < N; ++i) {
         numbers[i] = 0.0f;
-    }
-}
-
-// In the columns from `valid` on.
-template <int N>
-__device__ __forceinline__ void fill_invalid(float (&numbers)[N], int valid, float with, int lane) {
-#pragma unroll
-    for (int i = 0; i < N; ++i) {
-        if (8 * (i / 4) + 2 * (lane % 4) + i % 2 >= valid) {
-            numbers[i] = with;
-        }
     }
 }
 
@@ -255,17 +242,31 @@ __device__ void load_items(const M& memory, const AttentionItem* items, int coun
     }
 }
 
-// What a group has of an item.
+// What a group has of an item, to its lanes.
 struct Part {
+    int group, warp, lane;
     int head, tiles;
     int last_rows;  // of the last tile
     int first, end, row;  // the group's first row, the segment's end, and the lane's first row
     int block;
+
+    // The columns of a tile that are beyond the rows that the item meets.
+    template <int N>
+    __device__ __forceinline__ void fill_invalid(float (&numbers)[N], int tile, float with) const {
+        if (tile + 1 == tiles && last_rows < 2 * N) {
+#pragma unroll
+            for (int i = 0; i < N; ++i) {
+                if (result_column(i, lane) >= last_rows) {
+                    numbers[i] = with;
+                }
+            }
+        }
+    }
 };
 
-// What the warps that compute do: call `compute(part, place, stage)` for each item of which their group has rows, which takes the stages of the tiles in turn from `stage` on and frees them.
+// What the warps that compute do: call `compute` for each item of which their group has rows.
 template <typename M, typename Compute>
-__device__ __forceinline__ void compute_items(const M& memory, int num_items, int group, int warp, int lane, Compute&& compute) {
+__device__ __forceinline__ void compute_items(const M& memory, int num_items, int group, Compute&& compute) {
     Turn<M::kStages> stage;
     Turn<2> place;
     const int rounds = uniform(Deal{num_items}.num_rounds());
@@ -273,24 +274,41 @@ __device__ __forceinline__ void compute_items(const M& memory, int num_items, in
         memory.own_filled(place.place).wait(place.parity);
         const HeadItem& entry = memory.item(place.place);
         Part part;
+        part.group = group, part.warp = threadIdx.x / kWarpSize % kGroupWarps, part.lane = threadIdx.x % kWarpSize;
         const int others = uniform(entry.item.other_end - entry.item.other);
         part.head = uniform(entry.head), part.end = uniform(entry.item.row_end), part.block = uniform(entry.item.block) + group;
-        part.first = uniform(entry.item.row) + group * kAttentionBlock, part.row = part.first + 16 * warp + lane / 4;
+        part.first = uniform(entry.item.row) + group * kAttentionBlock, part.row = part.first + 16 * part.warp + part.lane / 4;
         part.tiles = (others + M::kRows - 1) / M::kRows, part.last_rows = others - (part.tiles - 1) * M::kRows;
         if (part.first < part.end) {
-            compute(part, place.place, stage);
-            release(memory.own_freed(place.place), lane);
+            compute(memory, part, place.place, stage);
+            release(memory.own_freed(place.place), part.lane);
             continue;
         }
-        release(memory.own_freed(place.place), lane);
+        release(memory.own_freed(place.place), part.lane);
         for (int tile = 0; tile < part.tiles; ++tile, stage.advance()) {
             memory.filled(stage.place).wait(stage.parity);
-            release(memory.freed(stage.place), lane);
+            release(memory.freed(stage.place), part.lane);
         }
     }
 }
 
-__device__ __forceinline__ bool is_loader() { return threadIdx.x == kGroups * kGroupThreads; }
+// A block's whole work: one thread loads, and eight warps call `compute(memory, part, place, stage)`, which takes the stages of the tiles in turn from `stage` on and frees them.
+template <typename M, typename Compute>
+__device__ __forceinline__ void run_block(const AttentionItem* items, const int32_t* count, int heads, const Matrix (&own)[M::kOwn], const Matrix (&others)[2], const float* statistics, int64_t blocks,
+                                          Compute&& compute) {
+    const M memory(dynamic_shared());
+    memory.init();
+    const int group = uniform(threadIdx.x / kGroupThreads);
+    if (group == kGroups) {
+        become_loader();
+        if (threadIdx.x == kGroups * kGroupThreads) {
+            load_items(memory, items, *count, heads, own, others, statistics, blocks);
+        }
+        return;
+    }
+    become_computer();
+    compute_items(memory, uniform(*count) * heads, group, compute);
+}
 
 // The softmax of two rows whose scores come tile by tile.
 struct Softmax {
@@ -324,19 +342,10 @@ using ForwardMemory = Memory<1, 128, false>;
 
 __global__ __launch_bounds__(kThreads, 1) void forward(const __grid_constant__ Maps maps, const __grid_constant__ Attention work) {
     constexpr int N = ForwardMemory::kRows;
-    const ForwardMemory memory(dynamic_shared());
-    memory.init();
-    const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(work.heads);
-    if (group == kGroups) {
-        become_loader();
-        if (is_loader()) {
-            load_items(memory, work.query_items, work.counts[0], heads, {{&maps.queries, 0}}, {{&maps.keys, 0}, {&maps.keys, heads}}, nullptr, 0);
-        }
-        return;
-    }
-    become_computer();
-    compute_items(memory, uniform(work.counts[0]) * heads, group, warp, lane, [&](const Part& part, int place, Turn<ForwardMemory::kStages>& stage) {
-        const uint8_t* const query = memory.own(place, 0, group);
+    const int heads = static_cast<int>(work.heads);
+    const Matrix own[] = {{&maps.queries, 0}}, others[] = {{&maps.keys, 0}, {&maps.keys, heads}};
+    run_block<ForwardMemory>(work.query_items, work.counts, heads, own, others, nullptr, 0, [&](const ForwardMemory& memory, const Part& part, int place, Turn<ForwardMemory::kStages>& stage) {
+        const uint8_t* const query = memory.own(place, 0, part.group);
         Softmax softmax;
         float output[32], scores[N / 2], factors[2];
         uint32_t weights[N / 4];
@@ -346,9 +355,7 @@ __global__ __launch_bounds__(kThreads, 1) void forward(const __grid_constant__ M
         begin_scores<N>(scores, query, memory.other(stage.place, 0));
         await_products<0>();
         settle(scores);
-        if (part.tiles == 1 && part.last_rows < N) {
-            fill_invalid(scores, part.last_rows, -INFINITY, lane);
-        }
+        part.fill_invalid(scores, 0, -INFINITY);
         softmax.take(scores, factors);
         pack(weights, scores);
         for (int tile = 1; tile < part.tiles; ++tile) {
@@ -360,13 +367,11 @@ __global__ __launch_bounds__(kThreads, 1) void forward(const __grid_constant__ M
             begin_sum<N>(output, weights, memory.other(before, 1));
             await_products<1>();
             settle(scores);
-            if (tile + 1 == part.tiles && part.last_rows < N) {
-                fill_invalid(scores, part.last_rows, -INFINITY, lane);
-            }
+            part.fill_invalid(scores, tile, -INFINITY);
             softmax.take(scores, factors);
             await_products<0>();
             settle(output);
-            release(memory.freed(before), lane);
+            release(memory.freed(before), part.lane);
 #pragma unroll
             for (int i = 0; i < 32; ++i) {
                 output[i] *= factors[i / 2 % 2];
@@ -376,11 +381,11 @@ __global__ __launch_bounds__(kThreads, 1) void forward(const __grid_constant__ M
         begin_sum<N>(output, weights, memory.other(stage.place, 1));
         await_products<0>();
         settle(output);
-        release(memory.freed(stage.place), lane);
+        release(memory.freed(stage.place), part.lane);
         stage.advance();
         const float2 sums = {quad_sum(softmax.sums[0]), quad_sum(softmax.sums[1])};
-        store_rows(output, {__frcp_rn(sums.x), __frcp_rn(sums.y)}, static_cast<BFloat16*>(work.output) + part.head * kAttentionHead, work.heads * kAttentionHead, part.row, part.end, lane);
-        if (lane % 4 == 0) {
+        store_rows(output, {__frcp_rn(sums.x), __frcp_rn(sums.y)}, static_cast<BFloat16*>(work.output) + part.head * kAttentionHead, work.heads * kAttentionHead, part.row, part.end, part.lane);
+        if (part.lane % 4 == 0) {
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
                 const int row = part.row + 8 * half;
@@ -398,19 +403,10 @@ using QueryMemory = Memory<3, 128, false>;
 __global__ __launch_bounds__(kThreads, 1) void query_gradient(const __grid_constant__ Maps maps, const __grid_constant__ AttentionBackward work) {
     constexpr int N = QueryMemory::kRows;
     const Attention& forward = work.forward;
-    const QueryMemory memory(dynamic_shared());
-    memory.init();
-    const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(forward.heads);
-    if (group == kGroups) {
-        become_loader();
-        if (is_loader()) {
-            load_items(memory, forward.query_items, forward.counts[0], heads, {{&maps.queries, 0}, {&maps.output_gradient, 0}, {&maps.output, 0}}, {{&maps.keys, 0}, {&maps.keys, heads}}, nullptr, 0);
-        }
-        return;
-    }
-    become_computer();
-    compute_items(memory, uniform(forward.counts[0]) * heads, group, warp, lane, [&](const Part& part, int place, Turn<QueryMemory::kStages>& stage) {
-        const uint8_t *const query = memory.own(place, 0, group), *const gradient = memory.own(place, 1, group);
+    const int heads = static_cast<int>(forward.heads);
+    const Matrix own[] = {{&maps.queries, 0}, {&maps.output_gradient, 0}, {&maps.output, 0}}, others[] = {{&maps.keys, 0}, {&maps.keys, heads}};
+    run_block<QueryMemory>(forward.query_items, forward.counts, heads, own, others, nullptr, 0, [&](const QueryMemory& memory, const Part& part, int place, Turn<QueryMemory::kStages>& stage) {
+        const uint8_t *const query = memory.own(place, 0, part.group), *const gradient = memory.own(place, 1, part.group);
         float log_sums[2], deltas[2] = {0.0f, 0.0f};
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
@@ -420,8 +416,8 @@ __global__ __launch_bounds__(kThreads, 1) void query_gradient(const __grid_const
         }
         {
             uint32_t gradients[16], outputs[16];
-            load_rows(gradients, gradient, warp, lane);
-            load_rows(outputs, memory.own(place, 2, group), warp, lane);
+            load_rows(gradients, gradient, part.warp, part.lane);
+            load_rows(outputs, memory.own(place, 2, part.group), part.warp, part.lane);
 #pragma unroll
             for (int i = 0; i < 16; ++i) {
                 deltas[i % 2] += low_half(gradients[i]) * low_half(outputs[i]) + high_half(gradients[i]) * high_half(outputs[i]);
@@ -438,15 +434,13 @@ __global__ __launch_bounds__(kThreads, 1) void query_gradient(const __grid_const
             await_products<1>();
             settle(scores);
             if (tile > 0) {
-                release(memory.freed(memory.stage_before(stage.place)), lane);
+                release(memory.freed(memory.stage_before(stage.place)), part.lane);
             }
 #pragma unroll
             for (int i = 0; i < N / 2; ++i) {
                 scores[i] = fast_exp2(scores[i] * kScoreScale - log_sums[i / 2 % 2]);
             }
-            if (tile + 1 == part.tiles && part.last_rows < N) {
-                fill_invalid(scores, part.last_rows, 0.0f, lane);
-            }
+            part.fill_invalid(scores, tile, 0.0f);
             await_products<0>();
             settle(weight_gradients);
 #pragma unroll
@@ -460,15 +454,15 @@ __global__ __launch_bounds__(kThreads, 1) void query_gradient(const __grid_const
         }
         await_products<0>();
         settle(result);
-        release(memory.freed(memory.stage_before(stage.place)), lane);
-        if (lane % 4 == 0) {
+        release(memory.freed(memory.stage_before(stage.place)), part.lane);
+        if (part.lane % 4 == 0) {
             float2* const statistics = reinterpret_cast<float2*>(work.statistics) + (part.head * work.blocks + part.block) * kAttentionBlock + part.row - part.first;
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
                 statistics[8 * half] = {log_sums[half], part.row + 8 * half < part.end ? deltas[half] : 0.0f};
             }
         }
-        store_rows(result, {kAttentionScale, kAttentionScale}, static_cast<BFloat16*>(work.query_gradient) + part.head * kAttentionHead, forward.query_row, part.row, part.end, lane);
+        store_rows(result, {kAttentionScale, kAttentionScale}, static_cast<BFloat16*>(work.query_gradient) + part.head * kAttentionHead, forward.query_row, part.row, part.end, part.lane);
     });
 }
 
@@ -478,19 +472,10 @@ using KeyMemory = Memory<2, 64, true>;
 __global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constant__ Maps maps, const __grid_constant__ AttentionBackward work) {
     constexpr int N = KeyMemory::kRows;
     const Attention& forward = work.forward;
-    const KeyMemory memory(dynamic_shared());
-    memory.init();
-    const int group = uniform(threadIdx.x / kGroupThreads), warp = threadIdx.x / 32 % kGroupWarps, lane = threadIdx.x % 32, heads = static_cast<int>(forward.heads);
-    if (group == kGroups) {
-        become_loader();
-        if (is_loader()) {
-            load_items(memory, forward.key_items, forward.counts[1], heads, {{&maps.keys, 0}, {&maps.keys, heads}}, {{&maps.queries, 0}, {&maps.output_gradient, 0}}, work.statistics, work.blocks);
-        }
-        return;
-    }
-    become_computer();
-    compute_items(memory, uniform(forward.counts[1]) * heads, group, warp, lane, [&](const Part& part, int place, Turn<KeyMemory::kStages>& stage) {
-        const uint8_t *const key = memory.own(place, 0, group), *const value = memory.own(place, 1, group);
+    const int heads = static_cast<int>(forward.heads);
+    const Matrix own[] = {{&maps.keys, 0}, {&maps.keys, heads}}, others[] = {{&maps.queries, 0}, {&maps.output_gradient, 0}};
+    run_block<KeyMemory>(forward.key_items, forward.counts + 1, heads, own, others, work.statistics, work.blocks, [&](const KeyMemory& memory, const Part& part, int place, Turn<KeyMemory::kStages>& stage) {
+        const uint8_t *const key = memory.own(place, 0, part.group), *const value = memory.own(place, 1, part.group);
         float key_result[32], value_result[32], scores[N / 2], weight_gradients[N / 2];
         clear(key_result);
         clear(value_result);
@@ -500,7 +485,7 @@ __global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constan
             float4 statistics[N / 8];
 #pragma unroll
             for (int i = 0; i < N / 8; ++i) {
-                statistics[i] = memory.statistics(stage.place)[4 * i + lane % 4];
+                statistics[i] = memory.statistics(stage.place)[4 * i + part.lane % 4];
             }
             begin_products();
             begin_scores<N>(scores, key, memory.other(stage.place, 0));
@@ -508,7 +493,7 @@ __global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constan
             await_products<1>();
             settle(scores);
             if (tile > 0) {
-                release(memory.freed(memory.stage_before(stage.place)), lane);
+                release(memory.freed(memory.stage_before(stage.place)), part.lane);
             }
 #pragma unroll
             for (int i = 0; i < N / 2; ++i) {
@@ -532,11 +517,11 @@ __global__ __launch_bounds__(kThreads, 1) void key_gradient(const __grid_constan
         settle(value_result);
         // A segment may have no query.
         if (part.tiles > 0) {
-            release(memory.freed(memory.stage_before(stage.place)), lane);
+            release(memory.freed(memory.stage_before(stage.place)), part.lane);
         }
         BFloat16* const to = static_cast<BFloat16*>(work.key_gradient) + part.head * kAttentionHead;
-        store_rows(key_result, {kAttentionScale, kAttentionScale}, to, forward.key_row, part.row, part.end, lane);
-        store_rows(value_result, {1.0f, 1.0f}, to + forward.heads * kAttentionHead, forward.key_row, part.row, part.end, lane);
+        store_rows(key_result, {kAttentionScale, kAttentionScale}, to, forward.key_row, part.row, part.end, part.lane);
+        store_rows(value_result, {1.0f, 1.0f}, to + forward.heads * kAttentionHead, forward.key_row, part.row, part.end, part.lane);
     });
 }
 
@@ -556,44 +541,17 @@ const char* make_maps(Maps& maps, const Attention& work, const void* output_grad
     return message != nullptr ? message : make_map(maps.output_gradient, output_gradient, work.heads, work.queries, output_row);
 }
 
-#ifdef __CUDACC__
-const char* message_of(cudaError_t error) { return error == cudaSuccess ? nullptr : cudaGetErrorString(error); }
-
-// As many blocks as there are multiprocessors, each of which has room for one.
 template <typename M, typename Work>
 const char* launch(void (*kernel)(Maps, Work), const Maps& maps, const Work& work, int64_t most_items, void* stream) {
-    constexpr int kMaxDevices = 64;
-    static std::atomic<int> multiprocessors[kMaxDevices];
-    int device = 0;
-    if (const cudaError_t error = cudaGetDevice(&device); error != cudaSuccess || device >= kMaxDevices) {
-        return error == cudaSuccess ? "more CUDA devices than expected" : cudaGetErrorString(error);
-    }
-    int blocks = multiprocessors[device].load(std::memory_order_relaxed);
-    if (blocks == 0) {
-        if (const char* message = message_of(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, M::kBytes))) {
-            return message;
-        }
-        if (const char* message = message_of(cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount, device))) {
-            return message;
-        }
-        multiprocessors[device].store(blocks, std::memory_order_relaxed);
-    }
-    if (most_items < blocks) {
-        blocks = static_cast<int>(most_items);
-    }
-    if (blocks > 0) {
-        kernel<<<blocks, kThreads, M::kBytes, static_cast<cudaStream_t>(stream)>>>(maps, work);
-    }
-    return launch_error();
-}
+#ifdef __CUDACC__
+    const int64_t at_once = blocks_at_once(kernel, dim3(kThreads), M::kBytes);
 #else
-// With several blocks, for which there may be too few items.
-template <typename M, typename Work>
-const char* launch(void (*kernel)(Maps, Work), const Maps& maps, const Work& work, int64_t, void*) {
-    constexpr unsigned kBlocks = 3;
-    return emulation::launch(dim3(kBlocks), dim3(kThreads), [&] { kernel(maps, work); });
-}
+    // So that each has several items in turn.
+    constexpr int64_t at_once = 3;
 #endif
+    const int64_t blocks = most_items < at_once ? most_items : at_once;
+    return most_items == 0 ? nullptr : DRBERT_LAUNCH_WITH_SHARED(kernel, dim3(static_cast<unsigned>(blocks)), dim3(kThreads), M::kBytes, stream, maps, work);
+}
 
 }  // namespace
 
@@ -609,7 +567,7 @@ DRBERT_LINKAGE const char* launch_hopper_attention(const Attention& work, void* 
     if (const char* message = make_maps(maps, work, nullptr)) {
         return message;
     }
-    return launch<ForwardMemory>(forward, maps, work, work.most_query_items * work.heads, stream);
+    return launch<ForwardMemory>(forward, maps, work, num_attention_items(work.queries, work.segments) * work.heads, stream);
 }
 
 DRBERT_LINKAGE const char* launch_hopper_attention_backward(const AttentionBackward& work, void* stream) {
@@ -617,10 +575,11 @@ DRBERT_LINKAGE const char* launch_hopper_attention_backward(const AttentionBackw
     if (const char* message = make_maps(maps, work.forward, work.output_gradient)) {
         return message;
     }
-    if (const char* message = launch<QueryMemory>(query_gradient, maps, work, work.forward.most_query_items * work.forward.heads, stream)) {
+    const Attention& forward = work.forward;
+    if (const char* message = launch<QueryMemory>(query_gradient, maps, work, num_attention_items(forward.queries, forward.segments) * forward.heads, stream)) {
         return message;
     }
-    return launch<KeyMemory>(key_gradient, maps, work, work.forward.most_key_items * work.forward.heads, stream);
+    return launch<KeyMemory>(key_gradient, maps, work, num_attention_items(forward.keys, forward.segments) * forward.heads, stream);
 }
 
 }  // namespace drbert

@@ -268,13 +268,12 @@ struct AttentionItems {
 // and work partitioning", 2023).
 struct Attention {
     NumberType type;
-    int64_t queries, keys, heads;
+    int64_t segments, queries, keys, heads;
     const void* query;  // [queries, heads, kAttentionHead], with `query_row` numbers from one token to the next
     const void* key;  // [keys, 2, heads, kAttentionHead], a token's keys and then its values, with `key_row` numbers from one to the next
     int64_t query_row, key_row;
     const int32_t* counts;
     const AttentionItem *query_items, *key_items;
-    int64_t most_query_items, most_key_items;
     void* output;  // [queries, heads, kAttentionHead]
     float* log_sums;  // [queries, heads], the logarithms to base 2 of the weights' sums
 };
@@ -284,7 +283,7 @@ struct AttentionBackward {
     const void* output_gradient;  // as the output
     void* query_gradient;  // as the queries
     void* key_gradient;  // as the keys and values
-    int64_t blocks;
+    int64_t blocks;  // num_attention_blocks(queries, segments)
     float* statistics;  // [heads, blocks, kAttentionBlock, 2], scratch
 };
 

@@ -87,6 +87,10 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
+    fn pointers(&self) -> [*const CppTensor; 2] {
+        [&self.query_boundaries, &self.boundaries].map(pointer)
+    }
+
     /// Another handle of the same.
     pub(crate) fn shallow_clone(&self) -> Self {
         let [query_boundaries, boundaries] = [&self.query_boundaries, &self.boundaries].map(Tensor::shallow_clone);
@@ -102,7 +106,7 @@ const CUDNN_HEAD_MULTIPLE: i64 = 8;
 /// `FlashAttention` within segments: [queries, heads, head size].
 pub(crate) fn flash(heads: Heads<'_>, spans: &Spans, dropout: f64) -> Result<Tensor> {
     let [queries, others] = heads.pointers();
-    let [query_boundaries, boundaries] = [&spans.query_boundaries, &spans.boundaries].map(pointer);
+    let [query_boundaries, boundaries] = spans.pointers();
     made(|attended| {
         // SAFETY: the tensors and the place for the result live until the call returns.
         unsafe { drbert_attention(queries, others, query_boundaries, boundaries, spans.longest_queries, spans.longest, dropout, attended) }
@@ -129,7 +133,7 @@ pub(crate) struct CudnnSegments {
 impl CudnnSegments {
     /// For queries that lie together with keys and values, or apart from them.
     pub(crate) fn new(spans: &Spans, are_together: bool, heads: i64, head_size: i64) -> Result<Self> {
-        let [query_boundaries, boundaries] = [&spans.query_boundaries, &spans.boundaries].map(pointer);
+        let [query_boundaries, boundaries] = spans.pointers();
         // SAFETY: the tensors and the place for the result live until the call returns.
         let table = made(|table| unsafe { drbert_cudnn_segments(query_boundaries, boundaries, are_together, heads, head_size, table) })?;
         Ok(Self { table, longest_queries: spans.longest_queries, longest: spans.longest })
@@ -166,7 +170,7 @@ pub(crate) struct AttentionItems(Tensor);
 impl AttentionItems {
     /// For so many queries and tokens, which are those of the segments.
     pub(crate) fn new(spans: &Spans, queries: i64, tokens: i64) -> Result<Self> {
-        let [query_boundaries, boundaries] = [&spans.query_boundaries, &spans.boundaries].map(pointer);
+        let [query_boundaries, boundaries] = spans.pointers();
         // SAFETY: the tensors and the place for the result live until the call returns.
         made(|items| unsafe { drbert_attention_items(query_boundaries, boundaries, queries, tokens, items) }).map(Self)
     }

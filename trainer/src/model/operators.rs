@@ -76,7 +76,7 @@ impl KernelChoice {
         let (head_size, drops) = (config.head_size(), config.attention_probs_dropout_prob != 0.0);
         let tiled = (is_fast && !drops && attention::tiled_suits(head_size, kind, device)).then_some(AttentionKernel::Tiled);
         let cudnn = (is_fast && !drops && attention::cudnn_suits(head_size, device)).then_some(AttentionKernel::Cudnn);
-        let with = |operators| move |attention| Kernels { operators, attention };
+        let fused = |attention| Kernels { operators: Operators::Fused, attention };
         let why_not = || {
             if !kernels::exist_for(device) {
                 return Some("a program that was built where nvcc is, see README.md");
@@ -88,15 +88,15 @@ impl KernelChoice {
         };
         match self {
             Self::Auto if device.is_cuda() => {
-                let ours = [tiled, cudnn, Some(attention)].into_iter().flatten().map(with(Operators::Fused));
-                let mut found: Vec<Kernels> = ours.chain([with(Operators::Plain)(attention), Kernels::PLAIN]).collect();
+                let ours = [tiled, cudnn, Some(attention)].into_iter().flatten().map(fused);
+                let mut found: Vec<Kernels> = ours.chain([Kernels { operators: Operators::Plain, attention }, Kernels::PLAIN]).collect();
                 found.retain(|kernels| kernels.operators == Operators::Plain || why_not().is_none());
                 found.dedup();
                 Ok(found)
             }
             Self::Auto | Self::Plain => Ok(vec![Kernels::PLAIN]),
             Self::Fused => match why_not() {
-                None => Ok(vec![with(Operators::Fused)(tiled.unwrap_or(attention))]),
+                None => Ok(vec![fused(tiled.unwrap_or(attention))]),
                 Some(expected) => {
                     Err(Error::BadSetting { setting: "train.kernels", found: "\"fused\"".to_owned(), expected: expected.to_owned() })
                 }
