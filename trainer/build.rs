@@ -226,13 +226,16 @@ fn runtime_major(library: &Path) -> Option<String> {
     })
 }
 
-/// What a program prints; else the first line of its complaint.
+/// What a program prints, after its warnings; else the first line of its complaint.
 fn output(program: &Path, arguments: &[&str]) -> Result<String, String> {
     let name = program.display();
     let output = Command::new(program).args(arguments).output().map_err(|error| format!("{name}: {error}"))?;
+    let complaints = String::from_utf8_lossy(&output.stderr);
     if output.status.success() {
+        for warning in complaints.lines().filter(|line| !line.trim().is_empty()) {
+            println!("cargo:warning={name}: {warning}");
+        }
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let complaint = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_owned();
-    Err(format!("{name} failed: {complaint}"))
+    Err(format!("{name} failed: {}", complaints.lines().next().unwrap_or_default()))
 }

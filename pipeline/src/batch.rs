@@ -78,8 +78,9 @@ pub struct Document {
     dropped: Vec<Range<usize>>,
     /// How often it is packed.
     copies: u32,
-    /// Its ids in the batch's `ids`, without special tokens.
+    /// Its ids in the batch's `ids`, without special tokens; so many of them stand for what the tokenizer does not know.
     ids: Range<usize>,
+    unknown: u64,
 }
 
 impl Batch {
@@ -128,7 +129,7 @@ impl Batch {
     }
 
     fn push(&mut self, row: DocumentRow, text: Range<usize>, features: Option<Features>) {
-        self.documents.push(Document { row, text, features, dropped: Vec::new(), copies: 1, ids: 0..0 });
+        self.documents.push(Document { row, text, features, dropped: Vec::new(), copies: 1, ids: 0..0, unknown: 0 });
     }
 }
 
@@ -194,7 +195,7 @@ fn new_row(file: u32, offset: u64, length: u64, verdict: Verdict, text: &str) ->
     DocumentRow { file, offset, length, hash: ContentHash::of(text.as_bytes()), tokens: 0, verdict, duplicate_of: None }
 }
 
-/// The stage that sees all documents in their order: which are copies, and how often each is used.
+/// The stage that sees all documents in their order: how often each is used, and which are copies.
 pub struct Judge {
     deduplicator: Deduplicator,
     next_id: u64,
@@ -222,12 +223,14 @@ impl Judge {
             self.next_id += 1;
             let Some(features) = document.features.take() else { continue };
             let row = &mut document.row;
+            document.copies = copies(row.hash, weight_of(row.file));
+            if document.copies == 0 {
+                // It stands for no other document: a copy of it in another source may be used.
+                row.verdict = Verdict::SampledOut;
+                continue;
+            }
             match self.deduplicator.judge(id, features, &batch.lists)? {
-                Judgement::Keep { dropped_paragraphs } => {
-                    document.dropped = dropped_paragraphs;
-                    document.copies = copies(row.hash, weight_of(row.file));
-                    row.verdict = if document.copies == 0 { Verdict::SampledOut } else { Verdict::Keep };
-                }
+                Judgement::Keep { dropped_paragraphs } => document.dropped = dropped_paragraphs,
                 Judgement::Duplicate(original) => (row.verdict, row.duplicate_of) = (Verdict::Duplicate, Some(original)),
                 Judgement::NearDuplicate(original) => (row.verdict, row.duplicate_of) = (Verdict::NearDuplicate, Some(original)),
                 Judgement::RepeatedParagraphs => row.verdict = Verdict::RepeatedParagraphs,
@@ -257,6 +260,7 @@ impl Tokenizer {
     }
 
     pub fn tokenize(&mut self, batch: &mut Batch) {
+        let unknown = self.encoder.special_tokens().unk;
         let mut documents = std::mem::take(&mut batch.documents);
         for document in documents.iter_mut().filter(|document| document.row.verdict == Verdict::Keep) {
             let start = batch.ids.len();
@@ -268,6 +272,7 @@ impl Tokenizer {
                 self.encoder.encode_into(&self.text, &mut batch.ids);
             }
             document.ids = start..batch.ids.len();
+            document.unknown = batch.ids[start..].iter().map(|&id| u64::from(id == unknown)).sum();
         }
         batch.documents = documents;
     }
@@ -337,6 +342,7 @@ pub fn pack(packer: &mut Packer, batch: &mut Batch, tally: &mut Tally<'_>) {
         if row.verdict == Verdict::Keep {
             let ids = &batch.ids[document.ids.clone()];
             row.tokens = (0..document.copies).map(|_| packer.push(id, ids, &mut batch.rows)).sum();
+            tally.totals.pack.unknown_tokens += document.unknown * u64::from(document.copies);
             // Text that the tokenizer's normalisation leaves nothing of.
             row.verdict = if row.tokens == 0 { Verdict::Empty } else { Verdict::Keep };
             tally.totals.pack.documents += u64::from(row.tokens > 0);

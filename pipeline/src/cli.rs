@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, atomic::AtomicBool},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -18,7 +18,7 @@ use pipeline::{
     inspect,
     progress::say,
     report,
-    run::{self, Task},
+    run::{self, Outcome, Task},
     tokenize::Algorithm,
     trace, verify,
 };
@@ -30,7 +30,7 @@ use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 
 /// Raw French biomedical text → packed token shards for masked-language-model training.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "nachos", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -192,6 +192,10 @@ impl Cli {
         let logger = ScreenWriter { screen: screen.clone() };
         env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
             .target(env_logger::Target::Pipe(Box::new(logger)))
+            .format(|out, record| match record.level() {
+                log::Level::Warn => writeln!(out, "warning: {}", record.args()),
+                level => writeln!(out, "[{level} {}] {}", record.target(), record.args()),
+            })
             .init();
         let result = match self.command {
             Command::TrainTokenizer(arguments) => train_tokenizer(&arguments, &screen),
@@ -235,27 +239,28 @@ fn build(arguments: &Build, screen: &MultiProgress) -> anyhow::Result<()> {
     let start = Instant::now();
     let (config, corpus) = inputs.corpus()?;
     let Some((part, of)) = *part else {
-        let manifest = with_session(&inputs.workers, screen, |session| {
+        let outcome = with_session(&inputs.workers, screen, |session| {
             run::build(Task { corpus: &corpus, config: &config, session }, tokenizer, output, *resume)
         })?;
-        say(&summary(output, &manifest, start.elapsed().as_secs_f64()));
+        tell_build(output, &outcome, start.elapsed());
         return Ok(());
     };
     let corpus = corpus.part(&config.input, part, of)?;
-    let manifest = with_session(&inputs.workers, screen, |session| {
+    let outcome = with_session(&inputs.workers, screen, |session| {
         run::build_part(Task { corpus: &corpus, config: &config, session }, (part, of), tokenizer, output, *resume)
     })?;
-    say(&read_summary(&manifest.totals, start.elapsed().as_secs_f64()));
+    say(&read_summary(&outcome.manifest.totals));
+    say(&end_of(output, &outcome, &outcome.manifest.totals, start.elapsed()));
     Ok(())
 }
 
 fn merge(arguments: &Merge, screen: &MultiProgress) -> anyhow::Result<()> {
     let start = Instant::now();
     let MergedParts { corpus, config, tokenizer } = Corpus::of_parts(&arguments.parts)?;
-    let manifest = with_session(&arguments.workers, screen, |session| {
+    let outcome = with_session(&arguments.workers, screen, |session| {
         run::build(Task { corpus: &corpus, config: &config, session }, &tokenizer, &arguments.output, arguments.resume)
     })?;
-    say(&summary(&arguments.output, &manifest, start.elapsed().as_secs_f64()));
+    tell_build(&arguments.output, &outcome, start.elapsed());
     Ok(())
 }
 
@@ -265,7 +270,8 @@ fn clean(arguments: &Clean, screen: &MultiProgress) -> anyhow::Result<()> {
     let totals = with_session(&arguments.inputs.workers, screen, |session| {
         run::clean(Task { corpus: &corpus, config: &config, session }, &arguments.output, arguments.dropped.as_deref())
     })?;
-    say(&read_summary(&totals, start.elapsed().as_secs_f64()));
+    say(&read_summary(&totals));
+    say(&rate(&totals, start.elapsed()));
     Ok(())
 }
 
@@ -279,7 +285,7 @@ fn with_session<T>(
     Ok(work(&run::Session { threads, screen, profile: workers.profile, stop: &stop })?)
 }
 
-fn read_summary(totals: &Totals, seconds: f64) -> String {
+fn read_summary(totals: &Totals) -> String {
     let verdicts = |verdicts: &BTreeMap<String, u64>| {
         verdicts.iter().map(|(verdict, count)| format!("{verdict} {}", HumanCount(*count))).collect::<Vec<_>>().join(", ")
     };
@@ -299,17 +305,32 @@ fn read_summary(totals: &Totals, seconds: f64) -> String {
     if identities > 0 {
         lines.push(format!("hid       {} identities", HumanCount(identities)));
     }
-    lines.push(format!("took      {seconds:.1} s, {:.1} MB/s of raw text", totals.read.bytes as f64 / 1e6 / seconds));
     lines.join("\n")
 }
 
-fn summary(output: &Path, manifest: &Manifest, seconds: f64) -> String {
+fn rate(totals: &Totals, time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    format!("took      {seconds:.1} s, {:.1} MB/s of raw text", totals.read.bytes as f64 / 1e6 / seconds)
+}
+
+/// What it took to leave `output`, if there was something to do.
+fn end_of<M>(output: &Path, outcome: &Outcome<M>, totals: &Totals, time: Duration) -> String {
+    if outcome.was_there { format!("{}: was complete already, there was nothing to do", output.display()) } else { rate(totals, time) }
+}
+
+fn tell_build(output: &Path, outcome: &Outcome<Manifest>, time: Duration) {
+    let manifest = &outcome.manifest;
     let totals = &manifest.totals;
-    format!(
+    let unknown = match totals.pack.unknown_tokens {
+        0 => String::new(),
+        count => format!(" ({} of them unknown)", HumanCount(count)),
+    };
+    say(&format!(
         "{}\n\
-         packed    {} tokens in {} rows of at most {}, efficiency {:.2} %\n\
-         wrote     {} shards, {} ({:.2} bytes a token) in {}",
-        read_summary(totals, seconds),
+         packed    {} tokens{unknown} in {} rows of at most {}, efficiency {:.2} %\n\
+         wrote     {} shards, {} ({:.2} bytes a token) in {}\n\
+         {}",
+        read_summary(totals),
         HumanCount(totals.pack.tokens),
         HumanCount(totals.pack.rows),
         manifest.max_seq_len,
@@ -318,7 +339,8 @@ fn summary(output: &Path, manifest: &Manifest, seconds: f64) -> String {
         HumanBytes(totals.write.bytes),
         totals.write.bytes as f64 / totals.pack.tokens.max(1) as f64,
         output.display(),
-    )
+        end_of(output, outcome, totals, time),
+    ));
 }
 
 fn verify_directory(dir: &Path) -> anyhow::Result<()> {

@@ -47,12 +47,23 @@ pub enum PartsError {
     None,
     #[error(transparent)]
     Directory(#[from] VerifyError),
-    #[error("expected each of the parts 1 to {of} once, found {found:?}")]
+    #[error("{}; expected each of the parts 1 to {of} once", amiss(*.of, found))]
     Incomplete { of: usize, found: Vec<usize> },
     #[error("{other}: is a part of another build than {first}: inputs, settings, tokenizer and program must be the same")]
     Different { first: PathBuf, other: PathBuf },
     #[error("the parts' settings cannot be read")]
     Config(#[source] serde_json::Error),
+}
+
+/// What is wrong with the numbers of parts, which are in order.
+fn amiss(of: usize, found: &[usize]) -> String {
+    let missing: Vec<String> = (1..=of).filter(|number| !found.contains(number)).map(|number| number.to_string()).collect();
+    match (missing.as_slice(), found.windows(2).find(|pair| pair[0] == pair[1])) {
+        ([], Some(pair)) => format!("part {} is there twice", pair[0]),
+        ([], None) => "there are parts of other builds".to_owned(),
+        ([one], _) => format!("part {one} is missing"),
+        (several, _) => format!("parts {} are missing", several.join(", ")),
+    }
 }
 
 impl Corpus {
@@ -120,6 +131,12 @@ impl Corpus {
         let inputs: Vec<Input> = self.inputs.into_iter().map(|(_, input)| input).collect();
         let own = read::share(&inputs, config, part, of)?;
         Ok(Self { inputs: own.into_iter().map(|(number, input)| (number as u32, input)).collect(), ..self })
+    }
+
+    /// Whether this file is read.
+    pub fn has_input(&self, path: &Path) -> bool {
+        let path = canonical(path);
+        path.is_file() && self.inputs.iter().any(|(_, input)| canonical(&input.path) == path)
     }
 
     pub fn total_bytes(&self) -> u64 {

@@ -30,8 +30,10 @@ pub enum InspectError {
     Query(#[source] PolarsError),
 }
 
+/// The columns as a query names them.
 fn columns(schema: &arrow::datatypes::Schema) -> String {
-    schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>().join(", ")
+    let as_in_sql = |name: &str| if name == documents::OFFSET { format!("\"{name}\"") } else { name.to_owned() };
+    schema.fields().iter().map(|field| as_in_sql(field.name())).collect::<Vec<_>>().join(", ")
 }
 
 /// The totals, and the first `rows` rows decoded.
@@ -101,6 +103,7 @@ fn totals(manifest: &Manifest) -> String {
     line("rows", format!("{} of at most {} tokens", totals.pack.rows, manifest.max_seq_len));
     line("segments", totals.pack.segments.to_string());
     line("tokens", totals.pack.tokens.to_string());
+    line("  unknown", totals.pack.unknown_tokens.to_string());
     line("packing efficiency", format!("{:.4}", totals.pack.efficiency));
     text
 }

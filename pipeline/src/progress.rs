@@ -131,9 +131,9 @@ impl Progress {
 
     fn show_bars(&self, screen: &MultiProgress, total: u64, finished: &Receiver<()>) {
         let template = if total > 0 {
-            "{prefix:>9} {bar:32} {bytes:>11} / {total_bytes}  {binary_bytes_per_sec:>13}  busy {msg:>4}  ETA {eta}"
+            "{prefix:>9} {bar:12} {percent:>3} %  {bytes:>10}  {binary_bytes_per_sec:>12}  busy {msg:>5}  ETA {eta}"
         } else {
-            "{prefix:>9} {spinner} {bytes:>11}  {binary_bytes_per_sec:>13}  busy {msg:>4}"
+            "{prefix:>9} {spinner} {bytes:>10}  {binary_bytes_per_sec:>12}  busy {msg:>5}"
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let new_bar = |stage: &Stage| {

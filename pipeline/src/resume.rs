@@ -50,6 +50,8 @@ pub enum ResumeError {
     Locked(PathBuf),
     #[error("{folder}: cannot go on, since this is not the run that was interrupted: {}; run it as it was, or choose another --output", differences.join("; "))]
     Changed { folder: PathBuf, differences: Vec<String> },
+    #[error("{folder}: holds what another run made: {}; choose another --output", differences.join("; "))]
+    Other { folder: PathBuf, differences: Vec<String> },
     #[error("standard input and pipes cannot be read again: a run that reads them cannot be resumed")]
     Stream,
     #[error("{0}: is damaged: delete the output folder and start again")]
@@ -93,6 +95,13 @@ impl Identity {
             (input.source().to_string(), InputIdentity { number, bytes: input.file_bytes, modified })
         };
         inputs.enumerate().map(identity).collect()
+    }
+
+    /// Checks that the run whose identity this is, which has ended in `folder`, is the one of now.
+    pub fn check_finished(&self, folder: &Path, now: &Self, has_same_inputs: bool) -> Result<(), ResumeError> {
+        let mut differences = self.differences(now);
+        differences.extend((!has_same_inputs).then(|| "the inputs were others".to_owned()));
+        if differences.is_empty() { Ok(()) } else { Err(ResumeError::Other { folder: folder.to_owned(), differences }) }
     }
 
     /// What is different in `now`, in words.

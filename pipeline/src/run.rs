@@ -17,10 +17,12 @@ use std::{
     time::Instant,
 };
 
+use arrow::array::AsArray;
 use indicatif::MultiProgress;
+use rustc_hash::FxHashSet;
 use schemas::{
-    MANIFEST_FILE, TOKENIZER_DIR, TOKENIZER_FILES,
-    documents::Verdict,
+    DOCUMENTS_FILE, MANIFEST_FILE, TOKENIZER_DIR, TOKENIZER_FILES,
+    documents::{self, Verdict},
     hash::ContentHash,
     manifest::{
         FileInfo, Manifest, ManifestError, SCHEMA_MAJOR, SCHEMA_MINOR, SchemaVersion, ShardInfo, SpecialTokens, TokenizerInfo, Totals,
@@ -41,6 +43,7 @@ use crate::{
     resume::{Checkpoint, Identity, ResumeError, Rows, Start, Unfinished},
     schedule::{self, Emit, Ordered, Own, Work},
     tokenize::{Algorithm, Encoder, TokenizeError, TrainedTokenizer, WordCounts},
+    trace::{for_each_batch, named},
     verify::{VerifyError, read_manifest, read_part},
     write::{DocumentsLog, DocumentsWriter, JsonLinesWriter, PartWriter, ShardWriter, WriteError, write_file},
 };
@@ -49,6 +52,8 @@ use crate::{
 const MIN_BATCH_BYTES: usize = 1 << 19;
 /// The next checkpoint waits so many times as long as the last one took: they cost a fiftieth of the time at most.
 const CHECKPOINT_REST: u32 = 50;
+/// A larger share of tokens that the tokenizer does not know is worth a warning.
+const UNKNOWN_SHARE: f64 = 0.001;
 /// The folder of deduplication, in that of the unfinished run.
 const DEDUP_DIR: &str = "dedup";
 
@@ -72,6 +77,24 @@ pub enum RunError {
     TokenizerFile(PathBuf, #[source] std::io::Error),
     #[error("interrupted: nothing is lost; run the same command with --resume to go on")]
     Interrupted,
+    #[error("interrupted: standard input and pipes cannot be read again: delete the output folder and run the same command again")]
+    InterruptedStream,
+    #[error("interrupted: nothing was written; run the same command again")]
+    NothingWritten,
+}
+
+impl RunError {
+    /// What an interruption is where no run can go on.
+    fn interrupted_as(self, other: Self) -> Self {
+        if matches!(self, Self::Interrupted) { other } else { self }
+    }
+}
+
+/// What a run leaves.
+pub struct Outcome<M> {
+    pub manifest: M,
+    /// Whether it was there already: there was nothing to do.
+    pub was_there: bool,
 }
 
 /// What every run needs: how many threads, where to show progress, when to stop.
@@ -94,7 +117,7 @@ pub struct Task<'t> {
 }
 
 /// `nachos build`, and `nachos merge`, whose corpus is one of cleaned documents: a shard directory at `output`. With `resume` it goes on where it was interrupted.
-pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> Result<Manifest, RunError> {
+pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> Result<Outcome<Manifest>, RunError> {
     let Task { corpus, config, .. } = task;
     let encoder = Encoder::from_dir(tokenizer)?;
     if !encoder.is_cached() {
@@ -110,7 +133,7 @@ pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> R
             let (checkpoint, rows) = *state;
             (unfinished, checkpoint, rows)
         }
-        Start::Finished => return Ok(read_manifest(output)?),
+        Start::Finished => return Ok(Outcome { manifest: finished_build(output, &identity, corpus)?, was_there: true }),
     };
     let mut judge = new_judge(config, unfinished.folder(), &checkpoint.dedup, checkpoint.next_id)?;
     let SpecialTokens { bos, eos, .. } = *encoder.special_tokens();
@@ -145,7 +168,7 @@ pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> R
         (Stage::Pack, Work::InOrder(Box::new(pack_in_order))),
         (Stage::Write, Work::InOrder(Box::new(|batch| writer.write(batch, &is_state_wanted)))),
     ];
-    pass(task, checkpoint.position, stages)?;
+    passed(pass(task, checkpoint.position, stages), &identity)?;
     let BuildWriter { unfinished, shards, documents, .. } = writer;
     let (shards, documents) = (shards.finish()?, documents.finish()?);
     let mut totals = tally.totals;
@@ -167,6 +190,31 @@ pub fn build(task: Task<'_>, tokenizer: &Path, output: &Path, resume: bool) -> R
     };
     write_file(output, MANIFEST_FILE, &manifest.to_json()?)?;
     unfinished.leave()?;
+    let unknown = manifest.totals.pack.unknown_tokens as f64 / manifest.totals.pack.tokens.max(1) as f64;
+    if unknown > UNKNOWN_SHARE {
+        log::warn!("{}: {:.1} % of the tokens are unknown to it: was it trained on other text?", tokenizer.display(), 100.0 * unknown);
+    }
+    if manifest.totals.pack.tokens == 0 {
+        log::warn!("{}: no document was kept: there is nothing to train on", output.display());
+    }
+    Ok(Outcome { manifest, was_there: false })
+}
+
+/// The manifest of the build that has ended in `output`, which must be the one of now: of the same inputs by what the documents say.
+fn finished_build(output: &Path, now: &Identity, corpus: &Corpus) -> Result<Manifest, RunError> {
+    let manifest = read_manifest(output)?;
+    let known: FxHashSet<&str> = corpus.files.iter().map(|file| file.path.as_str()).collect();
+    let mut has_same_inputs = manifest.totals.read.files == corpus.files.len() as u64;
+    for_each_batch(&output.join(DOCUMENTS_FILE), Some(&[documents::SOURCE]), &mut |batch, _| {
+        has_same_inputs &= named(batch, documents::SOURCE).as_string::<i32>().iter().flatten().all(|source| known.contains(source));
+    })?;
+    let before = Identity {
+        program_version: manifest.program_version.clone(),
+        tokenizer: manifest.tokenizer.hash,
+        config: manifest.config.clone(),
+        ..now.clone()
+    };
+    before.check_finished(output, now, has_same_inputs)?;
     Ok(manifest)
 }
 
@@ -177,14 +225,14 @@ pub fn build_part(
     tokenizer: &Path,
     output: &Path,
     resume: bool,
-) -> Result<PartManifest, RunError> {
+) -> Result<Outcome<PartManifest>, RunError> {
     let Task { corpus, config, .. } = task;
     let encoder = Encoder::from_dir(tokenizer)?;
-    let identity = identity(&format!("part {part} of {of}"), task, encoder.hash())?;
+    let identity = identity(&part_name(part, of), task, encoder.hash())?;
     let (mut unfinished, mut checkpoint) = match Unfinished::enter::<FileInfo>(output, PART_FILE, &identity, resume)? {
         Start::New(unfinished) => (unfinished, Checkpoint { totals: corpus.nothing_counted(), ..Checkpoint::default() }),
         Start::GoOn(unfinished, state) => (unfinished, state.0),
-        Start::Finished => return Ok(read_part(output)?),
+        Start::Finished => return Ok(Outcome { manifest: finished_part(output, &identity, corpus)?, was_there: true }),
     };
     let mut writer = PartWriter::new(output.to_owned(), &config.write, std::mem::take(&mut checkpoint.finished))?;
     let mut tally = Tally { totals: std::mem::take(&mut checkpoint.totals), corpus };
@@ -200,7 +248,7 @@ pub fn build_part(
     };
     let prepare = |_| preparing(config, false);
     let stages = vec![(Stage::Clean, Work::Anywhere(&prepare)), (Stage::Write, Work::InOrder(Box::new(write)))];
-    pass(task, checkpoint.position, stages)?;
+    passed(pass(task, checkpoint.position, stages), &identity)?;
     copy_tokenizer(tokenizer, output)?;
     let manifest = PartManifest {
         schema_version: SchemaVersion { major: SCHEMA_MAJOR, minor: SCHEMA_MINOR },
@@ -216,12 +264,38 @@ pub fn build_part(
     };
     write_file(output, PART_FILE, &manifest.to_json()?)?;
     unfinished.leave()?;
+    Ok(Outcome { manifest, was_there: false })
+}
+
+/// The manifest of the part that has ended in `output`, which must be the one of now.
+fn finished_part(output: &Path, now: &Identity, corpus: &Corpus) -> Result<PartManifest, RunError> {
+    let manifest = read_part(output)?;
+    let before = Identity {
+        what: part_name(manifest.part, manifest.of),
+        program_version: manifest.program_version.clone(),
+        tokenizer: manifest.tokenizer,
+        config: manifest.config.clone(),
+        ..now.clone()
+    };
+    before.check_finished(output, now, manifest.inputs == corpus.files)?;
     Ok(manifest)
+}
+
+fn part_name(part: usize, of: usize) -> String {
+    format!("part {part} of {of}")
+}
+
+/// What became of a run that can go on if its inputs can be read again.
+fn passed(result: Result<(), RunError>, identity: &Identity) -> Result<(), RunError> {
+    result.map_err(|error| if identity.reads_stream { error.interrupted_as(RunError::InterruptedStream) } else { error })
 }
 
 /// `nachos clean`: the documents as `nachos build` would use them, as JSON lines; those that are dropped go to `dropped`, if anywhere.
 pub fn clean(task: Task<'_>, output: &Path, dropped: Option<&Path>) -> Result<Totals, RunError> {
     let Task { corpus, config, .. } = task;
+    if let Some(path) = [Some(output), dropped].into_iter().flatten().find(|path| corpus.has_input(path)) {
+        return Err(WriteError::Input(path.to_owned()).into());
+    }
     let scratch = tempfile::tempdir().map_err(|source| WriteError::Io { path: std::env::temp_dir(), source })?;
     let mut judge = new_judge(config, scratch.path(), &Mark::default(), 0)?;
     let level = config.write.zstd_level;
@@ -243,7 +317,7 @@ pub fn clean(task: Task<'_>, output: &Path, dropped: Option<&Path>) -> Result<To
         (Stage::Print, Work::Anywhere(&print)),
         (Stage::Write, Work::InOrder(Box::new(write))),
     ];
-    pass(task, Position::default(), stages)?;
+    pass(task, Position::default(), stages).map_err(|error| error.interrupted_as(RunError::NothingWritten))?;
     kept_lines.finish()?;
     dropped_lines.map_or(Ok(()), JsonLinesWriter::finish)?;
     Ok(tally.totals)
@@ -275,7 +349,8 @@ fn count_words(task: Task<'_>) -> Result<WordCounts, RunError> {
             }
         })
     };
-    pass(task, Position::default(), vec![(Stage::Count, Work::Anywhere(&count))])?;
+    let stages = vec![(Stage::Count, Work::Anywhere(&count) as Work<'_, RunError>)];
+    pass(task, Position::default(), stages).map_err(|error| error.interrupted_as(RunError::NothingWritten))?;
     let mut counts = WordCounts::default();
     for counter in counters {
         counts.merge(counter.into_inner().unwrap_or_else(PoisonError::into_inner));

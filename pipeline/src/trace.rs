@@ -42,7 +42,7 @@ pub fn document(dir: &Path, id: u64) -> Result<String, TraceError> {
     line(&mut text, "duplicates", &if copies.is_empty() { "none".to_owned() } else { list(&copies) });
     let mut places = 0;
     for info in &manifest.shards {
-        for_each_batch(&dir.join(&info.file), Some([shard::SEGMENT_LENGTHS, shard::DOCUMENT_IDS]), &mut |batch, first_row| {
+        for_each_batch(&dir.join(&info.file), Some(&[shard::SEGMENT_LENGTHS, shard::DOCUMENT_IDS]), &mut |batch, first_row| {
             let (lengths, ids) =
                 (named(batch, shard::SEGMENT_LENGTHS).as_list::<i32>(), named(batch, shard::DOCUMENT_IDS).as_list::<i32>());
             for row in 0..batch.num_rows() {
@@ -74,8 +74,8 @@ fn describe(batch: &RecordBatch, row: usize, text: &mut String) {
     let number = |name: &str| named(batch, name).as_primitive::<UInt64Type>().value(row).to_string();
     let word = |name: &str| named(batch, name).as_string::<i32>().value(row).to_owned();
     line(text, "document", &number(documents::ID));
-    line(text, "file", &word(documents::SOURCE));
-    line(text, "source", &word(documents::SOURCE_NAME));
+    line(text, documents::SOURCE, &word(documents::SOURCE));
+    line(text, documents::SOURCE_NAME, &word(documents::SOURCE_NAME));
     line(text, "offset", &number(documents::OFFSET));
     line(text, "length", &number(documents::LENGTH));
     let hash: [u8; 16] = named(batch, documents::HASH).as_fixed_size_binary().value(row).try_into().unwrap_or_default();
@@ -96,12 +96,12 @@ fn list(ids: &[u64]) -> String {
 }
 
 /// Hands every batch of rows to `visit`, with the number of its first row.
-pub(crate) fn for_each_batch(path: &Path, columns: Option<[&str; 2]>, visit: &mut dyn FnMut(&RecordBatch, u64)) -> Result<(), VerifyError> {
+pub(crate) fn for_each_batch(path: &Path, columns: Option<&[&str]>, visit: &mut dyn FnMut(&RecordBatch, u64)) -> Result<(), VerifyError> {
     let parquet_error = |source| VerifyError::Parquet { path: path.to_owned(), source };
     let file = File::open(path).map_err(|source| VerifyError::Io { path: path.to_owned(), source })?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(parquet_error)?;
     let schema = builder.parquet_schema();
-    let mask = columns.map_or_else(ProjectionMask::all, |columns| ProjectionMask::columns(schema, columns));
+    let mask = columns.map_or_else(ProjectionMask::all, |columns| ProjectionMask::columns(schema, columns.iter().copied()));
     let mut first_row = 0;
     for batch in builder.with_projection(mask).build().map_err(parquet_error)? {
         let batch = batch.map_err(|source| parquet_error(ParquetError::from(source)))?;

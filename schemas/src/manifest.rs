@@ -10,7 +10,7 @@ use crate::hash::ContentHash;
 /// Raised when a reader of the former major version would misread the directory.
 pub const SCHEMA_MAJOR: u32 = 1;
 /// Raised when something was added that such a reader may ignore.
-pub const SCHEMA_MINOR: u32 = 1;
+pub const SCHEMA_MINOR: u32 = 2;
 
 /// The whole of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -141,6 +141,9 @@ pub struct PackTotals {
     pub segments: u64,
     pub rows: u64,
     pub tokens: u64,
+    /// Those of them that stand for what the tokenizer does not know; of an older directory, 0.
+    #[serde(default)]
+    pub unknown_tokens: u64,
     /// tokens / (rows × `max_seq_len`), from 0 to 1.
     pub efficiency: f64,
 }

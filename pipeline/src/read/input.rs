@@ -154,9 +154,13 @@ fn resolve_one(given: &str, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
     let path = Path::new(given);
     if path.is_dir() {
         let before = inputs.len();
-        walk(path, inputs)?;
+        let mut others = Vec::new();
+        walk(path, inputs, &mut others)?;
         if inputs.len() == before {
             return Err(ReadError::EmptyFolder(path.to_owned()));
+        }
+        if let Some(first) = others.first() {
+            log::warn!("{given}: files with other endings are left out: {} of them, the first {}", others.len(), first.display());
         }
     } else if path.exists() {
         inputs.push(Input::from_name(path).ok_or_else(|| ReadError::UnknownFormat(path.to_owned()))?);
@@ -177,18 +181,24 @@ fn resolve_one(given: &str, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Every file below `folder` that its name says can be read, in the order of names; a link that leads nowhere is one too, and an error once it is opened. Links to folders
-/// are not followed, so no loop can be entered.
-fn walk(folder: &Path, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
+/// Every file below `folder` that its name says can be read, in the order of names, and the others; a link that leads nowhere is a file too, and an error once it is opened.
+/// Links to folders are not followed, so no loop can be entered. Hidden files and folders are none.
+fn walk(folder: &Path, inputs: &mut Vec<Input>, others: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     let cannot_open = |source| ReadError::Open(folder.to_owned(), source);
     let mut entries: Vec<_> = folder.read_dir().map_err(cannot_open)?.collect::<Result<_, _>>().map_err(cannot_open)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
         if entry.file_type().map_err(cannot_open)?.is_dir() {
-            walk(&path, inputs)?;
+            walk(&path, inputs, others)?;
         } else if path.is_file() || !path.exists() {
-            inputs.extend(Input::from_name(&path));
+            match Input::from_name(&path) {
+                Some(input) => inputs.push(input),
+                None => others.push(path),
+            }
         }
     }
     Ok(())
@@ -217,7 +227,7 @@ mod tests {
     #[test]
     fn folders_are_walked_in_the_order_of_names_and_patterns_need_a_match() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for name in ["b.txt", "a.jsonl", "sub/c.txt", "notes.md"] {
+        for name in ["b.txt", "a.jsonl", "sub/c.txt", "notes.md", ".hidden.txt", ".hidden/d.txt"] {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().expect("below the folder")).expect("created");
             std::fs::write(path, "x").expect("written");

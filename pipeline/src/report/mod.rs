@@ -40,7 +40,7 @@ impl DocumentStatistics {
     fn read(dir: &Path) -> Result<Self, VerifyError> {
         let mut found = Self::default();
         let mut copies = FxHashMap::<u64, u64>::default();
-        for_each_batch(&dir.join(DOCUMENTS_FILE), Some([documents::TOKENS, documents::DUPLICATE_OF]), &mut |batch, _| {
+        for_each_batch(&dir.join(DOCUMENTS_FILE), Some(&[documents::TOKENS, documents::DUPLICATE_OF]), &mut |batch, _| {
             for tokens in named(batch, documents::TOKENS).as_primitive::<UInt64Type>().iter().flatten() {
                 if let Some(power) = tokens.checked_ilog2() {
                     *found.lengths.entry(power).or_default() += 1;

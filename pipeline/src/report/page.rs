@@ -35,7 +35,15 @@ fn key_figures(manifest: &Manifest) -> String {
     let figures = [
         ("documents read", count(totals.read.documents), format!("{}, {} files", bytes(totals.read.bytes), count(totals.read.files))),
         ("documents kept", count(kept), percent(kept, totals.read.documents)),
-        ("tokens", count(totals.pack.tokens), format!("vocabulary {}", count(manifest.tokenizer.vocab_size as u64))),
+        (
+            "tokens",
+            count(totals.pack.tokens),
+            format!(
+                "vocabulary {}, {} unknown",
+                count(manifest.tokenizer.vocab_size as u64),
+                percent(totals.pack.unknown_tokens, totals.pack.tokens)
+            ),
+        ),
         ("rows", count(totals.pack.rows), format!("of at most {} tokens", count(manifest.max_seq_len as u64))),
         ("filled", format!("{:.2} %", 100.0 * totals.pack.efficiency), "of the rows' places".to_owned()),
         (

@@ -144,9 +144,11 @@ impl Encoder {
         are_separate
     }
 
-    /// The text of some ids, special tokens left out.
+    /// The text of some ids, with `<unk>` for what the tokenizer does not know and without the other special tokens.
     pub fn decode(&self, ids: &[u32]) -> String {
-        self.shared.tokenizer.decode(ids, true).unwrap_or_default()
+        let is_shown = |id: &u32| self.shared.as_text(*id) == *id;
+        let ids: Vec<u32> = ids.iter().copied().filter(is_shown).collect();
+        self.shared.tokenizer.decode(&ids, false).unwrap_or_default()
     }
 }
 

@@ -43,7 +43,13 @@ enum Stream {
 }
 
 impl JsonLinesWriter {
+    /// # Errors
+    /// If the file cannot be created, or its name says that it holds something else.
     pub fn create(path: &Path, zstd_level: i32) -> Result<Self, WriteError> {
+        let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+        if ["gz", "xz", "parquet", "txt"].iter().any(|other| ending == *other) {
+            return Err(WriteError::Ending(path.to_owned()));
+        }
         let create = || -> io::Result<Stream> {
             if path.as_os_str() == "-" {
                 return Ok(Stream::Unnamed(io::BufWriter::new(Box::new(io::stdout()))));
@@ -54,7 +60,7 @@ impl JsonLinesWriter {
             let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidFilename)?;
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let file = OutputFile::create(folder, name)?;
-            Ok(if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zst")) {
+            Ok(if ending == "zst" {
                 Stream::Zstd(zstd::Encoder::new(file, zstd_level)?)
             } else {
                 Stream::Plain(file)

@@ -29,4 +29,8 @@ pub enum WriteError {
     Finished(PathBuf),
     #[error("{path}: is not empty (it holds {found}): choose another --output or empty it")]
     NotEmpty { path: PathBuf, found: String },
+    #[error("{0}: is an input too: choose another file to write to")]
+    Input(PathBuf),
+    #[error("{0}: is written in JSON lines: expected a name ending in .jsonl or .jsonl.zst, or -")]
+    Ending(PathBuf),
 }

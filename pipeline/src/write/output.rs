@@ -10,6 +10,7 @@ use schemas::{
     MANIFEST_FILE,
     hash::{ContentHash, StreamingHash},
 };
+use tempfile::TempPath;
 
 use super::WriteError;
 
@@ -53,10 +54,10 @@ pub fn write_file(folder: &Path, name: &str, bytes: &[u8]) -> Result<(u64, Conte
     file.publish().map_err(io_error)
 }
 
-/// A file under its temporary name; [`OutputFile::publish`] gives it its own.
+/// A file under its temporary name; [`OutputFile::publish`] gives it its own, else it is removed.
 pub(super) struct OutputFile {
     file: BufWriter<File>,
-    temporary: PathBuf,
+    temporary: TempPath,
     path: PathBuf,
     hash: StreamingHash,
     bytes: u64,
@@ -67,6 +68,7 @@ impl OutputFile {
         let path = folder.join(name);
         let temporary = folder.join(format!("{name}{PARTIAL_SUFFIX}"));
         let file = BufWriter::with_capacity(1 << 20, File::create(&temporary)?);
+        let temporary = TempPath::try_from_path(temporary)?;
         Ok(Self { file, temporary, path, hash: StreamingHash::default(), bytes: 0 })
     }
 
@@ -75,7 +77,7 @@ impl OutputFile {
         let file = self.file.into_inner()?;
         file.sync_all()?;
         leave_page_cache(&file);
-        fs::rename(&self.temporary, &self.path)?;
+        self.temporary.persist(&self.path)?;
         if let Some(folder) = self.path.parent() {
             File::open(folder)?.sync_all()?;
         }

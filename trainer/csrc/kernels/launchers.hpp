@@ -254,7 +254,7 @@ constexpr int64_t num_attention_items(int64_t rows, int64_t segments) { return r
 // Statistics lie in blocks of their own, as each segment begins one.
 constexpr int64_t num_attention_blocks(int64_t queries, int64_t segments) { return queries / kAttentionBlock + segments; }
 
-// The items of queries and those of keys, the costliest first.
+// The items of queries and those of keys, the costliest first. A segment may have keys and no queries, but not queries and no keys.
 struct AttentionItems {
     int64_t segments;
     const int32_t* query_boundaries;  // [segments + 1], in tokens: where each begins, and where the last ends

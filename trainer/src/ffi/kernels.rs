@@ -93,18 +93,19 @@ pub(crate) fn compute_capability(device: usize) -> Result<i32> {
     check(unsafe { drbert_compute_capability(device as c_int, &raw mut capability) }).map(|()| capability)
 }
 
-const VECTOR_BYTES: usize = 16;
-/// A row that is normalized has no more vectors.
-const MAX_NORM_VECTORS: usize = 512;
+/// Rows are whole vectors of every kind.
+const COLUMNS_MULTIPLE: i64 = 8;
+/// A row that is normalized is no longer.
+const MAX_NORM_BYTES: usize = 8192;
 
-/// Whether rows of this many numbers are whole vectors.
-pub(crate) fn suit_columns(width: i64, kind: Kind) -> bool {
-    width > 0 && (width as usize * kind.elt_size_in_bytes()).is_multiple_of(VECTOR_BYTES)
+/// Whether our kernels take rows of this many numbers.
+pub(crate) fn suit_columns(width: i64) -> bool {
+    width > 0 && width % COLUMNS_MULTIPLE == 0
 }
 
 /// Whether rows of this many numbers can be normalized.
 pub(crate) fn suit_norm(width: i64, kind: Kind) -> bool {
-    suit_columns(width, kind) && width as usize * kind.elt_size_in_bytes() <= MAX_NORM_VECTORS * VECTOR_BYTES
+    suit_columns(width) && width as usize * kind.elt_size_in_bytes() <= MAX_NORM_BYTES
 }
 
 /// Flat buffers that a step of `AdamW` changes, all of one length.

@@ -81,7 +81,7 @@ impl KernelChoice {
             if !kernels::exist_for(device) {
                 return Some("a program that was built where nvcc is, see README.md");
             }
-            let suit = kernels::suit_norm(config.hidden_size, kind) && kernels::suit_columns(config.intermediate_size, kind);
+            let suit = kernels::suit_norm(config.hidden_size, kind) && kernels::suit_columns(config.intermediate_size);
             (!suit).then_some(
                 "model.hidden_size and model.intermediate_size that are multiples of 8, and the former at most 4096, in fp32 2048",
             )
@@ -252,7 +252,7 @@ pub(super) fn summed_cross_entropy(
     num_valid: i64,
     operators: Operators,
 ) -> Result<Tensor> {
-    if operators == Operators::Fused && kernels::suit_columns(bias_v.size()[0], bias_v.kind()) {
+    if operators == Operators::Fused && kernels::suit_columns(bias_v.size()[0]) {
         return kernels::cross_entropy(&kernels::linear(hidden_md, weight_vd, None, 0..0)?, Some(bias_v), labels_m, num_valid);
     }
     cross_entropy(&hidden_md.f_linear(weight_vd, Some(bias_v))?.f_to_kind(Kind::Float)?, labels_m, Reduction::Sum)
