@@ -19,7 +19,7 @@ use pipeline::{
     dedup::{Deduplicator, FeatureExtractor, Features, Lists},
     letters::shingles,
     pack::{Frame, Packer},
-    read::{read_chunks, resolve},
+    read::{Resolved, read_chunks},
     tokenize::{Algorithm, Encoder, TrainedTokenizer, WordCounts},
     write::ShardWriter,
 };
@@ -76,7 +76,7 @@ fn stages(criterion: &mut Criterion) {
 
     let file = folder.path().join("text.txt");
     fs::write(&file, &text).expect("writes");
-    let inputs = resolve(&[file.to_string_lossy().into_owned()]).expect("is there");
+    let inputs = Resolved::of(&[file.to_string_lossy().into_owned()], None).expect("is there").inputs;
     group.bench_function("read", |bencher| {
         bencher.iter(|| {
             let mut records = 0;

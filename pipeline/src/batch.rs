@@ -48,8 +48,6 @@ pub struct Batch {
     pub next: Position,
     /// Whether it is the last of what was read to its end.
     pub is_last: bool,
-    /// Bytes of the documents as they were read, unless another process has counted them.
-    read_bytes: u64,
     changes: CleanCounts,
     text: String,
     /// What deduplication must know beside the documents' features.
@@ -151,7 +149,6 @@ impl Preparer {
             if let Framing::Cleaned(rows) = &chunk.framing {
                 self.take_over(chunk, rows, batch);
             } else {
-                batch.read_bytes += chunk.bytes.len() as u64;
                 self.clean(chunk, *file, batch);
             }
         }
@@ -303,7 +300,6 @@ pub struct Tally<'c> {
 impl Tally<'_> {
     /// Counts a batch's text and changes.
     pub fn count_batch(&mut self, batch: &Batch) {
-        self.totals.read.bytes += batch.read_bytes;
         self.totals.read.documents += batch.documents.len() as u64;
         self.totals.clean.bytes += batch.text.len() as u64;
         batch.changes.add_to(&mut self.totals.clean);
@@ -317,6 +313,7 @@ impl Tally<'_> {
     pub fn count_document(&mut self, row: &DocumentRow) {
         let verdict = row.verdict.name();
         count(&mut self.totals.verdicts, &verdict);
+        self.totals.read.bytes += row.length;
         let source = &mut self.totals.sources[self.corpus.source_of(row.file)];
         source.documents += 1;
         source.bytes += row.length;

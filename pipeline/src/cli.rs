@@ -81,8 +81,8 @@ struct Inputs {
 #[derive(Args)]
 struct Workers {
     /// Worker threads [default: as many as there are cores]
-    #[arg(long, value_name = "N")]
-    threads: Option<std::num::NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Tell at the end what each stage cost: the busiest is the bottleneck
     #[arg(long)]
     profile: bool,
@@ -98,8 +98,8 @@ struct TrainTokenizer {
     #[arg(long, value_enum, default_value = "bpe")]
     algorithm: AlgorithmName,
     /// Entries of the SentencePiece vocabulary; DrBERT's 32000 make a tokenizer of 32005
-    #[arg(long, default_value_t = 32_000)]
-    vocab_size: usize,
+    #[arg(long, default_value_t = 32_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    vocab_size: u32,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -225,9 +225,9 @@ fn train_tokenizer(arguments: &TrainTokenizer, screen: &MultiProgress) -> anyhow
         AlgorithmName::Unigram => Algorithm::Unigram,
     };
     let start = Instant::now();
-    let (config, corpus) = arguments.inputs.corpus()?;
+    let (config, corpus) = arguments.inputs.corpus(None)?;
     let trained = with_session(&arguments.inputs.workers, screen, |session| {
-        run::train_tokenizer(Task { corpus: &corpus, config: &config, session }, algorithm, arguments.vocab_size)
+        run::train_tokenizer(Task { corpus: &corpus, config: &config, session }, algorithm, arguments.vocab_size as usize)
     })?;
     trained.save(&arguments.output)?;
     say(&format!("{}: {} entries, {:.1} s", arguments.output.display(), trained.vocab_size(), start.elapsed().as_secs_f64()));
@@ -237,7 +237,7 @@ fn train_tokenizer(arguments: &TrainTokenizer, screen: &MultiProgress) -> anyhow
 fn build(arguments: &Build, screen: &MultiProgress) -> anyhow::Result<()> {
     let Build { inputs, tokenizer, output, resume, part } = arguments;
     let start = Instant::now();
-    let (config, corpus) = inputs.corpus()?;
+    let (config, corpus) = inputs.corpus(Some(output))?;
     let Some((part, of)) = *part else {
         let outcome = with_session(&inputs.workers, screen, |session| {
             run::build(Task { corpus: &corpus, config: &config, session }, tokenizer, output, *resume)
@@ -266,10 +266,14 @@ fn merge(arguments: &Merge, screen: &MultiProgress) -> anyhow::Result<()> {
 
 fn clean(arguments: &Clean, screen: &MultiProgress) -> anyhow::Result<()> {
     let start = Instant::now();
-    let (config, corpus) = arguments.inputs.corpus()?;
-    let totals = with_session(&arguments.inputs.workers, screen, |session| {
+    let (config, corpus) = arguments.inputs.corpus(None)?;
+    let cleaned = with_session(&arguments.inputs.workers, screen, |session| {
         run::clean(Task { corpus: &corpus, config: &config, session }, &arguments.output, arguments.dropped.as_deref())
-    })?;
+    });
+    let totals = match cleaned {
+        Err(error) if error.chain().any(is_broken_pipe) => return Ok(()),
+        cleaned => cleaned?,
+    };
     say(&read_summary(&totals));
     say(&rate(&totals, start.elapsed()));
     Ok(())
@@ -281,7 +285,7 @@ fn with_session<T>(
     work: impl FnOnce(&run::Session<'_>) -> Result<T, run::RunError>,
 ) -> anyhow::Result<T> {
     let stop = stop_on_signal()?;
-    let threads = workers.threads.or_else(|| std::thread::available_parallelism().ok()).map_or(1, std::num::NonZero::get);
+    let threads = workers.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get), usize::from);
     Ok(work(&run::Session { threads, screen, profile: workers.profile, stop: &stop })?)
 }
 
@@ -374,10 +378,14 @@ fn report_on(dir: &Path, output: Option<&Path>) -> anyhow::Result<()> {
 
 fn print(text: &str) -> anyhow::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
-        // The reader, `head` for example, has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if is_broken_pipe(&error) => Ok(()),
         written => written.context("standard output: cannot be written"),
     }
+}
+
+/// Whether the reader of what is written, `head` for example, has seen enough.
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 impl Inputs {
@@ -394,13 +402,13 @@ impl Inputs {
         Ok(config.checked().map_err(UsageError::from)?)
     }
 
-    /// The settings, and the files to read.
-    fn corpus(&self) -> anyhow::Result<(Config, Corpus)> {
+    /// The settings, and the files to read, among which none of the folder `output` is.
+    fn corpus(&self, output: Option<&Path>) -> anyhow::Result<(Config, Corpus)> {
         let config = self.config()?;
         if self.input.is_empty() && config.sources.is_empty() {
             return Err(UsageError::NoInput.into());
         }
-        let corpus = Corpus::resolve(&self.input, &config.sources)?;
+        let corpus = Corpus::resolve(&self.input, &config.sources, output)?;
         Ok((config, corpus))
     }
 }

@@ -15,7 +15,8 @@ use schemas::{
 
 use crate::{
     config::{Config, InputConfig, SourceConfig},
-    read::{self, Compression, Format, Input, ReadError},
+    read::{self, Compression, Format, Input, ReadError, Resolved},
+    resume::InputIdentity,
     verify::{VerifyError, check_file, read_part},
     write::FileNames,
 };
@@ -29,6 +30,8 @@ pub struct Corpus {
     /// The files that documents come from.
     pub files: Vec<PartInput>,
     pub sources: Vec<SourceConfig>,
+    /// What tells all inputs from others; where a part's begin and end depends on all.
+    pub identities: BTreeMap<String, InputIdentity>,
     /// What other processes counted when they cleaned the inputs.
     counted: Vec<Totals>,
 }
@@ -67,10 +70,11 @@ fn amiss(of: usize, found: &[usize]) -> String {
 }
 
 impl Corpus {
-    /// The files of `paths`, or of all sources in their order if there are none.
-    pub fn resolve(paths: &[String], sources: &[SourceConfig]) -> Result<Self, ReadError> {
+    /// The files of `paths`, or of all sources in their order if there are none; those in the folder `output` are none of them.
+    pub fn resolve(paths: &[String], sources: &[SourceConfig], output: Option<&Path>) -> Result<Self, ReadError> {
         let mut sources = sources.to_vec();
-        let by_source: Vec<Vec<Input>> = sources.iter().map(|source| read::resolve(&source.paths)).collect::<Result<_, _>>()?;
+        let resolve = |paths: &[String]| Resolved::of(paths, output).map(|found| found.inputs);
+        let by_source: Vec<Vec<Input>> = sources.iter().map(|source| resolve(&source.paths)).collect::<Result<_, ReadError>>()?;
         let numbered = |(number, inputs): (usize, Vec<Input>)| inputs.into_iter().map(move |input| (number, input));
         let with_source: Vec<(usize, Input)> = if paths.is_empty() {
             by_source.into_iter().enumerate().flat_map(numbered).collect()
@@ -79,7 +83,7 @@ impl Corpus {
                 by_source.into_iter().enumerate().flat_map(numbered).map(|(number, input)| (canonical(&input.path), number)).collect();
             let default = sources.len();
             let source_of = |input: &Input| known.get(&canonical(&input.path)).copied().unwrap_or(default);
-            read::resolve(paths)?.into_iter().map(|input| (source_of(&input), input)).collect()
+            resolve(paths)?.into_iter().map(|input| (source_of(&input), input)).collect()
         };
         if with_source.iter().any(|(source, _)| *source == sources.len()) {
             sources.push(default_source());
@@ -87,7 +91,8 @@ impl Corpus {
         let file =
             |(source, input): &(usize, Input)| PartInput { path: input.source().to_string(), bytes: input.file_bytes, source: *source };
         let files = with_source.iter().map(file).collect();
-        Ok(Self { inputs: (0..).zip(with_source.into_iter().map(|(_, input)| input)).collect(), files, sources, counted: Vec::new() })
+        let inputs: Vec<_> = (0..).zip(with_source.into_iter().map(|(_, input)| input)).collect();
+        Ok(Self { identities: identities(&inputs), inputs, files, sources, counted: Vec::new() })
     }
 
     /// The cleaned documents of the parts in these folders, which must be all parts of one build.
@@ -122,7 +127,8 @@ impl Corpus {
         let has_default = first.totals.sources.len() > config.sources.len();
         let sources = config.sources.iter().cloned().chain(has_default.then(default_source)).collect();
         let counted = parts.iter().map(|(_, part)| part.totals.clone()).collect();
-        let corpus = Self { inputs, files: first.inputs.clone(), sources, counted };
+        let files = first.inputs.clone();
+        let corpus = Self { identities: identities(&inputs), inputs, files, sources, counted };
         Ok(MergedParts { tokenizer: first_folder.join(TOKENIZER_DIR), config, corpus })
     }
 
@@ -162,7 +168,6 @@ impl Corpus {
         }
         totals.read.files = self.files.len() as u64;
         for part in &self.counted {
-            totals.read.bytes += part.read.bytes;
             add(&part.clean.changes, &mut totals.clean.changes);
             add(&part.clean.identities, &mut totals.clean.identities);
         }
@@ -176,6 +181,10 @@ impl Corpus {
             sources: self.files.iter().map(|file| names[file.source].clone()).collect(),
         }
     }
+}
+
+fn identities(inputs: &[(u32, Input)]) -> BTreeMap<String, InputIdentity> {
+    inputs.iter().enumerate().map(|(number, (_, input))| (input.source().to_string(), InputIdentity::of(number, input))).collect()
 }
 
 fn add(counts: &BTreeMap<String, u64>, sum: &mut BTreeMap<String, u64>) {
@@ -207,7 +216,7 @@ mod tests {
             |name: &str, file: &str| SourceConfig { name: name.into(), paths: vec![path(file)], licence: String::new(), weight: 2.0 };
         let sources = [source("second", "b.txt"), source("first", "a.txt")];
         let found = |paths: &[String]| -> Vec<(String, String)> {
-            let names = Corpus::resolve(paths, &sources).expect("files").file_names();
+            let names = Corpus::resolve(paths, &sources, None).expect("files").file_names();
             names.files.iter().zip(&names.sources).map(|(file, source)| (file[file.len() - 5..].to_owned(), source.to_string())).collect()
         };
         let pair = |file: &str, source: &str| (file.to_owned(), source.to_owned());

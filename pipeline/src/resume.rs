@@ -33,7 +33,7 @@ use crate::{
     dedup::Mark,
     pack::{PackedSequence, PackerState, rows_from_bytes, rows_to_bytes},
     read::Input,
-    write::{WriteError, empty_output_folder, write_file},
+    write::{WriteError, check_output_folder, empty_output_folder, write_file},
 };
 
 const UNFINISHED_DIR: &str = "unfinished";
@@ -78,6 +78,7 @@ pub struct Identity {
     pub reads_stream: bool,
 }
 
+/// What tells an input from another one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InputIdentity {
     /// Its place among the inputs.
@@ -87,16 +88,15 @@ pub struct InputIdentity {
     modified: u64,
 }
 
-impl Identity {
-    pub fn of_inputs<'i>(inputs: impl Iterator<Item = &'i Input>) -> BTreeMap<String, InputIdentity> {
-        let identity = |(number, input): (usize, &Input)| {
-            let modified = input.path.metadata().and_then(|metadata| metadata.modified()).ok();
-            let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_nanos() as u64);
-            (input.source().to_string(), InputIdentity { number, bytes: input.file_bytes, modified })
-        };
-        inputs.enumerate().map(identity).collect()
+impl InputIdentity {
+    pub fn of(number: usize, input: &Input) -> Self {
+        let modified = input.path.metadata().and_then(|metadata| metadata.modified()).ok();
+        let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_nanos() as u64);
+        Self { number, bytes: input.file_bytes, modified }
     }
+}
 
+impl Identity {
     /// Checks that the run whose identity this is, which has ended in `folder`, is the one of now.
     pub fn check_finished(&self, folder: &Path, now: &Self, has_same_inputs: bool) -> Result<(), ResumeError> {
         let mut differences = self.differences(now);
@@ -231,7 +231,7 @@ impl Unfinished {
     }
 
     fn begin<S>(self, output: &Path, identity: &Identity) -> Result<Start<S>, ResumeError> {
-        empty_output_folder(output, UNFINISHED_DIR)?;
+        check_output_folder(output, UNFINISHED_DIR)?;
         fs::create_dir_all(&self.folder).map_err(|source| WriteError::Io { path: self.folder.clone(), source })?;
         write_file(&self.folder, RUN_FILE, &json(identity))?;
         Ok(Start::New(self))

@@ -296,6 +296,9 @@ pub fn clean(task: Task<'_>, output: &Path, dropped: Option<&Path>) -> Result<To
     if let Some(path) = [Some(output), dropped].into_iter().flatten().find(|path| corpus.has_input(path)) {
         return Err(WriteError::Input(path.to_owned()).into());
     }
+    if let Some(path) = dropped.filter(|path| *path == output) {
+        return Err(WriteError::Twice(path.to_owned()).into());
+    }
     let scratch = tempfile::tempdir().map_err(|source| WriteError::Io { path: std::env::temp_dir(), source })?;
     let mut judge = new_judge(config, scratch.path(), &Mark::default(), 0)?;
     let level = config.write.zstd_level;
@@ -364,7 +367,7 @@ fn identity(what: &str, task: Task<'_>, tokenizer: ContentHash) -> Result<Identi
         program_version: env!("CARGO_PKG_VERSION").into(),
         tokenizer,
         config: serde_json::to_value(task.config).map_err(ManifestError::from)?,
-        inputs: Identity::of_inputs(task.corpus.inputs.iter().map(|(_, input)| input)),
+        inputs: task.corpus.identities.clone(),
         reads_stream: task.corpus.inputs.iter().any(|(_, input)| input.is_stream()),
     })
 }
@@ -494,9 +497,10 @@ fn copy_tokenizer(from: &Path, output: &Path) -> Result<Vec<FileInfo>, RunError>
     let folder = output.join(TOKENIZER_DIR);
     fs::create_dir_all(&folder).map_err(|source| WriteError::Io { path: folder.clone(), source })?;
     let mut files = Vec::new();
-    for name in TOKENIZER_FILES {
+    for (index, name) in TOKENIZER_FILES.into_iter().enumerate() {
         let path = from.join(name);
-        if path.exists() {
+        // The first is what the encoder was read from, and must still be there.
+        if index == 0 || path.exists() {
             let content = fs::read(&path).map_err(|source| RunError::TokenizerFile(path, source))?;
             let (bytes, xxh3) = write_file(&folder, name, &content)?;
             files.push(FileInfo { file: format!("{TOKENIZER_DIR}/{name}"), bytes, xxh3 });

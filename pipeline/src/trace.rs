@@ -18,8 +18,8 @@ use crate::verify::{VerifyError, read_manifest};
 pub enum TraceError {
     #[error(transparent)]
     Directory(#[from] VerifyError),
-    #[error("{dir}: no document {id}: its documents are numbered 0 to {last}")]
-    Unknown { dir: String, id: u64, last: u64 },
+    #[error("{dir}: no document {id}: {known}")]
+    Unknown { dir: String, id: u64, known: String },
 }
 
 /// Everything that the directory knows of document `id`.
@@ -27,7 +27,8 @@ pub fn document(dir: &Path, id: u64) -> Result<String, TraceError> {
     let manifest = read_manifest(dir)?;
     let count = manifest.totals.read.documents;
     if id >= count {
-        return Err(TraceError::Unknown { dir: dir.display().to_string(), id, last: count.saturating_sub(1) });
+        let known = count.checked_sub(1).map_or("it has none".to_owned(), |last| format!("its documents are numbered 0 to {last}"));
+        return Err(TraceError::Unknown { dir: dir.display().to_string(), id, known });
     }
     let mut text = String::new();
     let mut copies = Vec::new();

@@ -96,7 +96,7 @@ pub struct Totals {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadTotals {
     pub files: u64,
-    /// Bytes of text read, after decompression.
+    /// Bytes of the documents as they came in, after decompression.
     pub bytes: u64,
     pub documents: u64,
 }

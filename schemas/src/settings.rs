@@ -37,6 +37,11 @@ where
     for given in overrides {
         apply_override(&mut table, given)?;
     }
+    let mut keys = Vec::new();
+    collect_keys(&table, "", &mut |key, value| keys.extend(value.as_float().is_some_and(|number| !number.is_finite()).then_some(key)));
+    if let Some(key) = keys.first() {
+        return Err(SettingsError::BadValue { message: format!("{key}: expected a finite number") });
+    }
     table.clone().try_into().map_err(|error: toml::de::Error| {
         unknown_key::<T>(&table).unwrap_or_else(|| SettingsError::BadValue { message: one_line(&error.to_string()) })
     })
@@ -65,9 +70,9 @@ fn apply_override(table: &mut Table, given: &str) -> Result<(), SettingsError> {
 /// The first key of `table` that the default settings do not have, with the nearest one that they do.
 fn unknown_key<T: Default + Serialize>(table: &Table) -> Option<SettingsError> {
     let mut known = Vec::new();
-    collect_keys(&Table::try_from(T::default()).ok()?, "", &mut known);
+    collect_keys(&Table::try_from(T::default()).ok()?, "", &mut |key, _| known.push(key));
     let mut present = Vec::new();
-    collect_keys(table, "", &mut present);
+    collect_keys(table, "", &mut |key, _| present.push(key));
     let key = present.into_iter().find(|key| !known.contains(key))?;
     let distance = |candidate: &&String| strsim::damerau_levenshtein(&key, candidate).min(3 * last_part_distance(&key, candidate));
     let is_setting = |candidate: &&String| !known.iter().any(|other| other.starts_with(&format!("{candidate}.")));
@@ -81,13 +86,13 @@ fn last_part_distance(left: &str, right: &str) -> usize {
     strsim::damerau_levenshtein(&last(left), &last(right)) + usize::from(left != right)
 }
 
-fn collect_keys(table: &Table, prefix: &str, keys: &mut Vec<String>) {
+fn collect_keys(table: &Table, prefix: &str, take: &mut impl FnMut(String, &Value)) {
     for (key, value) in table {
         let path = format!("{prefix}{key}");
         if let Value::Table(inner) = value {
-            collect_keys(inner, &format!("{path}."), keys);
+            collect_keys(inner, &format!("{path}."), take);
         }
-        keys.push(path);
+        take(path, value);
     }
 }
 
@@ -136,6 +141,7 @@ mod tests {
         check("[pack]\nmax_seq_length = 1", &[], Err("unknown setting \"pack.max_seq_length\"; did you mean \"pack.max_seq_len\"?"));
         check("", &["max_seq_len=3"], Err("unknown setting \"max_seq_len\"; did you mean \"pack.max_seq_len\"?"));
         check("", &["pack.zz=3"], Err("unknown setting \"pack.zz\""));
+        check("", &["pack.max_seq_len=-inf"], Err("bad setting: pack.max_seq_len: expected a finite number"));
         check("", &["zzzzzz=3"], Err("unknown setting \"zzzzzz\""));
     }
 

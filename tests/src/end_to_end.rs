@@ -144,6 +144,42 @@ fn standard_input_is_an_input_like_any_other() {
 }
 
 #[test]
+fn a_text_that_one_source_leaves_out_is_taken_from_another() {
+    let corpus = Corpus::build();
+    let (text, copy) = (corpus.path("notes.txt"), corpus.path("copy.txt"));
+    fs::copy(&text, &copy).expect("copied");
+    let config = format!(
+        "[[sources]]\nname = \"half\"\npaths = [{text:?}]\nweight = 0.5\n\n[[sources]]\nname = \"all\"\npaths = [{copy:?}]\n\n[dedup.near]\nenabled = false\n"
+    );
+    fs::write(corpus.path("sources.toml"), config).expect("written");
+    let (tokenizer, shards) = (corpus.path("tokenizer"), corpus.path("both"));
+    run_ok("nachos", &["build", "--config", &corpus.path("sources.toml"), "--tokenizer", &tokenizer, "--output", &shards]);
+    let count = |what: &str| {
+        let table = run_ok("nachos", &["inspect", &shards, "--sql", &format!("select count(*) from documents where {what}")]);
+        table.lines().nth(1).and_then(|count| count.trim().parse::<u64>().ok()).expect("a number")
+    };
+    let left_out = count("verdict = 'sampled_out' and source_name = 'half'");
+    assert!((100..300).contains(&left_out), "{left_out}");
+    assert_eq!((count("verdict = 'keep'"), count("verdict = 'keep' and source_name = 'all'")), (400, left_out));
+    assert_eq!(count("verdict = 'duplicate'"), 400 - left_out);
+}
+
+#[test]
+fn what_the_tokenizer_does_not_know_is_counted_and_shown() {
+    let corpus = Corpus::build();
+    fs::write(corpus.path("notes.txt"), notes(40).replace("La patiente", "La patiente Ω")).expect("written");
+    let (tokenizer, text, output) = (corpus.path("tokenizer"), corpus.path("notes.txt"), corpus.path("unknown"));
+    let ended = run("nachos", &["build", "--input", &text, "--tokenizer", &tokenizer, "--output", &output]);
+    assert!(ended.stderr.contains("% of the tokens are unknown to it") && ended.stderr.contains("of them unknown)"), "{}", ended.stderr);
+    assert!(run_ok("nachos", &["inspect", &output, "--rows", "1"]).contains("La patiente <unk> est"));
+    let manifest = fs::read(Path::new(&output).join("manifest.json")).expect("the manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    let kept = manifest["totals"]["verdicts"]["keep"].as_u64();
+    assert_eq!(manifest["totals"]["pack"]["unknown_tokens"].as_u64(), kept);
+    assert_eq!(manifest["totals"]["read"]["bytes"], manifest["totals"]["sources"][0]["bytes"]);
+}
+
+#[test]
 fn verify_names_the_file_that_a_single_flipped_bit_is_in() {
     let corpus = Corpus::build();
     let shards = corpus.path("shards");
@@ -194,6 +230,14 @@ fn what_is_wrong_is_one_line_and_says_what_to_do() {
     build(&corpus.path("none.txt"), "new", "pack.max_seq_len=64", 1, "none.txt: no such file or folder");
     build(&text, "shards", "pack.max_seq_len=64", 1, "already holds a data set");
     build(&text, "tokenizer", "pack.max_seq_len=64", 1, "is not empty");
+    let clean = |output: &str, more: &[&str], expected: &str| {
+        check(&[&["clean", "--input", &text, "--output", &corpus.path(output)], more].concat(), 1, expected);
+    };
+    clean("notes.txt", &[], "notes.txt: is an input too");
+    clean("kept.jsonl.gz", &[], "expected a name ending in .jsonl or .jsonl.zst");
+    clean("kept.jsonl", &["--dropped", &corpus.path("kept.jsonl")], "kept and dropped documents need a file each");
+    assert_eq!(fs::read_to_string(&text).expect("the input"), notes(400));
+    check(&["build", "--threads", "99999"], 2, "99999 is not in 1..=1024");
     check(&["verify", &tokenizer], 1, "no manifest.json");
     check(&["inspect", &shards, "--sql", "select nothing from shards"], 1, "the tables are shards (input_ids");
     check(&["build"], 2, "--tokenizer");

@@ -38,7 +38,7 @@ impl Numbers {
     }
 }
 
-/// Documents of invented words, with copies, near copies and a repeated paragraph among them.
+/// Documents of invented words, with copies, near copies and a repeated paragraph among them, and with more or less white space between them.
 fn write_corpus(folder: &Path) {
     let mut numbers = Numbers(7);
     let letters: Vec<char> = "abcdefghijklmnopqrstuvwxyzéèàùç".chars().collect();
@@ -70,7 +70,7 @@ fn write_corpus(folder: &Path) {
             }
             before.push(document.clone());
             text.push_str(&document);
-            text.push_str("\n\n");
+            text.push_str(&"\n".repeat(2 + document.len() % 4));
         }
         fs::write(folder.join(format!("{file}.txt")), text).expect("written");
     }
@@ -184,6 +184,74 @@ fn only_the_run_that_was_interrupted_goes_on() {
 }
 
 #[test]
+fn only_a_run_that_would_make_the_same_finds_its_work_done() {
+    let bench = Bench::new();
+    let resume = |output: &str, more: &[&str]| {
+        let output = bench.path(output);
+        let arguments =
+            ["build", "--input", &bench.path("corpus"), "--tokenizer", &bench.path("tokenizer"), "--output", &output, "--resume"];
+        run("nachos", &[&arguments, &SETTINGS[..], more].concat())
+    };
+    for (output, part, other) in [("whole", None, "pack.max_seq_len=64"), ("part", Some("2/2"), "dedup.near.threshold=0.7")] {
+        let arguments: Vec<&str> = part.iter().flat_map(|part| ["--part", part]).collect();
+        bench.build_ok(output, &arguments);
+        let before = contents_by_name(&bench.folder.path().join(output));
+        let same = resume(output, &arguments);
+        assert!(same.code == Some(0) && same.stderr.contains("was complete already"), "{}", same.stderr);
+        let changed = resume(output, &[&arguments[..], &["--set", other]].concat());
+        assert!(changed.code == Some(1) && changed.stderr.contains("holds what another run made"), "{}", changed.stderr);
+        assert!(contents_by_name(&bench.folder.path().join(output)) == before);
+    }
+    let other_part = resume("part", &["--part", "1/2"]);
+    assert!(other_part.stderr.contains("the run was part 2 of 2, and is part 1 of 2"), "{}", other_part.stderr);
+    let mut build = bench.build("unfinished", &["--part", "2/2"]).spawn().expect("started");
+    while !bench.folder.path().join("unfinished/unfinished/run.json").exists() && build.try_wait().expect("a child").is_none() {
+        sleep(Duration::from_millis(1));
+    }
+    build.kill().expect("killed");
+    build.wait().expect("a child");
+    // Where the second part begins depends on it.
+    let first = bench.folder.path().join("corpus/0.txt");
+    fs::write(&first, [&fs::read(&first).expect("a file")[..], b"\n\nfin\n"].concat()).expect("written");
+    let shifted = resume("unfinished", &["--part", "2/2"]);
+    assert!(shifted.code == Some(1) && shifted.stderr.contains("0.txt is not what it was"), "{}", shifted.stderr);
+    fs::rename(&first, bench.folder.path().join("corpus/00.txt")).expect("renamed");
+    for (output, part) in [("whole", None), ("part", Some("2/2"))] {
+        let arguments: Vec<&str> = part.iter().flat_map(|part| ["--part", part]).collect();
+        let renamed = resume(output, &arguments);
+        assert!(renamed.stderr.contains("the inputs were others"), "{}", renamed.stderr);
+    }
+}
+
+#[test]
+fn nothing_that_a_run_did_not_write_is_removed() {
+    let bench = Bench::new();
+    let folder = bench.folder.path();
+    fs::create_dir(folder.join("mine")).expect("created");
+    fs::rename(folder.join("tokenizer"), folder.join("mine/tokenizer")).expect("moved");
+    fs::write(folder.join("mine/documents.parquet"), "mine").expect("written");
+    let before = contents_by_name(&folder.join("mine"));
+    for more in [&[][..], &["--resume"]] {
+        let arguments =
+            ["build", "--input", &bench.path("corpus"), "--tokenizer", &bench.path("mine/tokenizer"), "--output", &bench.path("mine")];
+        let ended = run("nachos", &[&arguments[..], more].concat());
+        assert!(ended.code == Some(1) && ended.stderr.contains("is not empty"), "{}", ended.stderr);
+    }
+    assert!(contents_by_name(&folder.join("mine")) == before);
+}
+
+#[test]
+fn the_output_may_lie_in_the_folder_that_is_read() {
+    let bench = Bench::new();
+    fs::rename(bench.path("tokenizer"), bench.path("elsewhere")).expect("moved");
+    let arguments =
+        ["build", "--input", &bench.path("corpus"), "--tokenizer", &bench.path("elsewhere"), "--output", &bench.path("corpus/shards")];
+    run_ok("nachos", &[&arguments[..], &SETTINGS].concat());
+    let again = run("nachos", &[&arguments[..], &SETTINGS, &["--resume"]].concat());
+    assert!(again.code == Some(0) && again.stderr.contains("was complete already"), "{}", again.stderr);
+}
+
+#[test]
 fn the_parts_of_a_build_make_the_whole() {
     let bench = Bench::new();
     bench.build_ok("whole", &[]);
@@ -207,5 +275,5 @@ fn the_parts_of_a_build_make_the_whole() {
         .sum();
     assert_eq!(held.to_string(), tokens.trim(), "{traced}");
     let ended = run("nachos", &["merge", &parts[0], &parts[1], "--output", &bench.path("lacking")]);
-    assert!(ended.code == Some(1) && ended.stderr.contains("expected each of the parts 1 to 3 once, found [1, 2]"), "{}", ended.stderr);
+    assert!(ended.code == Some(1) && ended.stderr.contains("part 3 is missing; expected each of the parts 1 to 3 once"), "{}", ended.stderr);
 }

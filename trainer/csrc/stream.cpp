@@ -33,6 +33,14 @@ c10::Stream copy_stream(const VirtualGuardImpl& streams, c10::Device device) {
 
 extern "C" {
 
+// Makes a device the current one of this thread.
+const char* drbert_use_device(int device_index) {
+    return guarded([&] {
+        const c10::Device device(c10::kCUDA, static_cast<c10::DeviceIndex>(device_index));
+        VirtualGuardImpl(c10::kCUDA).setDevice(device);
+    });
+}
+
 // Makes a stream of its own the current one of this thread, if that is the default one, of which no graph can be recorded.
 const char* drbert_leave_default_stream(int device_index) {
     return guarded([&] {

@@ -209,10 +209,11 @@ pub fn newest(output: &Path) -> Result<Option<Checkpoint>> {
     for (_, directory) in newest_first(output)? {
         match open(&directory) {
             Ok(checkpoint) => return Ok(Some(checkpoint)),
-            Err(error) => {
+            Err(error) if error.is_damage() => {
                 log::warn!("passing over the damaged checkpoint {}: {error}", directory.display());
                 newest_error.get_or_insert(error);
             }
+            Err(error) => return Err(error),
         }
     }
     newest_error.map_or(Ok(None), Err)
@@ -227,6 +228,10 @@ pub fn any(output: &Path) -> Result<bool> {
 pub fn open(directory: &Path) -> Result<Checkpoint> {
     const REMEDY: &str = "the checkpoint was altered: use an older one";
     let path = directory.join(HASHES_FILE);
+    if !path.exists() {
+        let (path, expected, found) = (directory.to_owned(), "a checkpoint".into(), format!("no {HASHES_FILE}"));
+        return Err(Error::BadFile { path, expected, found, remedy: "name one of those below the checkpoints folder of a run" });
+    }
     let hashes: Vec<FileHash> = read_json(&path)?;
     let found: Vec<&str> = hashes.iter().map(|hash| hash.file.as_str()).collect();
     if !([false, true].map(files_of).iter().any(|files| *files == found)) {
@@ -250,14 +255,16 @@ impl Checkpoint {
     pub fn check_resumable(&self, now: &State) -> Result<()> {
         const SAME_CONFIG: &str = "resume with the configuration that the run began with, or begin a new run in another train.output";
         const SAME_DATA: &str = "resume with the shards that the run began with, or begin a new run in another train.output";
-        let check = |what, expected: String, found: String, remedy| {
-            let path = self.directory.clone();
+        let check = |what: &str, expected: String, found: String, remedy| {
+            let (path, what) = (self.directory.clone(), what.to_owned());
             if expected == found { Ok(()) } else { Err(Error::Resume { path, what, expected, found, remedy }) }
         };
         let before = &self.state;
         check("the tokenizer", before.data.tokenizer_hash.to_string(), now.data.tokenizer_hash.to_string(), SAME_DATA)?;
         check("the data", before.data.manifest_hash.to_string(), now.data.manifest_hash.to_string(), SAME_DATA)?;
-        check("the model", format!("{:?}", before.model), format!("{:?}", now.model), SAME_CONFIG)?;
+        if let Some((what, expected, found)) = before.model.difference(&now.model)? {
+            check(&format!("model.{what}"), expected, found, SAME_CONFIG)?;
+        }
         let same = |what, setting: &dyn Fn(&Config) -> String| check(what, setting(&before.config), setting(&now.config), SAME_CONFIG);
         same("train.seed", &|config| config.train.seed.to_string())?;
         same("data.global_batch_size", &|config| config.data.global_batch_size.to_string())?;

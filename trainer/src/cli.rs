@@ -3,13 +3,15 @@
 use std::{
     env,
     ffi::OsString,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -183,7 +185,8 @@ impl Cli {
                 say(&format!(
                     "The model lies in {}; fill a mask with\n  drbert fill-mask --model {0} \"La patiente est atteinte d'une {mask}.\"",
                     args.output.display()
-                ))
+                ));
+                Ok(())
             }
             Command::Bench(command) => bench(&command),
         }
@@ -217,6 +220,10 @@ fn train(mut args: TrainArgs) -> anyhow::Result<ExitCode> {
     for signal in [SIGINT, SIGTERM, SIGUSR1] {
         flag::register(signal, Arc::clone(&stop)).context("cannot handle signals")?;
     }
+    if io::stderr().is_terminal() {
+        let stop = Arc::clone(&stop);
+        thread::spawn(move || say_when_stopped(&stop));
+    }
     let outcome = train::run(&config, args.resume, &stop)?;
     let requeue = outcome.interrupted && by_scheduler.load(Ordering::Relaxed);
     let exit_code = if requeue { ExitCode::from(INTERRUPTED_BY_SCHEDULER) } else { ExitCode::SUCCESS };
@@ -229,8 +236,16 @@ fn train(mut args: TrainArgs) -> anyhow::Result<ExitCode> {
     } else {
         format!("Done: {} steps.\n", outcome.steps)
     };
-    say(&format!("{next}The checkpoint lies in {checkpoint}; export it with\n  drbert export {checkpoint} --output MODEL_DIR"))?;
+    say(&format!("{next}The checkpoint lies in {checkpoint}; export it with\n  drbert export {checkpoint} --output MODEL_DIR"));
     Ok(exit_code)
+}
+
+/// Answers a person's Ctrl-C at once; a step may take long.
+fn say_when_stopped(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(100));
+    }
+    say("stopping after this step and saving; Ctrl-C again ends at once");
 }
 
 /// What was asked of the launcher, without the number of ranks.
@@ -313,7 +328,9 @@ fn print(text: &str) -> anyhow::Result<()> {
     writeln!(io::stdout(), "{text}").context("cannot write to standard output")
 }
 
-/// What is said to a person goes to standard error.
-fn say(text: &str) -> anyhow::Result<()> {
-    writeln!(io::stderr(), "{text}").context("cannot write to standard error")
+/// What is said to a person goes to standard error. Nobody listening is no failure.
+fn say(text: &str) {
+    if let Err(error) = writeln!(io::stderr(), "{text}") {
+        log::debug!("nobody reads standard error: {error}");
+    }
 }

@@ -441,8 +441,9 @@ impl Config {
         require("data.global_batch_size", multiple, data.global_batch_size, "a multiple of data.micro_batch_size")?;
         at_least_one("distributed.timeout_seconds", self.distributed.timeout_seconds)?;
         positive("distributed.bucket_mib", self.distributed.bucket_mib)?;
-        at_least_one("data.loader_threads", data.loader_threads as u64)?;
-        at_least_one("data.prefetch_batches", data.prefetch_batches as u64)?;
+        require("data.loader_threads", (1..=1024).contains(&data.loader_threads), data.loader_threads, "a number from 1 to 1024")?;
+        require("data.prefetch_batches", (1..=65_536).contains(&data.prefetch_batches), data.prefetch_batches, "a number from 1 to 65536")?;
+        require("train.threads", self.train.threads <= 1024, self.train.threads, "a number from 0 (all processors) to 1024")?;
 
         // The shape of a model that is already there is known when its directory is read.
         if self.train.init_from.as_os_str().is_empty() {

@@ -68,23 +68,34 @@ impl DeviceChoice {
         self.resolve_for(0)
     }
 
-    /// The device of a rank: of several ranks on one machine each takes the CUDA device of its local rank, unless it sees but one.
+    /// The device of a rank, which becomes the current one of this thread: of several ranks on one machine each takes the CUDA device of its local rank, unless it sees but
+    /// one.
     pub fn resolve_for(self, local_rank: usize) -> Result<Device> {
-        let num_devices = Cuda::device_count().max(0) as usize;
-        match self {
-            Self::Auto if num_devices == 0 => Ok(Device::Cpu),
-            Self::Auto | Self::Cuda(0) if num_devices > 1 => Self::Cuda(local_rank).resolve_for(0),
-            Self::Auto => Ok(Device::cuda_if_available()),
-            Self::Cpu => Ok(Device::Cpu),
-            Self::Cuda(index) if index < num_devices => Ok(Device::Cuda(index)),
-            Self::Cuda(_) => Err(Error::BadSetting {
-                setting: "train.device",
-                found: self.to_string(),
-                expected: format!(
-                    "a device that libtorch sees: there are {num_devices} CUDA devices; use \"cpu\" or \"auto\", or check the driver"
-                ),
-            }),
+        let device = self.among(Cuda::device_count().max(0) as usize, local_rank)?;
+        if let Device::Cuda(index) = device {
+            ffi::stream::use_device(index)?;
         }
+        Ok(device)
+    }
+
+    fn among(self, num_devices: usize, local_rank: usize) -> Result<Device> {
+        let index = match self {
+            Self::Cpu => return Ok(Device::Cpu),
+            Self::Auto if num_devices == 0 => return Ok(Device::Cpu),
+            Self::Auto | Self::Cuda(0) if num_devices > 1 => local_rank,
+            Self::Auto => 0,
+            Self::Cuda(index) => index,
+        };
+        if index < num_devices {
+            return Ok(Device::Cuda(index));
+        }
+        Err(Error::BadSetting {
+            setting: "train.device",
+            found: Self::Cuda(index).to_string(),
+            expected: format!(
+                "a device that libtorch sees: there are {num_devices} CUDA devices; use \"cpu\" or \"auto\", or check the driver"
+            ),
+        })
     }
 }
 
@@ -157,4 +168,29 @@ pub fn measure_matmul_rate(device: Device, precision: Precision) -> Result<f64> 
         fastest = fastest.min(begun.elapsed());
     }
     Ok(2.0 * (size as f64).powi(3) / fastest.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rank_takes_the_device_of_its_number_unless_it_sees_but_one() {
+        let check = |choice: &str, num_devices, local_rank, expected: Option<Device>| {
+            let choice: DeviceChoice = choice.parse().expect("a device");
+            assert_eq!(choice.among(num_devices, local_rank).ok(), expected, "{choice} {num_devices} {local_rank}");
+        };
+        for num_devices in [0, 1, 2, 8] {
+            check("cpu", num_devices, 1, Some(Device::Cpu));
+            check("auto", num_devices, 0, Some(if num_devices == 0 { Device::Cpu } else { Device::Cuda(0) }));
+            check("cuda", num_devices, 0, (num_devices > 0).then_some(Device::Cuda(0)));
+            check("cuda:1", num_devices, 0, (num_devices > 1).then_some(Device::Cuda(1)));
+        }
+        for choice in ["auto", "cuda", "cuda:0"] {
+            check(choice, 1, 1, Some(Device::Cuda(0)));
+            check(choice, 2, 1, Some(Device::Cuda(1)));
+            check(choice, 8, 7, Some(Device::Cuda(7)));
+            check(choice, 2, 2, None);
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Everything that can go wrong, each with what a person needs to put it right.
 
-use std::{io, path::PathBuf, process::ExitStatus};
+use std::{error::Error as StdError, io, iter::successors, path::PathBuf, process::ExitStatus};
 
 use schemas::{manifest::ManifestError, settings::SettingsError};
 use tch::TchError;
@@ -13,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    #[error("{setting} = {found}: expected {expected}")]
+    #[error("{setting}{}: expected {expected}", if found.is_empty() { " is not set".to_owned() } else { format!(" = {found}") })]
     BadSetting { setting: &'static str, found: String, expected: String },
     #[error("{path}: cannot be read or written")]
     Io { path: PathBuf, source: io::Error },
@@ -28,7 +28,7 @@ pub enum Error {
     #[error("{path}: expected {expected}, found {found}; {remedy}")]
     BadFile { path: PathBuf, expected: String, found: String, remedy: &'static str },
     #[error("{path}: cannot resume from this checkpoint, because {what} differs: expected {expected}, found {found}; {remedy}")]
-    Resume { path: PathBuf, what: &'static str, expected: String, found: String, remedy: &'static str },
+    Resume { path: PathBuf, what: String, expected: String, found: String, remedy: &'static str },
     #[error("{text:?}: expected {expected}, found {found}")]
     BadText { text: String, expected: String, found: String },
     #[error("tokenizer: {0}")]
@@ -74,6 +74,21 @@ impl Error {
     /// The process's exit status: 2 if the command line or the configuration is wrong, else 1.
     pub fn exit_code(&self) -> u8 {
         if matches!(self, Self::Settings(_) | Self::BadSetting { .. }) { 2 } else { 1 }
+    }
+
+    /// Whether a file that could be read is not what it was, or is not there; else reading it may succeed another time.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Json { .. } | Self::BadFile { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What it says, and what its causes say.
+    pub(crate) fn with_causes(&self) -> String {
+        let causes = successors(Some(self as &dyn StdError), |&error| error.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
     /// Keeps the first line: libtorch appends a C++ stack.

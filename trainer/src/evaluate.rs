@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::{
@@ -35,11 +35,18 @@ pub struct Evaluation {
     pub tokens: u64,
     pub masked_tokens: u64,
     /// Mean cross-entropy over all masked tokens, in nats.
+    #[serde(deserialize_with = "number_or_null")]
     pub loss: f64,
     /// exp(loss).
+    #[serde(deserialize_with = "number_or_null")]
     pub perplexity: f64,
     /// Share of the masked tokens whose most probable prediction is right.
     pub accuracy: f64,
+}
+
+/// JSON has neither infinity nor what is no number: they are written as null.
+fn number_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Option::deserialize(deserializer).map(|number: Option<f64>| number.unwrap_or(f64::NAN))
 }
 
 /// What `drbert evaluate` answers.

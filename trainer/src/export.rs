@@ -45,6 +45,7 @@ pub fn run(checkpoint: &Path, output: &Path, which: Weights) -> Result<String> {
     };
     fs::create_dir_all(output).at_path(output)?;
     checkpoint::copy_tokenizer(&checkpoint.directory.join(TOKENIZER_DIR), output)?;
+    tokenizer::limit_length(output, checkpoint.state.model.max_segment_length())?;
     let weights = output.join(MODEL_FILE);
     fs::copy(&source, &weights).at_path(&weights)?;
     let card = output.join(MODEL_CARD_FILE);

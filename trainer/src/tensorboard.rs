@@ -27,11 +27,9 @@ impl EventWriter {
         let path = directory.join(name);
         let mut writer = Self { file: File::create_new(&path).at_path(&path)?, path };
         writer.write(&event(0, |message| message.bytes(FILE_VERSION, b"brain.Event:2")))?;
-        if step > 0 {
-            writer.write(&event(step + 1, |message| {
-                message.message(SESSION_LOG, |log| log.varint(SESSION_STATUS, SESSION_START));
-            }))?;
-        }
+        writer.write(&event(step + 1, |message| {
+            message.message(SESSION_LOG, |log| log.varint(SESSION_STATUS, SESSION_START));
+        }))?;
         Ok(writer)
     }
 

@@ -4,6 +4,7 @@ use std::{fs, io, path::Path};
 
 use schemas::TOKENIZER_FILES;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokenizers::{ModelWrapper, Tokenizer};
 
 use crate::error::{AtPath, Error, Result};
@@ -13,10 +14,25 @@ const SENTENCE_PIECE_WORD_START: char = '▁';
 /// How byte-level tokenizers write the space before a word.
 const BYTE_LEVEL_WORD_START: char = 'Ġ';
 
-/// Loads `tokenizer.json` of a folder.
+/// Loads `tokenizer.json` of a folder, without the padding and truncation that transformers may have left there of a last call.
 pub(crate) fn load(directory: &Path) -> Result<Tokenizer> {
     let path = directory.join(TOKENIZER_FILES[0]);
-    Tokenizer::from_file(&path).map_err(|error| Error::Tokenizer(format!("{}: {error}", path.display())))
+    let bad = |error| Error::Tokenizer(format!("{}: {error}", path.display()));
+    let mut tokenizer = Tokenizer::from_file(&path).map_err(bad)?;
+    tokenizer.with_padding(None).with_truncation(None).map_err(bad)?;
+    Ok(tokenizer)
+}
+
+/// Lowers the length to which the tokenizer of a model directory cuts texts to what the model has positions for.
+pub(crate) fn limit_length(directory: &Path, max_length: i64) -> Result<()> {
+    const LENGTH: &str = "model_max_length";
+    let path = directory.join(TOKENIZER_FILES[1]);
+    let mut settings: Map<String, Value> = serde_json::from_slice(&fs::read(&path).at_path(&path)?).at_path(&path)?;
+    if settings.get(LENGTH).and_then(Value::as_f64).is_some_and(|length| length <= max_length as f64) {
+        return Ok(());
+    }
+    settings.insert(LENGTH.into(), max_length.into());
+    fs::write(&path, serde_json::to_vec_pretty(&settings).at_path(&path)?).at_path(&path)
 }
 
 /// For every id, whether its piece starts a word: by the mark that the tokenizer puts before a word, or, for `WordPiece`, before what

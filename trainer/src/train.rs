@@ -1,6 +1,7 @@
 //! The training run: set up, then the loop, with what is done every so many steps.
 
 use std::{
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     rc::Rc,
     sync::{
@@ -15,7 +16,7 @@ use tch::Device;
 use crate::{
     checkpoint::{self, Checkpoint, DataFingerprint, EvaluationRecord, Retention, State},
     checkpoint_writer::{CheckpointWriter, Destination},
-    config::{Config, MaskingConfig},
+    config::{Config, MaskingConfig, ScheduleConfig},
     data::{
         dataset::ShardDirectory,
         loader::Loader,
@@ -26,7 +27,7 @@ use crate::{
     },
     device,
     distributed::{agreement, process_group::ProcessGroup, world::World},
-    error::{Error, Result},
+    error::{AtPath, Error, Result},
     evaluate::evaluate,
     init_from::{Beginning, Origin},
     metrics::{Metrics, ReturnRecord, StepRecord},
@@ -64,6 +65,7 @@ fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGro
     config.check_shared(group.world().world_size)?;
     let directory = Arc::new(ShardDirectory::open(&config.data.shards)?);
     config.check_held_out_rows(directory.num_rows())?;
+    let _lock = group.world().is_main().then(|| lock(&config.train.output)).transpose()?;
     let mut checkpoint = checkpoint_to_resume(&config.train.output, resume)?;
     loop {
         match train_from(config, checkpoint, &directory, stop, group, device)? {
@@ -131,7 +133,7 @@ impl<'a> Run<'a> {
         let held_out = EvaluationSamples::new(Arc::clone(directory), config.eval.rows, config.data.micro_batch_size, config.attention);
 
         let mut trainer = match (&checkpoint, &beginning) {
-            (Some(checkpoint), _) => Trainer::resume(config, checkpoint, device)?,
+            (Some(checkpoint), _) => Trainer::resume(config, &state.model, checkpoint, device)?,
             (None, Some(beginning)) => Trainer::with_parameters(config, &state.model, &beginning.parameters, device)?,
             (None, None) => Trainer::new(config, &state.model, device)?,
         };
@@ -142,7 +144,15 @@ impl<'a> Run<'a> {
         let part = RankSamples::new(Arc::clone(&samples), world.rank, world.world_size);
         let loader = start_loader(config, &Arc::new(part), trainer.step(), world.world_size);
         let progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
+        let ScheduleConfig { warmup_steps, .. } = config.schedule;
+        let never_at_peak = warmup_steps > 0 && warmup_steps >= config.train.steps;
         let warnings = [
+            never_at_peak.then(|| {
+                format!(
+                    "warning: schedule.warmup_steps = {warmup_steps} reaches beyond train.steps = {}: the learning rate never has its peak",
+                    config.train.steps
+                )
+            }),
             choose_kernels(config, &mut trainer, &*samples, group)?,
             start_graphs(config, &mut trainer, directory.manifest().max_seq_len, &*samples, group)?,
         ];
@@ -260,6 +270,8 @@ impl<'a> Run<'a> {
             writer.save(self.state, || self.trainer.tensors_to_save())?;
             writer.finish()?;
         }
+        // A launcher that sees one rank end may end the others, of which one was writing until now.
+        self.group.wait_for_all()?;
         self.progress.finish();
         let (steps, is_main) = (self.trainer.step(), self.group.world().is_main());
         let last_checkpoint = checkpoint::directory(&self.config.train.output, steps);
@@ -362,6 +374,21 @@ fn fingerprint(directory: &ShardDirectory) -> DataFingerprint {
         tokenizer_hash: manifest.tokenizer.hash,
         num_rows: directory.num_rows(),
         num_tokens: directory.num_tokens(),
+    }
+}
+
+/// Keeps another run out of the folder for as long as the file that is returned is open.
+fn lock(output: &Path) -> Result<File> {
+    fs::create_dir_all(output).at_path(output)?;
+    let folder = File::open(output).at_path(output)?;
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Error::BadSetting {
+            setting: "train.output",
+            found: output.display().to_string(),
+            expected: "a folder into which no other run is writing".into(),
+        }),
+        // Not every file system has locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
     }
 }
 

@@ -117,8 +117,8 @@ impl Trainer {
     }
 
     /// Continues where a checkpoint was saved.
-    pub fn resume(config: &Config, checkpoint: &Checkpoint, device: Device) -> Result<Self> {
-        let mut trainer = Self::with_parameters(config, &checkpoint.state.model, &checkpoint.parameters()?, device)?;
+    pub fn resume(config: &Config, model: &EncoderConfig, checkpoint: &Checkpoint, device: Device) -> Result<Self> {
+        let mut trainer = Self::with_parameters(config, model, &checkpoint.parameters()?, device)?;
         let [exp_avg, exp_avg_sq] = checkpoint.moments()?;
         trainer.step = checkpoint.state.step;
         let layout = trainer.parameters.layout();

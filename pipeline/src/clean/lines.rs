@@ -13,6 +13,8 @@ use crate::letters::{any_window, num_digits};
 
 /// A line of at least so many bytes is not repeated inside a document.
 const MIN_REPEATED_BYTES: usize = 60;
+/// What goes on for so many letters and hyphens is no broken word.
+const MAX_BROKEN: usize = 64;
 /// Parts of words after which a hyphen is right.
 const PREFIXES: [&str; 42] = [
     "anti", "auto", "non", "post", "pré", "pro", "extra", "intra", "inter", "infra", "supra", "sous", "sus", "semi", "demi", "mi", "quasi",
@@ -46,6 +48,8 @@ static LETTER_SPACED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\p{Lu}(?: 
 #[derive(Default)]
 pub(super) struct LineMender {
     seen: FxHashSet<u64>,
+    /// The text's compounds, once a word was joined.
+    compounds: Option<FxHashSet<u64>>,
 }
 
 impl LineMender {
@@ -84,6 +88,7 @@ impl LineMender {
     pub(super) fn mend_into(&mut self, text: &str, out: &mut String, counts: &mut CleanCounts) -> bool {
         let start = out.len();
         self.seen.clear();
+        self.compounds = None;
         let may_have_script = may_have_script(text.as_bytes());
         // Whether a blank line, or any other, stood between the last line and this one.
         let (mut after_blank, mut is_next) = (false, true);
@@ -98,7 +103,8 @@ impl LineMender {
                 continue;
             }
             if out.len() > start && is_next && joins(&out[start..], line) {
-                join(out, start, line, text);
+                let compounds = self.compounds.get_or_insert_with(|| compounds(text));
+                join(out, start, line, compounds);
                 counts.add(Change::JoinedWord, 1);
             } else {
                 if out.len() > start {
@@ -193,20 +199,39 @@ fn begins_as_page_line(line: &str) -> bool {
 
 /// Whether a word goes on from the text's last line to this one.
 fn joins(text: &str, line: &str) -> bool {
-    let mut before = text.strip_suffix('-').unwrap_or_default().chars().rev();
-    let letters = before.by_ref().take_while(|letter| letter.is_lowercase()).count();
-    letters >= 2 && line.starts_with(char::is_lowercase)
+    let before = text.strip_suffix('-').unwrap_or_default();
+    let last = |count| before.chars().rev().take(count);
+    last(2).filter(|letter| letter.is_lowercase()).count() == 2
+        && line.starts_with(char::is_lowercase)
+        && last(MAX_BROKEN + 1).take_while(|character| character.is_alphabetic() || *character == '-').count() <= MAX_BROKEN
+}
+
+/// The hashes of all « rendez-vous » of a text: a word, a hyphen and another word in one line.
+fn compounds(text: &str) -> FxHashSet<u64> {
+    let compound = |at: usize| {
+        let (first, second) = (last_word(&text[..at]), first_word(&text[at + 1..]));
+        (!first.is_empty() && !second.is_empty()).then(|| xxh3_64(text[at - first.len()..at + 1 + second.len()].as_bytes()))
+    };
+    memchr::memchr_iter(b'-', text.as_bytes()).filter_map(compound).collect()
+}
+
+fn first_word(text: &str) -> &str {
+    &text[..text.find(|character: char| !character.is_alphabetic()).unwrap_or(text.len())]
+}
+
+fn last_word(text: &str) -> &str {
+    text.rfind(|character: char| !character.is_alphabetic())
+        .map_or(text, |at| &text[at + text[at..].chars().next().map_or(1, char::len_utf8)..])
 }
 
 /// Joins a word that was broken; keeps the hyphen where it is right: after a prefix that takes one, or where the text has the word with it elsewhere.
-fn join(out: &mut String, start: usize, line: &str, text: &str) {
-    let word_start = out[start..]
-        .rfind(|character: char| !character.is_alphabetic() && character != '-')
-        .map_or(start, |at| start + at + out[start + at..].chars().next().map_or(1, char::len_utf8));
-    let first = out[word_start..].trim_end_matches('-').to_owned();
-    let second = &line[..line.find(|character: char| !character.is_alphabetic()).unwrap_or(line.len())];
-    let has_hyphen =
-        PREFIXES.contains(&first.to_lowercase().as_str()) || first.contains('-') || text.contains(&format!("{first}-{second}"));
+fn join(out: &mut String, start: usize, line: &str, compounds: &FxHashSet<u64>) {
+    let before = out[start..].trim_end_matches('-');
+    let first = last_word(before);
+    let is_compound = before[..before.len() - first.len()].ends_with('-');
+    let has_hyphen = is_compound
+        || PREFIXES.contains(&first.to_lowercase().as_str())
+        || compounds.contains(&xxh3_64(format!("{first}-{}", first_word(line)).as_bytes()));
     if !has_hyphen {
         out.pop();
     }
@@ -263,11 +288,15 @@ fn tight_stops(text: &str) -> impl Iterator<Item = usize> {
 /// Puts a space after full stops that have none, but not inside addresses and names of files.
 fn space_after_stops(line: &str, out: &mut String, counts: &mut CleanCounts) {
     let mut copied = 0;
+    let (mut word_end, mut is_address) = (0, false);
     for stop in tight_stops(line) {
-        let word_start = line[..stop].rfind(' ').map_or(0, |at| at + 1);
-        let word_end = line[stop..].find(' ').map_or(line.len(), |at| stop + at);
-        let word = &line[word_start..word_end];
-        if word.contains(['/', '@', '_', '\\', '=']) || word.starts_with("www") || word.matches('.').count() > 2 {
+        if stop > word_end {
+            let word_start = line[..stop].rfind(' ').map_or(0, |at| at + 1);
+            word_end = line[stop..].find(' ').map_or(line.len(), |at| stop + at);
+            let word = &line[word_start..word_end];
+            is_address = word.contains(['/', '@', '_', '\\', '=']) || word.starts_with("www") || word.matches('.').count() > 2;
+        }
+        if is_address {
             continue;
         }
         out.push_str(&line[copied..stop]);
@@ -317,6 +346,15 @@ mod tests {
         for right in ["Liste :\n-\nun", "vitamine B-\n12", "Saint-\nLouis", "fin -\nsuite", "hyper-\n\ntension"] {
             assert_eq!(mend(right), right);
         }
+    }
+
+    #[test]
+    fn a_text_of_nothing_but_broken_words_or_tight_stops_takes_no_longer_than_its_length() {
+        // Quadratic work would take minutes.
+        let broken = mend(&"aa-\n".repeat(1 << 18));
+        assert!(broken.lines().all(|line| line.len() <= MAX_BROKEN + 3), "{}", broken.len());
+        let tight = "aa.Bb".repeat(1 << 18);
+        assert_eq!(mend(&tight), tight);
     }
 
     #[test]

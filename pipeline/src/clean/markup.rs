@@ -78,15 +78,24 @@ fn may_be_link([first, second, third]: &[u8; 3]) -> bool {
         | (*first == b';') & (*second == b'b') & (*third == b'a')
 }
 
+/// What the rest of a text does not have: searching for it again and again would take for ever.
+#[derive(Default)]
+struct Absent {
+    comment_end: bool,
+    /// The closing tag of each of [`HIDDEN`].
+    closing: [bool; HIDDEN.len()],
+}
+
 /// Appends the text without markup; returns how many tags, entities and links were replaced.
 pub(super) fn strip_into(text: &str, out: &mut String) -> u64 {
     let start = out.len();
     let mut replaced = 0;
+    let mut absent = Absent::default();
     let mut rest = text;
     while let Some(at) = memchr::memchr2(b'<', b'&', rest.as_bytes()) {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let length = if rest.starts_with('&') { entity(rest, out) } else { tag(rest, out) };
+        let length = if rest.starts_with('&') { entity(rest, out) } else { tag(rest, out, &mut absent) };
         replaced += u64::from(length.is_some());
         let length = length.unwrap_or_else(|| {
             out.push_str(&rest[..1]);
@@ -110,9 +119,11 @@ fn entity(text: &str, out: &mut String) -> Option<usize> {
 }
 
 /// Writes what stands for the tag or comment that `text` begins with; returns how much of `text` that was.
-fn tag(text: &str, out: &mut String) -> Option<usize> {
+fn tag(text: &str, out: &mut String, absent: &mut Absent) -> Option<usize> {
     if text.starts_with("<!--") {
-        return text.find("-->").map(|end| end + 3);
+        let end = if absent.comment_end { None } else { text.find("-->") };
+        absent.comment_end = end.is_none();
+        return end.map(|end| end + 3);
     }
     let end = 1 + memchr::memchr2(b'>', b'<', &text.as_bytes()[1..text.len().min(MAX_TAG)])?;
     if text.as_bytes()[end] != b'>' {
@@ -136,9 +147,14 @@ fn tag(text: &str, out: &mut String) -> Option<usize> {
     }
     let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     let is_office = name.split_once(':').is_some_and(|(space, _)| ["o", "v", "w", "m", "st1"].contains(&space));
-    if is(&HIDDEN) {
+    if let Some(hidden) = HIDDEN.iter().position(|known| known.eq_ignore_ascii_case(name)) {
         out.push('\n');
-        return Some(if is_closing { end + 1 } else { hidden_end(text, name, end + 1) });
+        if is_closing || absent.closing[hidden] {
+            return Some(end + 1);
+        }
+        let hidden_end = hidden_end(text, name, end + 1);
+        absent.closing[hidden] = hidden_end.is_none();
+        return Some(hidden_end.unwrap_or(end + 1));
     }
     if is(&BLOCKS) {
         out.push('\n');
@@ -154,16 +170,16 @@ fn tag(text: &str, out: &mut String) -> Option<usize> {
     Some(end + 1)
 }
 
-/// Where the content of a hidden element ends: after its closing tag, or right after `from` if there is none.
-fn hidden_end(text: &str, name: &str, from: usize) -> usize {
+/// Where the content of a hidden element ends, if that has a closing tag after `from`: after that.
+fn hidden_end(text: &str, name: &str, from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(found) = memchr::memmem::find(&text.as_bytes()[at..], b"</") {
         at += found + 2;
         if starts_with_ignoring_case(&text[at..], name) {
-            return text[at..].find('>').map_or(from, |end| at + end + 1);
+            return text[at..].find('>').map(|end| at + end + 1);
         }
     }
-    from
+    None
 }
 
 fn starts_with_ignoring_case(text: &str, prefix: &str) -> bool {
@@ -224,6 +240,15 @@ mod tests {
         assert_eq!(strip("a<script>if (a < b) { x(); }</script>b<!-- c -->d<o:p></o:p>"), "a\nbd");
         assert_eq!(strip("5 m<sup>2</sup>, CO<sub>2</sub>, 1<sup>er</sup>"), "5 m², CO₂, 1er");
         assert_eq!(strip("<td>12</td><td>mg</td>"), " 12  mg ");
+    }
+
+    #[test]
+    fn comments_and_elements_without_end_take_no_longer_than_their_length() {
+        // Quadratic work would take minutes.
+        let comments = "<!--".repeat(1 << 18);
+        assert_eq!(strip(&comments), comments);
+        assert_eq!(strip(&"<script></x".repeat(1 << 18)), "\n</x".repeat(1 << 18));
+        assert_eq!(strip("<nav><script>a</script>b<!-- c -->d<!-- e"), "\n\nbd<!-- e");
     }
 
     #[test]

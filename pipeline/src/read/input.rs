@@ -1,6 +1,7 @@
 //! What `--input` names: files, folders, patterns, standard input.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufReader, Read, Seek, SeekFrom},
     ops::Range,
@@ -15,6 +16,9 @@ use super::{
     Counted, ReadError, ReadProgress,
     encoding::{HEAD_BYTES, to_utf8, utf16},
 };
+
+/// The largest window that zstd has: `zstd --long=31`.
+const MAX_WINDOW_LOG: u32 = 31;
 
 /// One file to read, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +57,7 @@ impl Input {
 
     /// The input at `path`, or `None` if its name says nothing that we can read.
     fn from_name(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         let (stem, compression) = [(".gz", Compression::Gzip), (".zst", Compression::Zstd), (".xz", Compression::Xz)]
             .into_iter()
             .find_map(|(suffix, compression)| Some((name.strip_suffix(suffix)?, compression)))
@@ -129,7 +133,11 @@ impl Input {
         let file = BufReader::with_capacity(1 << 18, Counted { inner: file, progress: progress.clone() });
         let mut stream: Box<dyn Read> = match self.compression {
             Compression::None | Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(file).map_err(cannot_open)?),
+            Compression::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(file).map_err(cannot_open)?;
+                decoder.window_log_max(MAX_WINDOW_LOG).map_err(cannot_open)?;
+                Box::new(decoder)
+            }
             Compression::Xz => Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(file)),
         };
         io::copy(&mut stream.by_ref().take(from), &mut io::sink()).map_err(|source| self.damaged(source))?;
@@ -137,71 +145,90 @@ impl Input {
     }
 }
 
-/// Turns the command line's paths into files, in the order given; folders and patterns are expanded in the order of their files' names.
-pub fn resolve(paths: &[String]) -> Result<Vec<Input>, ReadError> {
-    let mut inputs = Vec::new();
-    for path in paths {
-        resolve_one(path, &mut inputs)?;
-    }
-    Ok(inputs)
+/// The files that the command line's paths name.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// In the order given; folders and patterns are expanded in the order of their files' names.
+    pub inputs: Vec<Input>,
+    /// A folder that is not looked into, by its canonical path.
+    except: Option<PathBuf>,
+    /// Files in folders whose names say nothing that we can read.
+    others: Vec<PathBuf>,
 }
 
-fn resolve_one(given: &str, inputs: &mut Vec<Input>) -> Result<(), ReadError> {
-    if given == "-" {
-        inputs.push(Input::standard_input());
-        return Ok(());
+impl Resolved {
+    /// What lies in the folder `except` is left out where a folder around it is named.
+    pub fn of(paths: &[String], except: Option<&Path>) -> Result<Self, ReadError> {
+        let mut found = Self { except: except.and_then(|folder| folder.canonicalize().ok()), ..Self::default() };
+        for path in paths {
+            found.resolve(path)?;
+        }
+        Ok(found)
     }
-    let path = Path::new(given);
-    if path.is_dir() {
-        let before = inputs.len();
-        let mut others = Vec::new();
-        walk(path, inputs, &mut others)?;
-        if inputs.len() == before {
-            return Err(ReadError::EmptyFolder(path.to_owned()));
+
+    fn resolve(&mut self, given: &str) -> Result<(), ReadError> {
+        if given == "-" {
+            self.inputs.push(Input::standard_input());
+            return Ok(());
         }
-        if let Some(first) = others.first() {
-            log::warn!("{given}: files with other endings are left out: {} of them, the first {}", others.len(), first.display());
+        let path = Path::new(given);
+        if path.try_exists().map_err(|source| ReadError::Open(path.to_owned(), source))? {
+            return self.enter(path);
         }
-    } else if path.exists() {
-        inputs.push(Input::from_name(path).ok_or_else(|| ReadError::UnknownFormat(path.to_owned()))?);
-    } else if given.contains(['*', '?', '[']) {
-        let matches = glob::glob(given).map_err(|source| ReadError::Pattern(given.to_owned(), source))?;
+        if !given.contains(['*', '?', '[']) {
+            return Err(ReadError::NotFound(path.to_owned()));
+        }
+        let as_a_shell = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+        let matches = glob::glob_with(given, as_a_shell).map_err(|source| ReadError::Pattern(given.to_owned(), source))?;
         let mut matches: Vec<PathBuf> =
             matches.collect::<Result<_, _>>().map_err(|error: glob::GlobError| ReadError::Open(error.path().to_owned(), error.into()))?;
         matches.sort();
         if matches.is_empty() {
             return Err(ReadError::NoMatch(given.to_owned()));
         }
-        for file in matches.iter().filter(|path| path.is_file()) {
-            inputs.push(Input::from_name(file).ok_or_else(|| ReadError::UnknownFormat(file.clone()))?);
-        }
-    } else {
-        return Err(ReadError::NotFound(path.to_owned()));
+        matches.iter().try_for_each(|path| self.enter(path))
     }
-    Ok(())
-}
 
-/// Every file below `folder` that its name says can be read, in the order of names, and the others; a link that leads nowhere is a file too, and an error once it is opened.
-/// Links to folders are not followed, so no loop can be entered. Hidden files and folders are none.
-fn walk(folder: &Path, inputs: &mut Vec<Input>, others: &mut Vec<PathBuf>) -> Result<(), ReadError> {
-    let cannot_open = |source| ReadError::Open(folder.to_owned(), source);
-    let mut entries: Vec<_> = folder.read_dir().map_err(cannot_open)?.collect::<Result<_, _>>().map_err(cannot_open)?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
+    /// Takes a file or a folder that was named.
+    fn enter(&mut self, path: &Path) -> Result<(), ReadError> {
+        if !path.is_dir() {
+            self.inputs.push(Input::from_name(path).ok_or_else(|| ReadError::UnknownFormat(path.to_owned()))?);
+            return Ok(());
         }
-        if entry.file_type().map_err(cannot_open)?.is_dir() {
-            walk(&path, inputs, others)?;
-        } else if path.is_file() || !path.exists() {
-            match Input::from_name(&path) {
-                Some(input) => inputs.push(input),
-                None => others.push(path),
+        let before = self.inputs.len();
+        self.others.clear();
+        self.walk(path, &mut BTreeSet::new())?;
+        if self.inputs.len() == before {
+            return Err(ReadError::EmptyFolder(path.to_owned()));
+        }
+        if let Some(first) = self.others.first() {
+            log::warn!("{}: {} files with other endings are left out, the first is {}", path.display(), self.others.len(), first.display());
+        }
+        Ok(())
+    }
+
+    /// Takes every file below a folder that its name says can be read, in the order of names, hidden ones aside; a link that leads nowhere is a file too, and an error once it
+    /// is opened. Links to folders are followed, but no folder is entered twice.
+    fn walk(&mut self, folder: &Path, entered: &mut BTreeSet<PathBuf>) -> Result<(), ReadError> {
+        let cannot_open = |source| ReadError::Open(folder.to_owned(), source);
+        let canonical = folder.canonicalize().map_err(cannot_open)?;
+        if self.except.as_ref() == Some(&canonical) || !entered.insert(canonical) {
+            return Ok(());
+        }
+        let mut entries: Vec<_> = folder.read_dir().map_err(cannot_open)?.collect::<Result<_, _>>().map_err(cannot_open)?;
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for path in entries.iter().filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".")).map(std::fs::DirEntry::path) {
+            if path.is_dir() {
+                self.walk(&path, entered)?;
+            } else if path.is_file() || !path.exists() {
+                match Input::from_name(&path) {
+                    Some(input) => self.inputs.push(input),
+                    None => self.others.push(path),
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -227,19 +254,24 @@ mod tests {
     #[test]
     fn folders_are_walked_in_the_order_of_names_and_patterns_need_a_match() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        for name in ["b.txt", "a.jsonl", "sub/c.txt", "notes.md", ".hidden.txt", ".hidden/d.txt"] {
+        for name in ["b.txt", "a.jsonl", "sub/c.txt", "notes.md", ".hidden.txt", ".hidden/d.txt", "output/e.txt"] {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().expect("below the folder")).expect("created");
             std::fs::write(path, "x").expect("written");
         }
         let given = folder.path().display().to_string();
         let names = |paths: &[String]| -> Result<Vec<String>, String> {
-            let inputs = resolve(paths).map_err(|error| error.to_string().replace(&given, ""))?;
-            Ok(inputs.iter().map(|input| input.source().replace(&given, "")).collect())
+            let inputs = Resolved::of(paths, Some(&folder.path().join("output"))).map_err(|error| error.to_string().replace(&given, ""))?;
+            Ok(inputs.inputs.iter().map(|input| input.source().replace(&given, "")).collect())
         };
         assert_eq!(names(std::slice::from_ref(&given)), Ok(vec!["/a.jsonl".into(), "/b.txt".into(), "/sub/c.txt".into()]));
         assert_eq!(names(&[format!("{given}/*.txt"), "-".into()]), Ok(vec!["/b.txt".into(), "-".into()]));
         assert_eq!(names(&[format!("{given}/*.csv")]), Err("/*.csv: no file matches this pattern".into()));
+        assert_eq!(names(&[format!("{given}/s*")]), Ok(vec!["/sub/c.txt".into()]));
+        for (to, link) in [("", "sub/up"), ("sub", "link")] {
+            std::os::unix::fs::symlink(folder.path().join(to), folder.path().join(link)).expect("a link");
+        }
+        assert_eq!(names(std::slice::from_ref(&given)), Ok(vec!["/a.jsonl".into(), "/b.txt".into(), "/link/c.txt".into()]));
         assert_eq!(names(&[format!("{given}/none")]), Err("/none: no such file or folder".into()));
     }
 }

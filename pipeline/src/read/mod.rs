@@ -14,7 +14,7 @@ mod share;
 
 pub use chunk::{Chunk, CleanedRow, Framing, Record};
 pub use encoding::DecodingCounts;
-pub use input::{Compression, Format, Input, resolve};
+pub use input::{Compression, Format, Input, Resolved};
 pub use share::share;
 
 use std::{

@@ -97,7 +97,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::read::{ReadProgress, read_chunks, resolve};
+    use crate::read::{ReadProgress, Resolved, read_chunks};
 
     fn texts(inputs: &[Input], config: &InputConfig) -> Vec<(String, u64, String)> {
         let mut found = Vec::new();
@@ -123,7 +123,7 @@ mod tests {
         std::fs::write(folder.path().join("c.txt"), "fin sans saut de ligne").expect("written");
         for document in [DocumentUnit::Line, DocumentUnit::BlankLine] {
             let config = InputConfig { document, ..InputConfig::default() };
-            let inputs = resolve(&[folder.path().display().to_string()]).expect("files");
+            let inputs = Resolved::of(&[folder.path().display().to_string()], None).expect("files").inputs;
             let whole = texts(&inputs, &config);
             for of in [1, 2, 3, 7, 50] {
                 let parts: Vec<_> = (1..=of).map(|part| share(&inputs, &config, part, of).expect("shares")).collect();

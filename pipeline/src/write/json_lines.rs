@@ -30,16 +30,57 @@ pub fn append_json_line(id: u64, source: &str, row: &DocumentRow, text: &str, ou
     out.push(b'\n');
 }
 
-/// A file of JSON lines, zstd-compressed if its name ends in `.zst`; `-` is standard output. A device or a pipe is written to, never replaced.
+/// A file of JSON lines, zstd-compressed if its name ends in `.zst`; `-` is standard output. A device or a pipe, and what a link leads to, is written to, never replaced.
 pub struct JsonLinesWriter {
     path: PathBuf,
     stream: Stream,
 }
 
 enum Stream {
-    Unnamed(io::BufWriter<Box<dyn Write + Send>>),
-    Plain(OutputFile),
-    Zstd(zstd::Encoder<'static, OutputFile>),
+    Plain(Target),
+    Zstd(zstd::Encoder<'static, Target>),
+}
+
+enum Target {
+    Opened(io::BufWriter<Box<dyn Write + Send>>),
+    New(OutputFile),
+}
+
+impl Target {
+    fn create(path: &Path) -> io::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Opened(io::BufWriter::new(Box::new(io::stdout()))));
+        }
+        if path.is_symlink() || path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Ok(Self::Opened(io::BufWriter::new(Box::new(fs::File::create(path)?))));
+        }
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidFilename)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self::New(OutputFile::create(folder, name)?))
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Opened(mut out) => out.flush(),
+            Self::New(file) => file.publish().map(drop),
+        }
+    }
+}
+
+impl Write for Target {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Opened(out) => out.write(buffer),
+            Self::New(file) => file.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Opened(out) => out.flush(),
+            Self::New(file) => file.flush(),
+        }
+    }
 }
 
 impl JsonLinesWriter {
@@ -51,20 +92,8 @@ impl JsonLinesWriter {
             return Err(WriteError::Ending(path.to_owned()));
         }
         let create = || -> io::Result<Stream> {
-            if path.as_os_str() == "-" {
-                return Ok(Stream::Unnamed(io::BufWriter::new(Box::new(io::stdout()))));
-            }
-            if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-                return Ok(Stream::Unnamed(io::BufWriter::new(Box::new(fs::OpenOptions::new().write(true).open(path)?))));
-            }
-            let name = path.file_name().and_then(|name| name.to_str()).ok_or(io::ErrorKind::InvalidFilename)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let file = OutputFile::create(folder, name)?;
-            Ok(if ending == "zst" {
-                Stream::Zstd(zstd::Encoder::new(file, zstd_level)?)
-            } else {
-                Stream::Plain(file)
-            })
+            let target = Target::create(path)?;
+            Ok(if ending == "zst" { Stream::Zstd(zstd::Encoder::new(target, zstd_level)?) } else { Stream::Plain(target) })
         };
         let stream = create().map_err(|source| WriteError::Io { path: path.to_owned(), source })?;
         Ok(Self { path: path.to_owned(), stream })
@@ -72,8 +101,7 @@ impl JsonLinesWriter {
 
     pub fn write(&mut self, lines: &[u8]) -> Result<(), WriteError> {
         match &mut self.stream {
-            Stream::Unnamed(out) => out.write_all(lines),
-            Stream::Plain(file) => file.write_all(lines),
+            Stream::Plain(target) => target.write_all(lines),
             Stream::Zstd(encoder) => encoder.write_all(lines),
         }
         .map_err(|source| WriteError::Io { path: self.path.clone(), source })
@@ -81,9 +109,8 @@ impl JsonLinesWriter {
 
     pub fn finish(self) -> Result<(), WriteError> {
         match self.stream {
-            Stream::Unnamed(mut out) => out.flush(),
-            Stream::Plain(file) => file.publish().map(drop),
-            Stream::Zstd(encoder) => encoder.finish().and_then(OutputFile::publish).map(drop),
+            Stream::Plain(target) => target.finish(),
+            Stream::Zstd(encoder) => encoder.finish().and_then(Target::finish),
         }
         .map_err(|source| WriteError::Io { path: self.path, source })
     }
@@ -104,5 +131,21 @@ mod tests {
         writer.finish().expect("finished");
         assert_eq!(reader.wait_with_output().expect("cat").stdout, b"{}\n");
         assert!(!path.metadata().expect("the pipe").is_file());
+    }
+
+    #[test]
+    fn what_a_link_leads_to_is_written_and_other_endings_are_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [link, file] = ["link.jsonl.zst", "elsewhere"].map(|name| folder.path().join(name));
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        let mut writer = JsonLinesWriter::create(&link, 3).expect("opened");
+        writer.write(b"{}\n").expect("written");
+        writer.finish().expect("finished");
+        assert!(link.is_symlink());
+        assert_eq!(zstd::decode_all(&fs::read(&file).expect("a file")[..]).expect("zstd"), b"{}\n");
+        for name in ["a.jsonl.gz", "a.parquet", "a.TXT"] {
+            let refused = JsonLinesWriter::create(&folder.path().join(name), 3).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(refused.contains("expected a name ending in .jsonl"), "{name}: {refused}");
+        }
     }
 }

@@ -13,7 +13,7 @@ mod shards;
 pub use documents::{DocumentsWriter, FileNames};
 pub use json_lines::{JsonLinesWriter, append_json_line};
 pub use log::{DocumentRow, DocumentsLog};
-pub use output::{empty_output_folder, write_file};
+pub use output::{check_output_folder, empty_output_folder, write_file};
 pub use part::PartWriter;
 pub use shards::ShardWriter;
 
@@ -31,6 +31,8 @@ pub enum WriteError {
     NotEmpty { path: PathBuf, found: String },
     #[error("{0}: is an input too: choose another file to write to")]
     Input(PathBuf),
+    #[error("{0}: kept and dropped documents need a file each")]
+    Twice(PathBuf),
     #[error("{0}: is written in JSON lines: expected a name ending in .jsonl or .jsonl.zst, or -")]
     Ending(PathBuf),
 }

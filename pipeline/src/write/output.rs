@@ -14,22 +14,30 @@ use tempfile::TempPath;
 
 use super::WriteError;
 
+/// Checks that the folder holds nothing, `except` aside.
+pub fn check_output_folder(folder: &Path, except: &str) -> Result<(), WriteError> {
+    entries(folder, except, |_| false).map(drop)
+}
+
 /// Removes what an interrupted run left in the folder, `except` aside, which must hold nothing else.
 pub fn empty_output_folder(folder: &Path, except: &str) -> Result<(), WriteError> {
     let io_error = |source| WriteError::Io { path: folder.to_owned(), source };
-    for entry in folder.read_dir().map_err(io_error)? {
-        let entry = entry.map_err(io_error)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name == except {
-            continue;
-        }
-        if !is_own_file(&name) {
-            return Err(WriteError::NotEmpty { path: folder.to_owned(), found: name });
-        }
+    for entry in entries(folder, except, is_own_file)? {
         if entry.file_type().map_err(io_error)?.is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }
             .map_err(io_error)?;
     }
     Ok(())
+}
+
+/// What is in the folder, `except` aside, of which every name must be allowed.
+fn entries(folder: &Path, except: &str, is_allowed: fn(&str) -> bool) -> Result<Vec<fs::DirEntry>, WriteError> {
+    let io_error = |source| WriteError::Io { path: folder.to_owned(), source };
+    let mut found: Vec<_> = folder.read_dir().map_err(io_error)?.collect::<Result<_, _>>().map_err(io_error)?;
+    found.retain(|entry| entry.file_name() != except);
+    match found.iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).find(|name| !is_allowed(name)) {
+        Some(found) => Err(WriteError::NotEmpty { path: folder.to_owned(), found }),
+        None => Ok(found),
+    }
 }
 
 /// Whether an interrupted build may have left a file of this name.

@@ -109,7 +109,7 @@ impl ProcessGroup {
         }
         // A disagreement is found by every rank; what failed here, the others only notice by its absence.
         if !matches!(error, Error::RanksDiffer { .. }) {
-            if let Err(unheard) = peers.tell(FAILURE_KEY, &format!("rank {} failed: {error}", self.world.rank)) {
+            if let Err(unheard) = peers.tell(FAILURE_KEY, &format!("rank {} failed: {}", self.world.rank, error.with_causes())) {
                 log::debug!("the other ranks cannot be told: {unheard}");
             }
             if self.world.is_main() {

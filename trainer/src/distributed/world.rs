@@ -70,7 +70,9 @@ impl World {
             Self { rank: number("RANK")?, world_size: number("WORLD_SIZE")?, local_rank, local_world_size, meeting_point: None }
         } else if variable("SLURM_STEP_ID").is_some() && variable("SLURM_PROCID").is_some() {
             // srun gives every task processors of its own.
-            let (rank, world_size, local_rank) = (number("SLURM_PROCID")?, number("SLURM_NTASKS")?, number("SLURM_LOCALID")?);
+            // In the shell that salloc opens, which is a step of one task, the other number is the job's.
+            let tasks = if variable("SLURM_STEP_NUM_TASKS").is_some() { "SLURM_STEP_NUM_TASKS" } else { "SLURM_NTASKS" };
+            let (rank, world_size, local_rank) = (number("SLURM_PROCID")?, number(tasks)?, number("SLURM_LOCALID")?);
             Self { rank, world_size, local_rank, local_world_size: 1, meeting_point: None }
         } else {
             return Ok(Self::alone());
@@ -144,6 +146,14 @@ mod tests {
         let found = world(&[&srun[..], &job].concat()).expect("sound");
         let point = found.meeting_point.expect("two ranks meet");
         assert_eq!((found.rank, found.world_size, point.host.as_str(), point.port), (1, 2, "gpu07", 24_567));
+        let shell = [
+            ("SLURM_STEP_ID", "4294967290"),
+            ("SLURM_PROCID", "0"),
+            ("SLURM_NTASKS", "4"),
+            ("SLURM_LOCALID", "0"),
+            ("SLURM_STEP_NUM_TASKS", "1"),
+        ];
+        assert_eq!(world(&[&shell[..], &job].concat()).expect("alone"), World::alone());
         // A plain command within an allocation is no task of srun's.
         assert_eq!(world(&job).expect("alone"), World::alone());
     }
@@ -154,9 +164,9 @@ mod tests {
             let error = world(variables).expect_err("unsound").to_string();
             assert!(error.starts_with(expected), "{error}");
         };
-        check(&[("RANK", "0")], "WORLD_SIZE = : expected a number");
+        check(&[("RANK", "0")], "WORLD_SIZE is not set: expected a number");
         check(&[("RANK", "2"), ("WORLD_SIZE", "2")], "RANK = 2: expected a number below WORLD_SIZE = 2");
-        check(&[("RANK", "0"), ("WORLD_SIZE", "2")], "MASTER_ADDR = : expected the host of rank 0");
+        check(&[("RANK", "0"), ("WORLD_SIZE", "2")], "MASTER_ADDR is not set: expected the host of rank 0");
         let host = [("RANK", "0"), ("WORLD_SIZE", "2"), ("MASTER_ADDR", "here")];
         check(&[&host[..], &[("MASTER_PORT", "99999")]].concat(), "MASTER_PORT = 99999: expected a port");
     }

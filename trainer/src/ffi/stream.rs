@@ -16,6 +16,7 @@ struct CppEvent {
 }
 
 unsafe extern "C" {
+    fn drbert_use_device(device_index: c_int) -> *const c_char;
     fn drbert_leave_default_stream(device_index: c_int) -> *const c_char;
     fn drbert_upload(host: *const CppTensor, device_index: c_int, uploaded: *mut *mut CppTensor) -> *const c_char;
     fn drbert_download(tensor: *const CppTensor, downloaded: *mut *mut CppTensor, done: *mut *mut CppEvent) -> *const c_char;
@@ -23,6 +24,12 @@ unsafe extern "C" {
     fn drbert_event_wait(event: *const CppEvent) -> *const c_char;
     fn drbert_event_delete(event: *mut CppEvent) -> *const c_char;
     fn drbert_forbid_waiting(forbidden: bool) -> *const c_char;
+}
+
+/// Makes a CUDA device the current one of this thread: what names no device, as a graph's recording does, is done there.
+pub(crate) fn use_device(device_index: usize) -> Result<()> {
+    // SAFETY: the function takes a number and changes what is this thread's own.
+    check(unsafe { drbert_use_device(device_index as c_int) })
 }
 
 /// Lets this thread give a CUDA device its work in another order than the default one, in which nothing can be recorded for a graph. All of its later work is in that

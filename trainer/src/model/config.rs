@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::error::{AtPath, Error, Result};
 
+/// What Hugging Face takes where a `config.json` leaves it out.
+const DEFAULT_LAYER_NORM_EPS: f64 = 1e-12;
 /// The file's name in a model directory.
 pub const CONFIG_FILE: &str = "config.json";
 
@@ -101,7 +103,7 @@ struct ConfigFile {
     is_decoder: bool,
     #[serde(default = "absolute", skip_serializing)]
     position_embedding_type: String,
-    #[serde(default = "float32", alias = "torch_dtype")]
+    #[serde(default = "float32")]
     dtype: String,
     #[serde(flatten)]
     config: EncoderConfig,
@@ -170,14 +172,38 @@ impl EncoderConfig {
         }
     }
 
+    /// The first field in which a model of the same weights would not differ: its name, and what it is here and in `other`.
+    pub fn difference(&self, other: &Self) -> Result<Option<(String, String, String)>> {
+        const FREE: [&str; 3] = ["hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range"];
+        let [own, other] = [self, other].map(|config| serde_json::to_value(config).at_path(CONFIG_FILE));
+        let (own, other) = (own?, other?);
+        let fields = own.as_object().into_iter().chain(other.as_object()).flat_map(Map::keys);
+        let differs = |name: &&String| own[name.as_str()] != other[name.as_str()] && !FREE.contains(&name.as_str());
+        Ok(fields.filter(differs).map(|name| (name.clone(), own[name.as_str()].to_string(), other[name.as_str()].to_string())).next())
+    }
+
     /// Reads the `config.json` of a model directory.
     pub fn from_directory(directory: &Path) -> Result<Self> {
         let path = directory.join(CONFIG_FILE);
+        if !path.exists() {
+            let (path, expected, found) = (directory.to_owned(), "a model directory".into(), format!("no {CONFIG_FILE}"));
+            return Err(Error::BadFile { path, expected, found, remedy: "drbert export makes one from a checkpoint" });
+        }
         let mut json: Map<String, Value> = serde_json::from_slice(&fs::read(&path).at_path(&path)?).at_path(&path)?;
         json.retain(|_, value| !value.is_null());
-        let stated = json.get("model_type").cloned().unwrap_or(Value::Null);
+        let Some(stated) = json.get("model_type").cloned() else {
+            return Err(Error::BadFile {
+                path,
+                expected: "a model_type".into(),
+                found: "none".into(),
+                remedy: "add one to the file, for example \"model_type\": \"bert\"",
+            });
+        };
         let model_type: ModelType = serde_json::from_value(stated).at_path(&path)?;
         json.entry("pad_token_id").or_insert_with(|| model_type.default_pad_token_id().into());
+        json.entry("layer_norm_eps").or_insert(DEFAULT_LAYER_NORM_EPS.into());
+        // Its older name, beside which the new one may stand.
+        json.remove("torch_dtype");
         let file: ConfigFile = serde_json::from_value(json.into()).at_path(&path)?;
 
         let supported = |what: &str, expected: &str, found: &str| {
@@ -263,6 +289,7 @@ mod tests {
             assert!(chain.contains(expected), "{chain}");
         };
         check("\"bert\"", "\"gpt2\"", "unknown variant `gpt2`, expected one of `roberta`, `camembert`, `xlm-roberta`, `bert`");
+        check("\"model_type\"", "\"no_type\"", "expected a model_type, found none; add one to the file");
         check("\"gelu\"", "\"relu\"", "unknown variant `relu`, expected `gelu`");
         check("\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", "expected tie_word_embeddings = true, found false");
         check("\"dtype\"", "\"is_decoder\": true, \"dtype\"", "expected is_decoder = false, found true");
@@ -274,15 +301,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_leave_the_padding_id_to_its_type() {
+    fn a_file_may_leave_the_padding_id_and_more_to_its_type() {
         let without = |model_type| {
             let mut json: Map<String, Value> =
                 serde_json::from_str(&EncoderConfig::base(model_type).to_json().expect("a config is JSON")).expect("JSON");
             json.remove("pad_token_id");
+            json.remove("layer_norm_eps");
+            json.insert("torch_dtype".into(), "float16".into());
             json.insert("bos_token_id".into(), Value::Null);
             read(&Value::from(json).to_string()).expect("a sound file")
         };
         assert_eq!([ModelType::Bert, ModelType::Camembert].map(|model_type| without(model_type).pad_token_id), [0, 1]);
         assert_eq!([ModelType::Bert, ModelType::Camembert].map(|model_type| without(model_type).first_position_id()), [0, 2]);
+        assert_eq!(without(ModelType::Roberta).layer_norm_eps.to_bits(), 1e-12_f64.to_bits());
     }
 }

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use safetensors::{Dtype, SafeTensors, View};
+use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use tch::{Device, Kind, Tensor};
 
 use super::{
@@ -28,7 +28,10 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<()
     let views: Vec<(&str, HostTensor)> =
         tensors.iter().map(|(name, tensor)| Ok((name.as_str(), HostTensor::new(tensor)?))).collect::<Result<_>>()?;
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    safetensors::serialize_to_file(views, Some(metadata), path).at_path(path)
+    match safetensors::serialize_to_file(views, Some(metadata), path) {
+        Err(SafeTensorError::IoError(error)) => Err(error).at_path(path),
+        written => written.at_path(path),
+    }
 }
 
 /// Reads the parameters of a model, in the order of [`parameter_specs`], from the tensors of a file whose names are

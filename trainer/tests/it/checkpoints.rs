@@ -159,6 +159,16 @@ fn a_damaged_checkpoint_is_passed_over() {
 }
 
 #[test]
+fn an_evaluation_that_is_not_finite_is_read_back() {
+    for loss in [f64::NAN, f64::INFINITY] {
+        let result = Evaluation { rows: 3, tokens: 90, masked_tokens: 13, loss, perplexity: loss.exp(), accuracy: 0.0 };
+        let json = serde_json::to_string(&result).expect("JSON");
+        let read: Evaluation = serde_json::from_str(&json).expect("what was written");
+        assert!(read.loss.is_nan() && read.perplexity.is_nan() && read.rows == 3, "{json}");
+    }
+}
+
+#[test]
 fn only_the_newest_checkpoints_are_kept() {
     let _generator = torch_generator();
     let bench = Bench::new();
@@ -176,13 +186,18 @@ fn another_run_is_not_taken_for_this_one() {
         assert!(error.to_string().contains(expected), "{error}");
     };
     check(false, &[], "a folder without checkpoints; continue that run with --resume");
-    check(true, &["model.num_hidden_layers=1"], "because the model differs");
+    check(true, &["model.num_hidden_layers=1"], "because model.num_hidden_layers differs: expected 2, found 1");
     check(true, &["train.seed=2"], "because train.seed differs: expected 1, found 2");
     check(true, &["data.global_batch_size=16"], "because data.global_batch_size differs: expected 8, found 16");
     check(true, &["eval.rows=5"], "because eval.rows differs: expected 4, found 5");
     let others = numbered_shards(&[44], 4);
     check(true, &[&format!("data.shards={:?}", others.path())], "because the data differs");
-    let unchanged = bench.train(true, &["data.micro_batch_size=2", "train.steps=9"]).expect("the same run in smaller micro-batches");
+    let folder = fs::File::open(bench.output.path()).expect("the run's folder");
+    folder.try_lock().expect("nobody else writes");
+    check(true, &[], "a folder into which no other run is writing");
+    drop(folder);
+    let free = ["data.micro_batch_size=2", "train.steps=9", "model.hidden_dropout_prob=0.3", "optimizer.peak_learning_rate=1e-4"];
+    let unchanged = bench.train(true, &free).expect("the same run in smaller micro-batches");
     assert_eq!(unchanged.steps, 9);
 }
 
@@ -214,6 +229,11 @@ fn an_exported_model_evaluates_as_in_training_and_fills_masks() {
 
     assert!(!card.contains(&bench.shards.path().display().to_string()), "a model card does not tell paths");
 
+    // As transformers leaves them there of the last call.
+    let path = model.join("tokenizer.json");
+    let mut tokenizer: serde_json::Value = serde_json::from_slice(&fs::read(&path).expect("a tokenizer")).expect("JSON");
+    tokenizer["truncation"] = serde_json::json!({"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0});
+    fs::write(&path, tokenizer.to_string()).expect("written");
     let fill = |texts: &[&str], top_k: usize| {
         let texts = texts.iter().map(ToString::to_string).collect();
         fill_mask::run(&FillMaskOptions { model: model.clone(), texts, top_k, device: DeviceChoice::Cpu })
@@ -235,7 +255,7 @@ fn an_exported_model_evaluates_as_in_training_and_fills_masks() {
         assert!(error.contains(expected), "{error}");
     };
     check(Some(45), bench.shards.path(), "--rows = 45: expected from 1 to the directory's 44 rows");
-    check(None, Path::new("no/such/shards"), "no/such/shards/manifest.json");
+    check(None, Path::new("no/such/shards"), "no/such/shards: expected a shard directory, found no manifest.json");
     let again = export::run(&outcome.last_checkpoint, &model, Weights::Last).expect_err("there is a model").to_string();
     assert!(again.contains("--output"), "{again}");
 }

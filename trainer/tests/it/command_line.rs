@@ -18,16 +18,16 @@ fn check(arguments: &[&str], exit_code: i32, expected: &str) {
 
 #[test]
 fn errors_are_one_line_and_have_their_exit_code() {
-    check(&["train"], 2, "data.shards = : expected the folder that `nachos build` wrote");
+    check(&["train"], 2, "data.shards is not set: expected the folder that `nachos build` wrote");
     check(&["train", "--config", "no/such.toml"], 2, "--config = no/such.toml: expected a readable settings file");
     check(&["train", "--set", "train.step=1"], 2, "did you mean \"train.steps\"?");
     check(&["train", "--verbose"], 2, "unexpected argument '--verbose'");
     check(&["bench", "step", "--at-step", "3"], 2, "unexpected argument '--at-step'");
     let settings = ["--set", "data.shards=no/such", "--set", "train.output=run"];
-    check(&[&["train"], &settings[..]].concat(), 1, "no/such/manifest.json: cannot be read or written\n  because: No such file");
-    check(&[&["bench", "loader"], &settings[..]].concat(), 1, "no/such/manifest.json");
-    check(&["export", "no/such", "--output", "model"], 1, "no/such/hashes.json");
-    check(&["fill-mask", "--model", "no/such", "<mask>"], 1, "no/such/config.json");
+    check(&[&["train"], &settings[..]].concat(), 1, "no/such: expected a shard directory, found no manifest.json; name a folder that nachos build has finished");
+    check(&[&["bench", "loader"], &settings[..]].concat(), 1, "no/such: expected a shard directory");
+    check(&["export", "no/such", "--output", "model"], 1, "no/such: expected a checkpoint, found no hashes.json");
+    check(&["fill-mask", "--model", "no/such", "<mask>"], 1, "no/such: expected a model directory, found no config.json");
     check(&["evaluate", "--model", "no/such", "--shards", "no/such", "--device", "gpu"], 2, "found \"gpu\"");
     if !tch::Cuda::is_available() {
         check(

@@ -307,9 +307,9 @@ fn a_failure_of_one_rank_is_known_to_the_others() {
     let port = free_port();
     let [first, second] = [runs.rank(0, 2, port, &[]), runs.rank(1, 2, port, &["data.shards=no/such"])];
     let (code, errors) = end(second);
-    assert!(code == Some(1) && errors.starts_with("error: no/such/manifest.json"), "{errors}");
+    assert!(code == Some(1) && errors.starts_with("error: no/such: expected a shard directory"), "{errors}");
     let (code, errors) = end(first);
-    let expected = "error: rank 0 of 2: lost the other ranks: rank 1 failed: no/such/manifest.json";
+    let expected = "error: rank 0 of 2: lost the other ranks: rank 1 failed: no/such: expected a shard directory";
     assert!(code == Some(1) && errors.contains(expected), "{errors}");
 }
 

@@ -250,7 +250,7 @@ fn a_model_that_does_not_fit_is_refused_in_one_line() {
     check(&model, &["model.hidden_size=64"], &format!("model.hidden_size = 64: expected 32, {config}"));
     check(&model, &["model.model_type=bert"], &format!("model.model_type = bert: expected roberta, {config}"));
     check(&model, &["model.vocab_size=7"], "model.vocab_size = 7: expected 400, as in the shards' manifest");
-    check(Path::new("no/such/model"), &[], "no/such/model/config.json");
+    check(Path::new("no/such/model"), &[], "no/such/model: expected a model directory, found no config.json");
 
     let change = |name: &str, file: &str, from: &str, to: &str| {
         let copy = bench.path(name);

@@ -44,7 +44,7 @@ impl Bench {
         let retention = Retention { newest: 1, every_steps: 0 };
         let path = checkpoint::save(output.path(), &state, &tensors, &self.directory.tokenizer_dir(), retention).expect("a checkpoint");
         let checkpoint = checkpoint::open(&path).expect("a sound checkpoint");
-        let trainer = Trainer::resume(&self.config, &checkpoint, Device::Cpu).expect("a trainer");
+        let trainer = Trainer::resume(&self.config, &checkpoint.state.model, &checkpoint, Device::Cpu).expect("a trainer");
         Self { trainer, ..self }
     }
 }

@@ -238,5 +238,5 @@ fn a_directory_that_contradicts_its_manifest_is_refused() {
 #[test]
 fn a_missing_directory_is_named() {
     let error = ShardDirectory::open(Path::new("no/such/shards")).err().expect("there is none");
-    assert!(matches!(error, Error::Io { .. }) && error.to_string().contains("no/such/shards"), "{error}");
+    assert!(matches!(error, Error::BadFile { .. }) && error.to_string().contains("no/such/shards"), "{error}");
 }

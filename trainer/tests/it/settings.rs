@@ -20,12 +20,14 @@ fn check(overrides: &[&str], expected: &str) {
 
 #[test]
 fn bad_settings_are_named_with_what_was_expected() {
-    check(&["data.shards="], "data.shards = : expected the folder that `nachos build` wrote");
+    check(&["data.shards="], "data.shards is not set: expected the folder that `nachos build` wrote");
     check(&["data.micro_batch_size=0"], "data.micro_batch_size = 0: expected a number of at least 1");
     check(
         &["data.micro_batch_size=3", "data.global_batch_size=8"],
         "data.global_batch_size = 8: expected a multiple of data.micro_batch_size",
     );
+    check(&["data.loader_threads=99999"], "data.loader_threads = 99999: expected a number from 1 to 1024");
+    check(&["data.prefetch_batches=99999999999"], "expected a number from 1 to 65536");
     check(&["model.hidden_size=100"], "model.hidden_size = 100: expected a multiple of model.num_attention_heads");
     check(&["model.hidden_dropout_prob=1.0"], "model.hidden_dropout_prob = 1: expected a number from 0 to below 1");
     check(&["model.hidden_act=relu"], "unknown variant `relu`, expected `gelu`");
