@@ -210,7 +210,7 @@ fn joins(text: &str, line: &str) -> bool {
 fn compounds(text: &str) -> FxHashSet<u64> {
     let compound = |at: usize| {
         let (first, second) = (last_word(&text[..at]), first_word(&text[at + 1..]));
-        (!first.is_empty() && !second.is_empty()).then(|| xxh3_64(text[at - first.len()..at + 1 + second.len()].as_bytes()))
+        (!first.is_empty() && !second.is_empty()).then(|| xxh3_64(&text.as_bytes()[at - first.len()..at + 1 + second.len()]))
     };
     memchr::memchr_iter(b'-', text.as_bytes()).filter_map(compound).collect()
 }
