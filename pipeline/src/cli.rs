@@ -192,9 +192,10 @@ impl Cli {
         let logger = ScreenWriter { screen: screen.clone() };
         env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
             .target(env_logger::Target::Pipe(Box::new(logger)))
-            .format(|out, record| match record.level() {
-                log::Level::Warn => writeln!(out, "warning: {}", record.args()),
-                level => writeln!(out, "[{level} {}] {}", record.target(), record.args()),
+            .format(|out, record| {
+                let is_warning = record.level() == log::Level::Warn;
+                let source = if is_warning { "warning".to_owned() } else { format!("[{} {}]", record.level(), record.target()) };
+                writeln!(out, "{source}: {}", record.args())
             })
             .init();
         let result = match self.command {

@@ -275,5 +275,9 @@ fn the_parts_of_a_build_make_the_whole() {
         .sum();
     assert_eq!(held.to_string(), tokens.trim(), "{traced}");
     let ended = run("nachos", &["merge", &parts[0], &parts[1], "--output", &bench.path("lacking")]);
-    assert!(ended.code == Some(1) && ended.stderr.contains("part 3 is missing; expected each of the parts 1 to 3 once"), "{}", ended.stderr);
+    assert!(
+        ended.code == Some(1) && ended.stderr.contains("part 3 is missing; expected each of the parts 1 to 3 once"),
+        "{}",
+        ended.stderr
+    );
 }

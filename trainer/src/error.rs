@@ -78,11 +78,8 @@ impl Error {
 
     /// Whether a file that could be read is not what it was, or is not there; else reading it may succeed another time.
     pub(crate) fn is_damage(&self) -> bool {
-        match self {
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
-            Self::Json { .. } | Self::BadFile { .. } => true,
-            _ => false,
-        }
+        let is_absent = matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound);
+        is_absent || matches!(self, Self::Json { .. } | Self::BadFile { .. })
     }
 
     /// What it says, and what its causes say.

@@ -12,7 +12,13 @@ use std::{
 use clap::Parser;
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn")).init();
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("warn"))
+        .format(|out, record| {
+            let is_warning = record.level() == log::Level::Warn;
+            let source = if is_warning { "warning".to_owned() } else { format!("[{} {}]", record.level(), record.target()) };
+            writeln!(out, "{source}: {}", record.args())
+        })
+        .init();
     let_threads_wait_asleep();
     match cli::Cli::parse().run() {
         Ok(status) => status,

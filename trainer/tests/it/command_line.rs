@@ -24,7 +24,11 @@ fn errors_are_one_line_and_have_their_exit_code() {
     check(&["train", "--verbose"], 2, "unexpected argument '--verbose'");
     check(&["bench", "step", "--at-step", "3"], 2, "unexpected argument '--at-step'");
     let settings = ["--set", "data.shards=no/such", "--set", "train.output=run"];
-    check(&[&["train"], &settings[..]].concat(), 1, "no/such: expected a shard directory, found no manifest.json; name a folder that nachos build has finished");
+    check(
+        &[&["train"], &settings[..]].concat(),
+        1,
+        "no/such: expected a shard directory, found no manifest.json; name a folder that nachos build has finished",
+    );
     check(&[&["bench", "loader"], &settings[..]].concat(), 1, "no/such: expected a shard directory");
     check(&["export", "no/such", "--output", "model"], 1, "no/such: expected a checkpoint, found no hashes.json");
     check(&["fill-mask", "--model", "no/such", "<mask>"], 1, "no/such: expected a model directory, found no config.json");
