@@ -22,6 +22,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #endif
 #ifdef USE_C10D_NCCL
+#include <torch/csrc/cuda/nccl.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
@@ -48,6 +49,9 @@ c10::intrusive_ptr<c10d::Backend> gloo_backend(
 #ifdef USE_C10D_NCCL
 c10::intrusive_ptr<c10d::Backend> nccl_backend(
     const c10::intrusive_ptr<c10d::Store>& store, int rank, int world_size, std::chrono::milliseconds timeout) {
+    // A rank that is lost is reported at once; libtorch would first collect what every rank did, and wait for those that do not answer.
+    setenv("TORCH_NCCL_DUMP_ON_TIMEOUT", "0", /*overwrite=*/0);
+    setenv("TORCH_NCCL_WAIT_TIMEOUT_DUMP_MILSEC", "500", /*overwrite=*/0);
     auto options = c10d::ProcessGroupNCCL::Options::create();
     options->timeout = timeout;
     auto prefixed = c10::make_intrusive<c10d::PrefixStore>("nccl", store);
@@ -102,7 +106,13 @@ const char* drbert_group_check([[maybe_unused]] bool with_cuda) {
 #ifndef USE_C10D_GLOO
         TORCH_CHECK(false, "this program was built without Gloo's headers, so it cannot train on several ranks: run scripts/setup.sh run and build again");
 #endif
-#ifndef USE_C10D_NCCL
+#ifdef USE_C10D_NCCL
+        // The options that are made here have a part of NCCL's in them.
+        const uint64_t found = torch::cuda::nccl::version() >> 16;
+        constexpr uint64_t built_for = (uint64_t{NCCL_MAJOR} << 16) | NCCL_MINOR;
+        TORCH_CHECK(!with_cuda || found == built_for, "this program was built for NCCL ", NCCL_MAJOR, ".", NCCL_MINOR, ", and libtorch has NCCL ", found >> 16, ".", found & 0xffff,
+                    ": build it with the nccl.h of that version");
+#else
         TORCH_CHECK(!with_cuda, "this program was built without the headers of NCCL and CUDA, so it cannot train on several GPUs: run scripts/setup.sh run and build again");
 #endif
     });

@@ -205,6 +205,7 @@ fn train(mut args: TrainArgs) -> anyhow::Result<ExitCode> {
     let config = args.settings.load()?;
     if let Some(num_ranks) = args.nproc_per_node {
         config.check_shared(num_ranks as usize)?;
+        config.train.device.check_ranks(num_ranks as usize)?;
         let arguments = arguments_of_a_rank(env::args_os().skip(1));
         let interrupted = launch::run_ranks(num_ranks as usize, &arguments, INTERRUPTED_BY_SCHEDULER)?;
         return Ok(if interrupted { ExitCode::from(INTERRUPTED_BY_SCHEDULER) } else { ExitCode::SUCCESS });

@@ -420,7 +420,14 @@ impl Config {
         let expected = format!("a multiple of data.micro_batch_size = {} times the {ranks} ranks", self.data.micro_batch_size);
         let is_shared = |rows: u64| rows.is_multiple_of(self.data.micro_batch_size * ranks);
         require("data.global_batch_size", is_shared(rows), rows, &expected)?;
-        require("schedule.batch_warmup_start_size", is_shared(first_rows), first_rows, &expected)
+        require("schedule.batch_warmup_start_size", is_shared(first_rows), first_rows, &expected)?;
+        let is_one_for_all = world_size > 1 && matches!(self.train.device, DeviceChoice::Cuda(1..));
+        require(
+            "train.device",
+            !is_one_for_all,
+            self.train.device,
+            "\"cuda\" or \"auto\" with several ranks: each takes the device of its number",
+        )
     }
 
     /// Micro-batches of all steps before `step`: the number of that step's first one.

@@ -78,6 +78,19 @@ impl DeviceChoice {
         Ok(device)
     }
 
+    /// Checks that so many ranks of this machine, which see the same devices, do not share one.
+    pub fn check_ranks(self, num_ranks: usize) -> Result<()> {
+        let num_devices = Cuda::device_count().max(0) as usize;
+        if self == Self::Cpu || num_devices == 0 || num_ranks <= num_devices {
+            return Ok(());
+        }
+        Err(Error::BadSetting {
+            setting: "--nproc-per-node",
+            found: num_ranks.to_string(),
+            expected: format!("at most {num_devices}, the number of CUDA devices here, or train.device = \"cpu\""),
+        })
+    }
+
     fn among(self, num_devices: usize, local_rank: usize) -> Result<Device> {
         let index = match self {
             Self::Cpu => return Ok(Device::Cpu),

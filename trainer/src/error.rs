@@ -88,9 +88,11 @@ impl Error {
         causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
     }
 
-    /// Keeps the first line: libtorch appends a C++ stack.
+    /// Keeps the first line: libtorch appends a C++ stack. NCCL's cause comes after it.
     pub(crate) fn torch(message: &str) -> Self {
-        Self::Torch { message: message.lines().next().unwrap_or_default().to_owned() }
+        let first = message.lines().next().unwrap_or_default();
+        let cause = message.split_once("Last error:").and_then(|(_, cause)| cause.trim_start().lines().next());
+        Self::Torch { message: [first].into_iter().chain(cause).collect::<Vec<_>>().join(": ") }
     }
 }
 

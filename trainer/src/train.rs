@@ -58,7 +58,12 @@ pub fn run(config: &Config, resume: bool, stop: &AtomicBool) -> Result<Outcome> 
     let device = config.train.device.resolve_for(world.local_rank)?;
     let timeout = Duration::from_secs(config.distributed.timeout_seconds);
     let group = Rc::new(ProcessGroup::join(world, timeout, device)?);
-    train(config, resume, stop, &group, device).map_err(|error| group.explain(error))
+    let result = train(config, resume, stop, &group, device).map_err(|error| group.explain(error));
+    if result.is_err() && device.is_cuda() {
+        // NCCL's end would wait for ranks that do not answer any more, and the error with it.
+        std::mem::forget(group);
+    }
+    result
 }
 
 fn train(config: &Config, resume: bool, stop: &AtomicBool, group: &Rc<ProcessGroup>, device: Device) -> Result<Outcome> {

@@ -21,7 +21,8 @@ pub fn check_start(group: &ProcessGroup, state: &State, masters: &Tensor) -> Res
         return Ok(());
     }
     // What differs first is named, so causes come before effects.
-    let mut facts = vec![("program version".to_owned(), state.program_version.clone())];
+    let device = if masters.device().is_cuda() { "a CUDA device" } else { "the CPU" };
+    let mut facts = vec![("program version".to_owned(), state.program_version.clone()), ("place to compute".to_owned(), device.to_owned())];
     flatten("", &serde_json::to_value(&state.config).at_path("settings")?, &mut facts);
     flatten("shards", &serde_json::to_value(&state.data).at_path(&state.config.data.shards)?, &mut facts);
     facts.push(("step to go on from".to_owned(), state.step.to_string()));

@@ -1,6 +1,12 @@
 //! The ranks of a run as one of them sees them. What a rank does alone it does on all of them alike: a world of one needs no case of its own.
 
-use std::{net::UdpSocket, sync::mpsc, thread, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs, UdpSocket},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use tch::{Device, Kind, Tensor};
 
@@ -18,6 +24,12 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// What the messages of lost connections and of waits in vain have in them.
 const SIGNS_OF_LOSS: [&str; 6] = ["gloo/", "pair closure", "NCCL", "TCPStore", "c10d", "ProcessGroup"];
+
+/// What NCCL says where one of its calls fails, and where that is because of another rank.
+const OWN_NCCL_ERROR: &str = "NCCL error";
+const REMOTE_NCCL_ERROR: &str = "remote process";
+/// An address that is nobody's (RFC 5737): the way to it is the way out of this machine.
+const ELSEWHERE: (&str, u16) = ("192.0.2.1", 9);
 
 /// All ranks of a run.
 #[derive(Debug)]
@@ -104,26 +116,63 @@ impl ProcessGroup {
         if let Error::Torch { message } = &error
             && SIGNS_OF_LOSS.iter().any(|sign| message.contains(sign))
         {
-            let reason = peers.ask(FAILURE_KEY, ANSWER_LIMIT).ok().flatten().unwrap_or_else(|| message.clone());
+            let asked = peers.ask(FAILURE_KEY, ANSWER_LIMIT);
+            if matches!(asked, Ok(None)) && message.contains(OWN_NCCL_ERROR) && !message.contains(REMOTE_NCCL_ERROR) {
+                self.tell_failure(peers, &error);
+            }
+            let reason = asked.ok().flatten().unwrap_or_else(|| message.clone());
             return Error::RankLost { world: Box::new(self.world.clone()), reason };
         }
         // A disagreement is found by every rank; what failed here, the others only notice by its absence.
         if !matches!(error, Error::RanksDiffer { .. }) {
-            if let Err(unheard) = peers.tell(FAILURE_KEY, &format!("rank {} failed: {}", self.world.rank, error.with_causes())) {
-                log::debug!("the other ranks cannot be told: {unheard}");
-            }
-            if self.world.is_main() {
-                thread::sleep(FAREWELL);
-            }
+            self.tell_failure(peers, &error);
         }
         error
+    }
+
+    fn tell_failure(&self, peers: &ffi::Group, error: &Error) {
+        if let Err(unheard) = peers.tell(FAILURE_KEY, &format!("rank {} failed: {}", self.world.rank, error.with_causes())) {
+            log::debug!("the other ranks cannot be told: {unheard}");
+        }
+        if self.world.is_main() {
+            thread::sleep(FAREWELL);
+        }
     }
 }
 
 /// The address of this machine on the way to the host: what the other ranks reach it at.
-fn own_address(host: &str, port: u16) -> std::io::Result<String> {
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
+fn own_address(host: &str, port: u16) -> io::Result<String> {
+    let own = towards((host, port))?;
+    // Some machines know their own name as one that only they can reach.
+    let is_meant = host == "localhost" || host.parse::<IpAddr>().is_ok();
+    let is_reachable = is_meant || !own.is_loopback();
+    Ok(if is_reachable { own } else { towards(ELSEWHERE).unwrap_or(own) }.to_string())
+}
+
+fn towards(place: impl ToSocketAddrs) -> io::Result<IpAddr> {
+    let place = place.to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
+    let any = if place.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };
+    let socket = UdpSocket::bind((any, 0))?;
     // Sends nothing: it only chooses the route.
-    socket.connect((host, port))?;
-    Ok(socket.local_addr()?.ip().to_string())
+    socket.connect(place)?;
+    Ok(socket.local_addr()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranks_reach_this_machine_at_the_address_on_the_way_to_the_host() {
+        assert_eq!(own_address("localhost", 9).expect("a way"), "127.0.0.1");
+        assert_eq!(own_address("127.0.0.1", 9).expect("a way"), "127.0.0.1");
+        // Not every machine speaks IPv6.
+        assert!(own_address("::1", 9).is_ok_and(|own| own == "::1") || UdpSocket::bind("[::1]:0").is_err());
+    }
+
+    #[test]
+    fn what_was_built_is_what_libtorch_has() {
+        let checked = ffi::Group::check(true).map_err(|error| error.to_string());
+        assert!(checked.as_ref().is_ok() || checked.as_ref().is_err_and(|error| error.contains("built without")), "{checked:?}");
+    }
 }

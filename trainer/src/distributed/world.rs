@@ -5,9 +5,11 @@ use std::{env, fmt};
 
 use crate::error::{Error, Result};
 
-/// Ports that srun's jobs meet at, when nothing says which: this and the 9,999 above it, by the number of the job.
+/// Ports that srun's steps meet at, when nothing says which: this and the 9,999 above it, by the numbers of job and step.
 const FIRST_SLURM_PORT: u64 = 20_000;
 const NUM_SLURM_PORTS: u64 = 10_000;
+/// How far apart the ports of two steps of a job are, for jobs beside it to have others.
+const STEP_STRIDE: u64 = 1_009;
 
 /// This process's place among the ranks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl World {
         };
         let world = if variable("RANK").is_some() {
             let local_world_size = if variable("LOCAL_WORLD_SIZE").is_some() { number("LOCAL_WORLD_SIZE")? } else { 1 };
-            let local_rank = if variable("LOCAL_RANK").is_some() { number("LOCAL_RANK")? } else { 0 };
+            let local_rank = ["LOCAL_RANK", "SLURM_LOCALID"].into_iter().find(|name| variable(name).is_some()).map_or(Ok(0), number)?;
             Self { rank: number("RANK")?, world_size: number("WORLD_SIZE")?, local_rank, local_world_size, meeting_point: None }
         } else if variable("SLURM_STEP_ID").is_some() && variable("SLURM_PROCID").is_some() {
             // srun gives every task processors of its own.
@@ -87,14 +89,19 @@ impl World {
         let is_launchers = variable("TORCHELASTIC_USE_AGENT_STORE").is_some_and(|answer| answer == "True");
         let listener = if is_launchers { Listener::Launcher } else { Listener::FirstRank };
         let attempt = if variable("TORCHELASTIC_RESTART_COUNT").is_some() { number("TORCHELASTIC_RESTART_COUNT")? } else { 0 };
-        let host = match (variable("MASTER_ADDR"), variable("SLURM_JOB_NODELIST")) {
+        // The ranks are those of a step, which need not begin where its job does.
+        let nodes = variable("SLURM_STEP_NODELIST").or_else(|| variable("SLURM_JOB_NODELIST"));
+        let host = match (variable("MASTER_ADDR"), nodes) {
             (Some(host), _) => host,
             (None, Some(nodes)) => first_node(&nodes),
             (None, None) => return Err(bad("MASTER_ADDR", "", "the host of rank 0")),
         };
         let port = match (variable("MASTER_PORT"), variable("SLURM_JOB_ID").and_then(|job| job.parse::<u64>().ok())) {
             (Some(port), _) => port.parse().map_err(|error| bad("MASTER_PORT", &port, &format!("a port from 1 to 65535 ({error})")))?,
-            (None, Some(job)) => (FIRST_SLURM_PORT + job % NUM_SLURM_PORTS) as u16,
+            (None, Some(job)) => {
+                let step = variable("SLURM_STEP_ID").and_then(|step| step.parse::<u64>().ok()).unwrap_or_default();
+                (FIRST_SLURM_PORT + (job + step * STEP_STRIDE) % NUM_SLURM_PORTS) as u16
+            }
             (None, None) => return Err(bad("MASTER_PORT", "", "the port where rank 0 listens")),
         };
         Ok(Self { meeting_point: Some(MeetingPoint { host, port, listener, attempt }), ..world })
@@ -146,6 +153,10 @@ mod tests {
         let found = world(&[&srun[..], &job].concat()).expect("sound");
         let point = found.meeting_point.expect("two ranks meet");
         assert_eq!((found.rank, found.world_size, point.host.as_str(), point.port), (1, 2, "gpu07", 24_567));
+        let later =
+            [("SLURM_STEP_ID", "2"), ("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2"), ("SLURM_LOCALID", "0"), ("SLURM_STEP_NODELIST", "big1")];
+        let point = world(&[&later[..], &job].concat()).expect("sound").meeting_point.expect("two ranks meet");
+        assert_eq!((point.host.as_str(), point.port), ("big1", 26_585));
         let shell = [
             ("SLURM_STEP_ID", "4294967290"),
             ("SLURM_PROCID", "0"),
