@@ -197,8 +197,18 @@ fn default_source() -> SourceConfig {
     SourceConfig { name: DEFAULT_SOURCE.into(), paths: Vec::new(), licence: String::new(), weight: 1.0 }
 }
 
+/// The path without links; of what is not there yet, that of its folder and its name.
 fn canonical(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    let in_folder = || {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    };
+    fs::canonicalize(path).ok().or_else(in_folder).unwrap_or_else(|| path.to_owned())
+}
+
+/// Whether the same file would be written.
+pub fn is_same_file(first: &Path, second: &Path) -> bool {
+    canonical(first) == canonical(second)
 }
 
 #[cfg(test)]

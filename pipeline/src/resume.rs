@@ -90,16 +90,23 @@ pub struct InputIdentity {
 
 impl InputIdentity {
     pub fn of(number: usize, input: &Input) -> Self {
-        let modified = input.path.metadata().and_then(|metadata| metadata.modified()).ok();
-        let modified = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_nanos() as u64);
-        Self { number, bytes: input.file_bytes, modified }
+        Self { number, bytes: input.file_bytes, modified: modified(&input.path) }
     }
 }
 
+/// When a file was changed last, in nanoseconds since 1970, if that is known.
+fn modified(path: &Path) -> u64 {
+    let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
+    modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0, |time| time.as_nanos() as u64)
+}
+
 impl Identity {
-    /// Checks that the run whose identity this is, which has ended in `folder`, is the one of now.
-    pub fn check_finished(&self, folder: &Path, now: &Self, has_same_inputs: bool) -> Result<(), ResumeError> {
+    /// Checks that the run whose identity this is, which has ended with `last_file` in `folder`, is the one of now.
+    pub fn check_finished(&self, folder: &Path, last_file: &str, now: &Self, has_same_inputs: bool) -> Result<(), ResumeError> {
         let mut differences = self.differences(now);
+        let finished = modified(&folder.join(last_file));
+        let newer = now.inputs.iter().find(|(_, input)| input.modified > finished);
+        differences.extend(newer.map(|(name, _)| format!("input {name} was changed since")));
         differences.extend((!has_same_inputs).then(|| "the inputs were others".to_owned()));
         if differences.is_empty() { Ok(()) } else { Err(ResumeError::Other { folder: folder.to_owned(), differences }) }
     }

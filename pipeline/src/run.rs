@@ -35,7 +35,7 @@ use crate::{
     batch::{Batch, Document, Judge, Position, Preparer, Tally, Tokenizer, pack, print},
     clean::{CleanCounts, Cleaner},
     config::Config,
-    corpus::Corpus,
+    corpus::{Corpus, is_same_file},
     dedup::{DedupError, Deduplicator, Mark},
     pack::{Frame, PackedSequence, Packer, PackerState},
     progress::{Progress, Stage, spinning},
@@ -214,7 +214,7 @@ fn finished_build(output: &Path, now: &Identity, corpus: &Corpus) -> Result<Mani
         config: manifest.config.clone(),
         ..now.clone()
     };
-    before.check_finished(output, now, has_same_inputs)?;
+    before.check_finished(output, MANIFEST_FILE, now, has_same_inputs)?;
     Ok(manifest)
 }
 
@@ -277,7 +277,7 @@ fn finished_part(output: &Path, now: &Identity, corpus: &Corpus) -> Result<PartM
         config: manifest.config.clone(),
         ..now.clone()
     };
-    before.check_finished(output, now, manifest.inputs == corpus.files)?;
+    before.check_finished(output, PART_FILE, now, manifest.inputs == corpus.files)?;
     Ok(manifest)
 }
 
@@ -296,7 +296,7 @@ pub fn clean(task: Task<'_>, output: &Path, dropped: Option<&Path>) -> Result<To
     if let Some(path) = [Some(output), dropped].into_iter().flatten().find(|path| corpus.has_input(path)) {
         return Err(WriteError::Input(path.to_owned()).into());
     }
-    if let Some(path) = dropped.filter(|path| *path == output) {
+    if let Some(path) = dropped.filter(|path| is_same_file(path, output)) {
         return Err(WriteError::Twice(path.to_owned()).into());
     }
     let scratch = tempfile::tempdir().map_err(|source| WriteError::Io { path: std::env::temp_dir(), source })?;

@@ -236,6 +236,9 @@ fn what_is_wrong_is_one_line_and_says_what_to_do() {
     clean("notes.txt", &[], "notes.txt: is an input too");
     clean("kept.jsonl.gz", &[], "expected a name ending in .jsonl or .jsonl.zst");
     clean("kept.jsonl", &["--dropped", &corpus.path("kept.jsonl")], "kept and dropped documents need a file each");
+    std::os::unix::fs::symlink(corpus.path("kept.jsonl"), corpus.path("link.jsonl")).expect("a link");
+    fs::write(corpus.path("kept.jsonl"), "").expect("written");
+    clean("kept.jsonl", &["--dropped", &corpus.path("link.jsonl")], "kept and dropped documents need a file each");
     assert_eq!(fs::read_to_string(&text).expect("the input"), notes(400));
     check(&["build", "--threads", "99999"], 2, "99999 is not in 1..=1024");
     check(&["verify", &tokenizer], 1, "no manifest.json");

@@ -213,6 +213,8 @@ fn only_a_run_that_would_make_the_same_finds_its_work_done() {
     // Where the second part begins depends on it.
     let first = bench.folder.path().join("corpus/0.txt");
     fs::write(&first, [&fs::read(&first).expect("a file")[..], b"\n\nfin\n"].concat()).expect("written");
+    let grown = resume("whole", &[]);
+    assert!(grown.code == Some(1) && grown.stderr.contains("0.txt was changed since"), "{}", grown.stderr);
     let shifted = resume("unfinished", &["--part", "2/2"]);
     assert!(shifted.code == Some(1) && shifted.stderr.contains("0.txt is not what it was"), "{}", shifted.stderr);
     fs::rename(&first, bench.folder.path().join("corpus/00.txt")).expect("renamed");

@@ -2,6 +2,8 @@
 //!
 //! Repaired only where that is certain: the characters must be the bytes of one character that French medical text uses, and nobody writes « Ã© » for itself.
 
+use std::sync::LazyLock;
+
 use encoding_rs::WINDOWS_1252;
 
 use crate::letters::any_window;
@@ -63,7 +65,8 @@ fn byte_of(character: char) -> Option<u8> {
     if (character as u32) < 0x100 {
         return Some(character as u8);
     }
-    (0x80..0xA0).find(|&byte| windows_1252(byte) == Some(character))
+    static SIGNS: LazyLock<[Option<char>; 0x20]> = LazyLock::new(|| std::array::from_fn(|place| windows_1252(0x80 + place as u8)));
+    SIGNS.iter().position(|sign| *sign == Some(character)).map(|place| 0x80 + place as u8)
 }
 
 fn windows_1252(byte: u8) -> Option<char> {

@@ -28,6 +28,7 @@ use features::{Paragraph, Shingles};
 use index::{Index, TEXT_COLUMN};
 use log::{Log, Record};
 use places::Places;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tables::ParagraphCounts;
 
@@ -77,6 +78,8 @@ pub struct Deduplicator {
     candidates: Vec<u32>,
     /// The paragraphs that are kept of a document.
     kept: Vec<u64>,
+    /// How often each of them.
+    times: FxHashMap<u64, u32>,
 }
 
 struct Tables {
@@ -106,7 +109,16 @@ impl Deduplicator {
         };
         let log = Log::open(scratch, mark.log_bytes, &mut |place, record| tables.enter(place, &record))?;
         let (threshold, max_copies) = (config.near.threshold, config.paragraphs.max_copies);
-        Ok(Self { exact: config.exact.enabled, threshold, max_copies, tables, log, candidates: Vec::new(), kept: Vec::new() })
+        Ok(Self {
+            exact: config.exact.enabled,
+            threshold,
+            max_copies,
+            tables,
+            log,
+            candidates: Vec::new(),
+            kept: Vec::new(),
+            times: FxHashMap::default(),
+        })
     }
 
     /// Prepares for a document that will be judged soon.
@@ -188,11 +200,13 @@ impl Deduplicator {
     /// Remembers the hashes of the paragraphs that are kept; returns those of which there are copies enough.
     fn split<'p>(&mut self, paragraphs: &'p [Paragraph]) -> Result<Vec<&'p Paragraph>, DedupError> {
         self.kept.clear();
+        self.times.clear();
         let mut dropped = Vec::new();
         for paragraph in paragraphs {
-            let earlier = self.kept.iter().filter(|&&hash| hash == paragraph.hash).count() as u64;
-            if self.tables.paragraphs.get(paragraph.hash)? + earlier < u64::from(self.max_copies) {
+            let earlier = self.times.entry(paragraph.hash).or_default();
+            if self.tables.paragraphs.get(paragraph.hash)? + u64::from(*earlier) < u64::from(self.max_copies) {
                 self.kept.push(paragraph.hash);
+                *earlier += 1;
             } else {
                 dropped.push(paragraph);
             }

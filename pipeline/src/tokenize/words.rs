@@ -15,6 +15,9 @@ use crate::letters::for_runs_between_spaces;
 /// Distinct words that wait to be normalised and split, so that a frequent word is looked at once in a million.
 const MAX_WAITING_WORDS: usize = 1 << 20;
 
+/// What goes on for longer without a space, in bytes, teaches no pieces: it is no text, and learning from it takes the square of its length.
+const MAX_STRETCH: usize = 1 << 10;
+
 /// What ends a word. Normalisation maps each of these to a space and reaches across none of them.
 pub(super) fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\t' | b'\r')
@@ -82,7 +85,7 @@ impl WordCounts {
                 spaced.clear();
                 spaced.extend([SPACE]);
                 spaced.push_str(word);
-                for stretch in pieces::split_by_script(&spaced) {
+                for stretch in pieces::split_by_script(&spaced).filter(|stretch| stretch.len() <= MAX_STRETCH) {
                     add_to(&mut self.stretches, stretch, count);
                 }
             }

@@ -132,9 +132,13 @@ impl LanguageFilter {
             return None;
         }
         counts.add(Change::ForeignParagraph, num_dropped as u64);
-        for line in dropped.rev() {
-            text.replace_range(line.range.clone(), "");
+        let whole = text.split_off(start);
+        let mut kept_from = 0;
+        for line in dropped {
+            text.push_str(&whole[kept_from..line.range.start - start]);
+            kept_from = line.range.end - start;
         }
+        text.push_str(&whole[kept_from..]);
         text.truncate(start + text[start..].trim_end_matches('\n').len());
         // What is left may be judged otherwise than the whole was.
         profiler.read(text, start);

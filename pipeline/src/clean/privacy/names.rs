@@ -74,6 +74,9 @@ const NO_NAMES: [&str; 58] = [
     "Urgences",
 ];
 
+/// Names after a title are no longer, in bytes.
+const MAX_NAME: usize = 400;
+
 impl Default for NameRules {
     fn default() -> Self {
         let initials = r"(?:\p{Lu}\.[ -]?)*";
@@ -97,7 +100,8 @@ impl NameRules {
             at = title.end();
             let is_unit =
                 content[..title.start()].trim_end().ends_with(|last: char| last.is_ascii_digit()) && title.as_str().starts_with("M.");
-            let Some(name) = self.name.find(&content[at..]).filter(|_| !is_unit) else { continue };
+            let near = |at: usize| &content[at..content.floor_char_boundary(at + MAX_NAME)];
+            let Some(name) = self.name.find(near(at)).filter(|_| !is_unit) else { continue };
             let length = name_length(name.as_str(), title.as_str());
             if length == 0 {
                 continue;
@@ -105,7 +109,7 @@ impl NameRules {
             finds.push((line.start + at..line.start + at + length, Identity::Nom));
             at += length;
             let are_several = title.as_str().starts_with("MM") || title.as_str().contains("Drs") || title.as_str().contains("Mmes");
-            if let Some(second) = self.second.captures(&content[at..]).and_then(|found| found.get(1)).filter(|_| are_several) {
+            if let Some(second) = self.second.captures(near(at)).and_then(|found| found.get(1)).filter(|_| are_several) {
                 finds.push((line.start + at + second.start()..line.start + at + second.end(), Identity::Nom));
                 at += second.end();
             }

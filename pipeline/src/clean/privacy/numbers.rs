@@ -168,7 +168,8 @@ impl NumberRules {
 
 /// How much of what stands between two spaces is an address: without the punctuation after it, or another column.
 fn address_length(text: &str) -> usize {
-    let column = text.match_indices(';').map(|(at, _)| at).find(|at| !text[at + 1..].to_ascii_lowercase().contains("sessionid"));
+    let session = text.to_ascii_lowercase().rfind("sessionid").unwrap_or_default();
+    let column = memchr::memchr_iter(b';', text.as_bytes()).find(|&at| at >= session);
     text[..column.unwrap_or(text.len())].trim_end_matches(['.', ',', ')', '"', '\'']).len()
 }
 
