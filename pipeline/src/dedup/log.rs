@@ -19,6 +19,8 @@ use super::{
 /// Named anew when the records are, so that a run that another version began is refused.
 const LOG_FILE: &str = "kept-2.log";
 const HEADER_BYTES: usize = 4 + 8;
+/// Records that are kept in memory, of about 1 kB each and 4 kB at most; a prime, for records that are all of one length.
+const RECENT: usize = 4093;
 /// Nearly all records are no longer.
 const USUAL_BYTES: usize = 2560;
 
@@ -41,6 +43,8 @@ pub(super) struct Log {
     pending: Vec<u8>,
     /// What was read of the file last.
     read: Vec<u8>,
+    /// Records that were asked for lately, with their places: documents made from one template ask for the same ones again and again.
+    recent: Vec<(u64, Record<'static>)>,
 }
 
 impl Log {
@@ -67,7 +71,8 @@ impl Log {
             visit(at, parsed)?;
             at += record.len() as u64;
         }
-        Ok(Self { file, path, written: bytes, pending: Vec::new(), read: Vec::new() })
+        let nothing = Record { id: 0, key: 0, near: None, paragraphs: Cow::Borrowed(&[]) };
+        Ok(Self { file, path, written: bytes, pending: Vec::new(), read: Vec::new(), recent: vec![(u64::MAX, nothing); RECENT] })
     }
 
     /// Appends a record and returns its place.
@@ -81,8 +86,17 @@ impl Log {
         self.written + start as u64
     }
 
-    /// The record at a place that [`Log::append`] returned.
-    pub(super) fn get(&mut self, at: u64) -> Result<Record<'static>, DedupError> {
+    /// The record at a place that [`Log::append`] returned, without its paragraphs.
+    pub(super) fn get(&mut self, at: u64) -> Result<&Record<'static>, DedupError> {
+        // Records differ in length, so that what is left of their places is any number.
+        let slot = at as usize % RECENT;
+        if self.recent[slot].0 != at {
+            self.recent[slot] = (at, Record { paragraphs: Cow::Borrowed(&[]), ..self.read(at)? });
+        }
+        Ok(&self.recent[slot].1)
+    }
+
+    fn read(&mut self, at: u64) -> Result<Record<'static>, DedupError> {
         let io_error = |source| DedupError::Io { path: self.path.clone(), source };
         let found = if let Some(start) = at.checked_sub(self.written) {
             parse(&self.pending[start as usize..])

@@ -30,6 +30,7 @@ use log::{Log, Record};
 use places::Places;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use sketch::Comparison;
 use tables::ParagraphCounts;
 
 use crate::config::DedupConfig;
@@ -76,6 +77,7 @@ pub struct Deduplicator {
     tables: Tables,
     log: Log,
     candidates: Vec<u32>,
+    comparison: Comparison,
     /// The paragraphs that are kept of a document.
     kept: Vec<u64>,
     /// How often each of them.
@@ -116,6 +118,7 @@ impl Deduplicator {
             tables,
             log,
             candidates: Vec::new(),
+            comparison: Comparison::default(),
             kept: Vec::new(),
             times: FxHashMap::default(),
         })
@@ -165,36 +168,17 @@ impl Deduplicator {
 
     /// The first kept document with this text.
     fn duplicate_of(&mut self, key: u128) -> Result<Option<u64>, DedupError> {
-        self.first([(TEXT_COLUMN, text_value(key))], |record| record.key == key)
+        let Self { tables, log, candidates, .. } = self;
+        first(tables, log, candidates, [(TEXT_COLUMN, text_value(key))], |record| record.key == key)
     }
 
     /// The first kept document that is similar enough.
     fn near_duplicate_of(&mut self, shingles: &Shingles<Cow<'_, [u16]>>) -> Result<Option<u64>, DedupError> {
-        let threshold = self.threshold;
-        self.first(shingles.bands(), |record| record.near.is_some_and(|other| shingles.sketch.similarity(&other.sketch) >= threshold))
-    }
-
-    /// The first document under any of the index's values whose record is accepted.
-    fn first(
-        &mut self,
-        values: impl IntoIterator<Item = (usize, u32)>,
-        mut accepts: impl FnMut(Record<'static>) -> bool,
-    ) -> Result<Option<u64>, DedupError> {
-        let Tables { index, places, .. } = &self.tables;
-        self.candidates.clear();
-        for (column, value) in values {
-            index.find(column, value, &mut self.candidates)?;
-        }
-        self.candidates.sort_unstable();
-        self.candidates.dedup();
-        for &document in &self.candidates {
-            let record = self.log.get(places.get(document)?)?;
-            let id = record.id;
-            if accepts(record) {
-                return Ok(Some(id));
-            }
-        }
-        Ok(None)
+        let Self { tables, log, candidates, comparison, threshold, .. } = self;
+        comparison.forget();
+        first(tables, log, candidates, shingles.bands(), |record| {
+            record.near.as_ref().is_some_and(|other| comparison.similarity(&shingles.sketch, &other.sketch) >= *threshold)
+        })
     }
 
     /// Remembers the hashes of the paragraphs that are kept; returns those of which there are copies enough.
@@ -213,6 +197,29 @@ impl Deduplicator {
         }
         Ok(dropped)
     }
+}
+
+/// The first document under any of the index's values whose record is accepted.
+fn first(
+    tables: &Tables,
+    log: &mut Log,
+    candidates: &mut Vec<u32>,
+    values: impl IntoIterator<Item = (usize, u32)>,
+    mut accepts: impl FnMut(&Record<'static>) -> bool,
+) -> Result<Option<u64>, DedupError> {
+    candidates.clear();
+    for (column, value) in values {
+        tables.index.find(column, value, candidates)?;
+    }
+    candidates.sort_unstable();
+    candidates.dedup();
+    for &document in &*candidates {
+        let record = log.get(tables.places.get(document)?)?;
+        if accepts(record) {
+            return Ok(Some(record.id));
+        }
+    }
+    Ok(None)
 }
 
 /// A new file, to be written and read.

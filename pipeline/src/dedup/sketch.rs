@@ -21,26 +21,56 @@ pub(super) struct Sketch<Values> {
     pub(super) level: u8,
 }
 
-impl Sketch<Cow<'_, [u16]>> {
+impl<'v> Sketch<Cow<'v, [u16]>> {
+    /// What is compared with a sketch of that level: the values below both bounds, in as many bits as both have.
+    fn against(&self, level: u8) -> impl Iterator<Item = u16> + use<'_, 'v> {
+        let difference = u32::from(self.level.abs_diff(level));
+        // The one with the lower bound has more of its hashes' bits.
+        let (surplus, missing) = if self.level >= level { (difference, 0) } else { (0, difference) };
+        let below = self.values.iter().filter(move |value| value.leading_zeros() >= missing);
+        below.map(move |value| value.checked_shr(surplus).unwrap_or_default())
+    }
+}
+
+/// Compares the sketch of one document with those of others.
+pub(super) struct Comparison {
+    /// The document's values against those of a level, and how many there are.
+    own: Box<Bits>,
+    num_own: u32,
+    level: Option<u8>,
+    /// The other's values; empty between two comparisons.
+    other: Box<Bits>,
+}
+
+impl Default for Comparison {
+    fn default() -> Self {
+        Self { own: Box::new([0; _]), num_own: 0, level: None, other: Box::new([0; _]) }
+    }
+}
+
+impl Comparison {
+    /// Begins with another document.
+    pub(super) fn forget(&mut self) {
+        self.level = None;
+    }
+
     /// The Jaccard similarity of two documents' shingles, estimated from what stands below both bounds. Two bytes tell a thousand shingles apart but for a few,
-    /// which makes an error of 0.002 at 0.8, and of 0.01 where nothing is alike.
-    pub(super) fn similarity(&self, other: &Self) -> f64 {
-        let (level, difference) = (self.level.max(other.level), u32::from(self.level.abs_diff(other.level)));
-        // Filled where they lie: they are large to be handed on.
-        let mut sets: [Bits; 2] = [[0; _]; 2];
-        for (sketch, bits) in [self, other].into_iter().zip(&mut sets) {
-            let values = sketch.values.iter().copied();
-            if sketch.level == level {
-                // The one with the lower bound has more of its hashes' bits.
-                set_bits(values.map(|value| value.checked_shr(difference).unwrap_or_default()), bits);
-            } else {
-                set_bits(values.filter(|value| value.leading_zeros() >= difference), bits);
-            }
+    /// which makes an error of 0.002 at 0.8, and of 0.01 where nothing is alike. `own` is the same until [`Comparison::forget`].
+    pub(super) fn similarity(&mut self, own: &Sketch<Cow<'_, [u16]>>, other: &Sketch<Cow<'_, [u16]>>) -> f64 {
+        if self.level != Some(other.level) {
+            self.own.fill(0);
+            self.num_own = own.against(other.level).map(|value| u32::from(set_bit(&mut self.own, value))).sum();
+            self.level = Some(other.level);
         }
-        let [left, right] = &sets;
-        let count = |join: fn(u64, u64) -> u64| left.iter().zip(right).map(|(left, right)| join(*left, *right).count_ones()).sum::<u32>();
-        let (shared, all) = (count(|left, right| left & right), count(|left, right| left | right));
-        if all == 0 { 0.0 } else { f64::from(shared) / f64::from(all) }
+        let (mut num_other, mut num_shared) = (0, 0);
+        for value in other.against(own.level) {
+            let is_new = set_bit(&mut self.other, value);
+            num_other += u32::from(is_new);
+            num_shared += u32::from(is_new & has_bit(&self.own, value));
+        }
+        other.against(own.level).for_each(|value| self.other[usize::from(value) / 64] = 0);
+        let num_all = self.num_own + num_other - num_shared;
+        if num_all == 0 { 0.0 } else { f64::from(num_shared) / f64::from(num_all) }
     }
 }
 
@@ -83,14 +113,18 @@ fn append_level(shingles: &[u32], level: u8, sketches: &mut Vec<u16>) {
 
 fn num_distinct(values: &[u16]) -> usize {
     let mut bits: Bits = [0; _];
-    set_bits(values.iter().copied(), &mut bits);
-    bits.iter().map(|bits| bits.count_ones() as usize).sum()
+    values.iter().map(|value| usize::from(set_bit(&mut bits, *value))).sum()
 }
 
-fn set_bits(values: impl Iterator<Item = u16>, bits: &mut Bits) {
-    for value in values {
-        bits[usize::from(value) / 64] |= 1 << (value % 64);
-    }
+/// Sets a value's bit; says whether it was not set.
+fn set_bit(bits: &mut Bits, value: u16) -> bool {
+    let is_new = !has_bit(bits, value);
+    bits[usize::from(value) / 64] |= 1 << (value % 64);
+    is_new
+}
+
+fn has_bit(bits: &Bits, value: u16) -> bool {
+    bits[usize::from(value) / 64] & (1 << (value % 64)) != 0
 }
 
 #[cfg(test)]
@@ -109,6 +143,16 @@ mod tests {
         Sketch { values: values.into(), level }
     }
 
+    fn similarity(left: &Sketch<Cow<'_, [u16]>>, right: &Sketch<Cow<'_, [u16]>>) -> f64 {
+        let mut comparison = Comparison::default();
+        let found = comparison.similarity(left, right);
+        // Nothing is left of a comparison.
+        assert_eq!(found.to_bits(), comparison.similarity(left, right).to_bits());
+        comparison.similarity(left, &sketch(&hashes(0..5000)));
+        assert_eq!(found.to_bits(), comparison.similarity(left, right).to_bits());
+        found
+    }
+
     #[test]
     fn similarity_is_estimated_at_any_length_and_repetition() {
         for (count, repetitions) in
@@ -119,7 +163,7 @@ mod tests {
                 let shared = (count as f64 * 2.0 * share / (1.0 + share)).round() as u64;
                 let left = hashes((0..repetitions).flat_map(|_| 0..count));
                 let right = hashes((0..repetitions).flat_map(|_| count - shared..2 * count - shared));
-                let (found, truth) = (sketch(&left).similarity(&sketch(&right)), shared as f64 / (2 * count - shared) as f64);
+                let (found, truth) = (similarity(&sketch(&left), &sketch(&right)), shared as f64 / (2 * count - shared) as f64);
                 let bound = if count > 1024 { 0.06 } else { 0.003 + 0.01 * (1.0 - share) };
                 assert!((found - truth).abs() < bound, "{count} {repetitions} {share}: {found} for {truth}");
             }
@@ -131,9 +175,9 @@ mod tests {
         for (short, long) in [(1000, 1030), (2000, 2100), (1020, 4100)] {
             let (left, right) = (sketch(&hashes(0..short)), sketch(&hashes(0..long)));
             assert_ne!(left.level, right.level);
-            let (found, truth) = (left.similarity(&right), short as f64 / long as f64);
+            let (found, truth) = (similarity(&left, &right), short as f64 / long as f64);
             assert!((found - truth).abs() < 0.02, "{found} for {truth}");
-            assert_eq!(found.to_bits(), right.similarity(&left).to_bits());
+            assert_eq!(found.to_bits(), similarity(&right, &left).to_bits());
         }
     }
 
@@ -149,6 +193,6 @@ mod tests {
 
     #[test]
     fn nothing_is_like_nothing() {
-        assert!(sketch(&[]).similarity(&sketch(&[])) < f64::EPSILON);
+        assert!(similarity(&sketch(&[]), &sketch(&[])) < f64::EPSILON);
     }
 }
