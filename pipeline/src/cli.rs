@@ -67,7 +67,7 @@ enum Command {
 struct Inputs {
     /// Files, folders, patterns, or - for standard input: .txt .jsonl (also .gz .zst .xz) .parquet
     #[arg(long, num_args = 1.., value_name = "PATH", help = "Files, folders, patterns, or - for standard input: .txt .jsonl (also .gz .zst .xz) .parquet [default: the paths of all [[sources]]]")]
-    input: Vec<String>,
+    input: Vec<PathBuf>,
     /// Settings (TOML)
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,

@@ -71,10 +71,10 @@ fn amiss(of: usize, found: &[usize]) -> String {
 
 impl Corpus {
     /// The files of `paths`, or of all sources in their order if there are none; those in the folder `output` are none of them.
-    pub fn resolve(paths: &[String], sources: &[SourceConfig], output: Option<&Path>) -> Result<Self, ReadError> {
+    pub fn resolve(paths: &[impl AsRef<Path>], sources: &[SourceConfig], output: Option<&Path>) -> Result<Self, ReadError> {
         let mut sources = sources.to_vec();
-        let resolve = |paths: &[String]| Resolved::of(paths, output).map(|found| found.inputs);
-        let by_source: Vec<Vec<Input>> = sources.iter().map(|source| resolve(&source.paths)).collect::<Result<_, ReadError>>()?;
+        let by_source: Vec<Vec<Input>> =
+            sources.iter().map(|source| Ok(Resolved::of(&source.paths, output)?.inputs)).collect::<Result<_, ReadError>>()?;
         let numbered = |(number, inputs): (usize, Vec<Input>)| inputs.into_iter().map(move |input| (number, input));
         let with_source: Vec<(usize, Input)> = if paths.is_empty() {
             by_source.into_iter().enumerate().flat_map(numbered).collect()
@@ -83,7 +83,7 @@ impl Corpus {
                 by_source.into_iter().enumerate().flat_map(numbered).map(|(number, input)| (canonical(&input.path), number)).collect();
             let default = sources.len();
             let source_of = |input: &Input| known.get(&canonical(&input.path)).copied().unwrap_or(default);
-            resolve(paths)?.into_iter().map(|input| (source_of(&input), input)).collect()
+            Resolved::of(paths, output)?.inputs.into_iter().map(|input| (source_of(&input), input)).collect()
         };
         if with_source.iter().any(|(source, _)| *source == sources.len()) {
             sources.push(default_source());

@@ -62,10 +62,10 @@ fn misread(text: &str) -> Option<(char, usize)> {
 
 /// The byte that was read as this character.
 fn byte_of(character: char) -> Option<u8> {
+    static SIGNS: LazyLock<[Option<char>; 0x20]> = LazyLock::new(|| std::array::from_fn(|place| windows_1252(0x80 + place as u8)));
     if (character as u32) < 0x100 {
         return Some(character as u8);
     }
-    static SIGNS: LazyLock<[Option<char>; 0x20]> = LazyLock::new(|| std::array::from_fn(|place| windows_1252(0x80 + place as u8)));
     SIGNS.iter().position(|sign| *sign == Some(character)).map(|place| 0x80 + place as u8)
 }
 

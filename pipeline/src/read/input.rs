@@ -158,26 +158,25 @@ pub struct Resolved {
 
 impl Resolved {
     /// What lies in the folder `except` is left out where a folder around it is named.
-    pub fn of(paths: &[String], except: Option<&Path>) -> Result<Self, ReadError> {
+    pub fn of(paths: &[impl AsRef<Path>], except: Option<&Path>) -> Result<Self, ReadError> {
         let mut found = Self { except: except.and_then(|folder| folder.canonicalize().ok()), ..Self::default() };
         for path in paths {
-            found.resolve(path)?;
+            found.resolve(path.as_ref())?;
         }
         Ok(found)
     }
 
-    fn resolve(&mut self, given: &str) -> Result<(), ReadError> {
-        if given == "-" {
+    fn resolve(&mut self, path: &Path) -> Result<(), ReadError> {
+        if path.as_os_str() == "-" {
             self.inputs.push(Input::standard_input());
             return Ok(());
         }
-        let path = Path::new(given);
         if path.try_exists().map_err(|source| ReadError::Open(path.to_owned(), source))? {
             return self.enter(path);
         }
-        if !given.contains(['*', '?', '[']) {
+        let Some(given) = path.to_str().filter(|given| given.contains(['*', '?', '['])) else {
             return Err(ReadError::NotFound(path.to_owned()));
-        }
+        };
         let as_a_shell = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
         let matches = glob::glob_with(given, as_a_shell).map_err(|source| ReadError::Pattern(given.to_owned(), source))?;
         let mut matches: Vec<PathBuf> =
@@ -233,6 +232,8 @@ impl Resolved {
 
 #[cfg(test)]
 mod tests {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
     use super::*;
 
     fn check(name: &str, expected: Option<(Format, Compression)>) {
@@ -272,6 +273,9 @@ mod tests {
             std::os::unix::fs::symlink(folder.path().join(to), folder.path().join(link)).expect("a link");
         }
         assert_eq!(names(std::slice::from_ref(&given)), Ok(vec!["/a.jsonl".into(), "/b.txt".into(), "/link/c.txt".into()]));
+        let latin = folder.path().join(OsStr::from_bytes(b"r\xe9sum\xe9.txt"));
+        std::fs::write(&latin, "x").expect("written");
+        assert_eq!(Resolved::of(&[latin], None).map(|found| found.inputs.len()).ok(), Some(1));
         assert_eq!(names(&[format!("{given}/none")]), Err("/none: no such file or folder".into()));
     }
 }
