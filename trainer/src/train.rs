@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
         let loader = start_loader(config, &Arc::new(part), trainer.step(), world.world_size);
         let progress = Progress::start(trainer.step(), config.train.steps, world.is_main());
         let ScheduleConfig { warmup_steps, .. } = config.schedule;
-        let never_at_peak = warmup_steps > 0 && warmup_steps >= config.train.steps;
+        let never_at_peak = warmup_steps > config.train.steps;
         let warnings = [
             never_at_peak.then(|| {
                 format!(
