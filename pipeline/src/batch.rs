@@ -78,7 +78,7 @@ pub struct Document {
     copies: u32,
     /// Its ids in the batch's `ids`, without special tokens; so many of them stand for what the tokenizer does not know.
     ids: Range<usize>,
-    unknown: u64,
+    unknown: u32,
 }
 
 impl Batch {
@@ -269,7 +269,7 @@ impl Tokenizer {
                 self.encoder.encode_into(&self.text, &mut batch.ids);
             }
             document.ids = start..batch.ids.len();
-            document.unknown = batch.ids[start..].iter().map(|&id| u64::from(id == unknown)).sum();
+            document.unknown = batch.ids[start..].iter().map(|&id| u32::from(id == unknown)).sum();
         }
         batch.documents = documents;
     }
@@ -339,7 +339,7 @@ pub fn pack(packer: &mut Packer, batch: &mut Batch, tally: &mut Tally<'_>) {
         if row.verdict == Verdict::Keep {
             let ids = &batch.ids[document.ids.clone()];
             row.tokens = (0..document.copies).map(|_| packer.push(id, ids, &mut batch.rows)).sum();
-            tally.totals.pack.unknown_tokens += document.unknown * u64::from(document.copies);
+            tally.totals.pack.unknown_tokens += u64::from(document.unknown) * u64::from(document.copies);
             // Text that the tokenizer's normalisation leaves nothing of.
             row.verdict = if row.tokens == 0 { Verdict::Empty } else { Verdict::Keep };
             tally.totals.pack.documents += u64::from(row.tokens > 0);
