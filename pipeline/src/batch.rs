@@ -14,7 +14,7 @@ use crate::{
     config::Config,
     corpus::Corpus,
     dedup::{DedupError, Deduplicator, FeatureExtractor, Features, Judgement, Lists, Mark},
-    letters::shingles,
+    letters::{append_without, shingles},
     pack::{PackedSequence, Packer, PackerState},
     read::{Chunk, CleanedRow, Framing},
     resume::Checkpoint,
@@ -117,13 +117,7 @@ impl Batch {
 
     /// Appends the document's text, without the paragraphs that were dropped, to `out`.
     pub fn append_text(&self, document: &Document, out: &mut String) {
-        let text = self.text(document);
-        let mut kept_from = 0;
-        for dropped in &document.dropped {
-            out.push_str(&text[kept_from..dropped.start]);
-            kept_from = dropped.end;
-        }
-        out.push_str(&text[kept_from..]);
+        append_without(self.text(document), document.dropped.iter().cloned(), out);
     }
 
     fn push(&mut self, row: DocumentRow, text: Range<usize>, features: Option<Features>) {

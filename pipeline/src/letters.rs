@@ -1,5 +1,7 @@
 //! The words of UTF-8 text, found 64 bytes at a time. Cleaning and deduplication read every document word by word; they share this.
 
+use std::ops::Range;
+
 use wide::{u8x32, u32x8};
 
 /// Bytes that are looked at together.
@@ -151,6 +153,16 @@ pub(crate) fn for_each_place(text: &[u8], is_it: impl Fn(u8) -> bool, mut visit:
             }
         }
     }
+}
+
+/// Appends a text without some ranges of it, which are in order.
+pub(crate) fn append_without(text: &str, ranges: impl IntoIterator<Item = Range<usize>>, out: &mut String) {
+    let mut kept_from = 0;
+    for range in ranges {
+        out.push_str(&text[kept_from..range.start]);
+        kept_from = range.end;
+    }
+    out.push_str(&text[kept_from..]);
 }
 
 /// How many bytes are ASCII digits.

@@ -352,8 +352,8 @@ fn count_words(task: Task<'_>) -> Result<WordCounts, RunError> {
             }
         })
     };
-    let stages = vec![(Stage::Count, Work::Anywhere(&count) as Work<'_, RunError>)];
-    pass(task, Position::default(), stages).map_err(|error| error.interrupted_as(RunError::NothingWritten))?;
+    let counted = pass(task, Position::default(), vec![(Stage::Count, Work::Anywhere(&count))]);
+    counted.map_err(|error| error.interrupted_as(RunError::NothingWritten))?;
     let mut counts = WordCounts::default();
     for counter in counters {
         counts.merge(counter.into_inner().unwrap_or_else(PoisonError::into_inner));

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     end_to_end::contents_by_name,
-    programs::{command, run, run_ok},
+    programs::{Ended, command, run, run_ok},
 };
 
 const KILLS: usize = 50;
@@ -113,6 +113,12 @@ impl Bench {
         build
     }
 
+    /// What the same build said.
+    fn build_ended(&self, output: &str, more: &[&str]) -> Ended {
+        let arguments = ["build", "--input", &self.path("corpus"), "--tokenizer", &self.path("tokenizer"), "--output", &self.path(output)];
+        run("nachos", &[&arguments, &SETTINGS[..], more].concat())
+    }
+
     fn build_ok(&self, output: &str, more: &[&str]) {
         assert!(self.build(output, more).status().expect("started").success(), "{output} {more:?}");
     }
@@ -156,9 +162,7 @@ fn a_build_that_is_killed_again_and_again_ends_byte_identical() {
 fn only_the_run_that_was_interrupted_goes_on() {
     let bench = Bench::new();
     let check = |more: &[&str], expected: &str| {
-        let arguments =
-            ["build", "--input", &bench.path("corpus"), "--tokenizer", &bench.path("tokenizer"), "--output", &bench.path("out")];
-        let ended = run("nachos", &[&arguments, &SETTINGS[..], more].concat());
+        let ended = bench.build_ended("out", more);
         assert_eq!(ended.code, Some(1), "{}", ended.stderr);
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     };
@@ -186,12 +190,7 @@ fn only_the_run_that_was_interrupted_goes_on() {
 #[test]
 fn only_a_run_that_would_make_the_same_finds_its_work_done() {
     let bench = Bench::new();
-    let resume = |output: &str, more: &[&str]| {
-        let output = bench.path(output);
-        let arguments =
-            ["build", "--input", &bench.path("corpus"), "--tokenizer", &bench.path("tokenizer"), "--output", &output, "--resume"];
-        run("nachos", &[&arguments, &SETTINGS[..], more].concat())
-    };
+    let resume = |output: &str, more: &[&str]| bench.build_ended(output, &[&["--resume"], more].concat());
     for (output, part, other) in [("whole", None, "pack.max_seq_len=64"), ("part", Some("2/2"), "dedup.near.threshold=0.7")] {
         let arguments: Vec<&str> = part.iter().flat_map(|part| ["--part", part]).collect();
         bench.build_ok(output, &arguments);
@@ -245,11 +244,8 @@ fn nothing_that_a_run_did_not_write_is_removed() {
 #[test]
 fn the_output_may_lie_in_the_folder_that_is_read() {
     let bench = Bench::new();
-    fs::rename(bench.path("tokenizer"), bench.path("elsewhere")).expect("moved");
-    let arguments =
-        ["build", "--input", &bench.path("corpus"), "--tokenizer", &bench.path("elsewhere"), "--output", &bench.path("corpus/shards")];
-    run_ok("nachos", &[&arguments[..], &SETTINGS].concat());
-    let again = run("nachos", &[&arguments[..], &SETTINGS, &["--resume"]].concat());
+    bench.build_ok("corpus/shards", &[]);
+    let again = bench.build_ended("corpus/shards", &["--resume"]);
     assert!(again.code == Some(0) && again.stderr.contains("was complete already"), "{}", again.stderr);
 }
 

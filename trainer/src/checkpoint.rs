@@ -15,7 +15,7 @@ use tch::Tensor;
 
 use crate::{
     config::Config,
-    error::{AtPath, Error, Result},
+    error::{AtPath, Error, Result, file_of},
     evaluate::Evaluation,
     init_from::Origin,
     model::{
@@ -227,11 +227,7 @@ pub fn any(output: &Path) -> Result<bool> {
 /// Compares every file with its hash, then reads `state.json`.
 pub fn open(directory: &Path) -> Result<Checkpoint> {
     const REMEDY: &str = "the checkpoint was altered: use an older one";
-    let path = directory.join(HASHES_FILE);
-    if !path.exists() {
-        let (path, expected, found) = (directory.to_owned(), "a checkpoint".into(), format!("no {HASHES_FILE}"));
-        return Err(Error::BadFile { path, expected, found, remedy: "name one of those below the checkpoints folder of a run" });
-    }
+    let path = file_of(directory, HASHES_FILE, "a checkpoint", "name one of those below the checkpoints folder of a run")?;
     let hashes: Vec<FileHash> = read_json(&path)?;
     let found: Vec<&str> = hashes.iter().map(|hash| hash.file.as_str()).collect();
     if !([false, true].map(files_of).iter().any(|files| *files == found)) {

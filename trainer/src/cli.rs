@@ -30,6 +30,7 @@ use trainer::{
     evaluate::{self, EvaluateOptions},
     export::{self, Weights},
     fill_mask::{self, FillMaskOptions},
+    progress::say,
     train,
 };
 
@@ -327,11 +328,4 @@ fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Results go to standard output.
 fn print(text: &str) -> anyhow::Result<()> {
     writeln!(io::stdout(), "{text}").context("cannot write to standard output")
-}
-
-/// What is said to a person goes to standard error. Nobody listening is no failure.
-fn say(text: &str) {
-    if let Err(error) = writeln!(io::stderr(), "{text}") {
-        log::debug!("nobody reads standard error: {error}");
-    }
 }

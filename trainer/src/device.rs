@@ -71,7 +71,7 @@ impl DeviceChoice {
     /// The device of a rank, which becomes the current one of this thread: of several ranks on one machine each takes the CUDA device of its local rank, unless it sees but
     /// one.
     pub fn resolve_for(self, local_rank: usize) -> Result<Device> {
-        let device = self.among(Cuda::device_count().max(0) as usize, local_rank)?;
+        let device = self.among(num_devices(), local_rank)?;
         if let Device::Cuda(index) = device {
             ffi::stream::use_device(index)?;
         }
@@ -80,7 +80,7 @@ impl DeviceChoice {
 
     /// Checks that so many ranks of this machine, which see the same devices, do not share one.
     pub fn check_ranks(self, num_ranks: usize) -> Result<()> {
-        let num_devices = Cuda::device_count().max(0) as usize;
+        let num_devices = num_devices();
         if self == Self::Cpu || num_devices == 0 || num_ranks <= num_devices {
             return Ok(());
         }
@@ -110,6 +110,11 @@ impl DeviceChoice {
             ),
         })
     }
+}
+
+/// CUDA devices that libtorch sees.
+fn num_devices() -> usize {
+    Cuda::device_count().max(0) as usize
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

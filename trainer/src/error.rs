@@ -1,6 +1,12 @@
 //! Everything that can go wrong, each with what a person needs to put it right.
 
-use std::{error::Error as StdError, io, iter::successors, path::PathBuf, process::ExitStatus};
+use std::{
+    error::Error as StdError,
+    io,
+    iter::successors,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+};
 
 use schemas::{manifest::ManifestError, settings::SettingsError};
 use tch::TchError;
@@ -68,6 +74,18 @@ pub enum Error {
         if message.contains("out of memory") { "; lower data.micro_batch_size, or set train.activation_checkpointing" } else { "" }
     )]
     Torch { message: String },
+}
+
+/// The path of a file that makes a folder what it is to be: `what`.
+///
+/// # Errors
+/// If it is not there, with the remedy.
+pub(crate) fn file_of(directory: &Path, name: &str, what: &str, remedy: &'static str) -> Result<PathBuf> {
+    let file = directory.join(name);
+    if file.exists() {
+        return Ok(file);
+    }
+    Err(Error::BadFile { path: directory.to_owned(), expected: what.to_owned(), found: format!("no {name}"), remedy })
 }
 
 impl Error {

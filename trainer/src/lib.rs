@@ -21,7 +21,7 @@ pub mod checkpoint;
 pub mod checkpoint_writer;
 pub mod init_from;
 pub mod metrics;
-mod progress;
+pub mod progress;
 pub mod recovery;
 pub mod spikes;
 mod tensorboard;

@@ -34,7 +34,7 @@ impl Progress {
     /// Prints lines above the bar.
     pub(crate) fn message(&self, text: &str) {
         if self.is_shown {
-            self.bar.suspend(|| print_error_line(text));
+            self.bar.suspend(|| say(text));
         }
     }
 
@@ -53,11 +53,7 @@ impl Progress {
         );
         if self.is_shown && self.bar.is_hidden() && (self.last_line.elapsed() >= LINE_EVERY || Some(*step) == self.bar.length()) {
             self.last_line = Instant::now();
-            print_error_line(&format!(
-                "step {step}/{}: {figures}, {} to go",
-                self.bar.length().unwrap_or_default(),
-                HumanDuration(self.to_go(*step))
-            ));
+            say(&format!("step {step}/{}: {figures}, {} to go", self.bar.length().unwrap_or_default(), HumanDuration(self.to_go(*step))));
         }
         self.bar.set_message(figures);
     }
@@ -73,8 +69,8 @@ impl Progress {
     }
 }
 
-/// A line on standard error. That nobody reads it any more is no reason to stop a run.
-fn print_error_line(text: &str) {
+/// Writes a line to standard error. That nobody reads it any more is no reason to stop a run.
+pub fn say(text: &str) {
     if writeln!(io::stderr(), "{text}").is_err() {
         log::debug!("standard error is closed");
     }

@@ -19,7 +19,7 @@ use super::{
 /// Named anew when the records are, so that a run that another version began is refused.
 const LOG_FILE: &str = "kept-2.log";
 const HEADER_BYTES: usize = 4 + 8;
-/// Records that are kept in memory, of about 1 kB each and 4 kB at most; a prime, for records that are all of one length.
+/// Records that are kept in memory, of about 1 kB each and 4 kB at most; a prime, so that places have any remainder even where all records are of one length.
 const RECENT: usize = 4093;
 /// Nearly all records are no longer.
 const USUAL_BYTES: usize = 2560;
@@ -88,7 +88,6 @@ impl Log {
 
     /// The record at a place that [`Log::append`] returned, without its paragraphs.
     pub(super) fn get(&mut self, at: u64) -> Result<&Record<'static>, DedupError> {
-        // Records differ in length, so that what is left of their places is any number.
         let slot = at as usize % RECENT;
         if self.recent[slot].0 != at {
             self.recent[slot] = (at, Record { paragraphs: Cow::Borrowed(&[]), ..self.read(at)? });

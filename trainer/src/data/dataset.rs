@@ -27,7 +27,7 @@ use schemas::{
 };
 
 use super::lists::{Lists, Value, read_lists};
-use crate::error::{AtPath, Error, Result};
+use crate::error::{AtPath, Error, Result, file_of};
 
 const REBUILD: &str = "build the shards again, or run `nachos verify` on them";
 
@@ -58,11 +58,7 @@ pub(crate) struct RowGroupLocation {
 impl ShardDirectory {
     /// Reads the manifest, the tokenizer and the footers; no row is decoded.
     pub fn open(path: &Path) -> Result<Self> {
-        let manifest_path = path.join(MANIFEST_FILE);
-        if !manifest_path.exists() {
-            let (path, expected, found) = (path.to_owned(), "a shard directory".into(), format!("no {MANIFEST_FILE}"));
-            return Err(Error::BadFile { path, expected, found, remedy: "name a folder that nachos build has finished" });
-        }
+        let manifest_path = file_of(path, MANIFEST_FILE, "a shard directory", "name a folder that nachos build has finished")?;
         let manifest = Manifest::from_json(&fs::read(&manifest_path).at_path(&manifest_path)?).at_path(&manifest_path)?;
         let mut directory = Self { path: path.to_owned(), manifest, shards: Vec::new(), row_groups: Vec::new(), num_rows: 0 };
         directory.check_tokenizer()?;

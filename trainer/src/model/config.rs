@@ -5,7 +5,7 @@ use std::{fmt, fs, path::Path};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{AtPath, Error, Result};
+use crate::error::{AtPath, Error, Result, file_of};
 
 /// What Hugging Face takes where a `config.json` leaves it out.
 const DEFAULT_LAYER_NORM_EPS: f64 = 1e-12;
@@ -177,18 +177,14 @@ impl EncoderConfig {
         const FREE: [&str; 3] = ["hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range"];
         let [own, other] = [self, other].map(|config| serde_json::to_value(config).at_path(CONFIG_FILE));
         let (own, other) = (own?, other?);
-        let fields = own.as_object().into_iter().chain(other.as_object()).flat_map(Map::keys);
-        let differs = |name: &&String| own[name.as_str()] != other[name.as_str()] && !FREE.contains(&name.as_str());
-        Ok(fields.filter(differs).map(|name| (name.clone(), own[name.as_str()].to_string(), other[name.as_str()].to_string())).next())
+        let mut fields = own.as_object().into_iter().chain(other.as_object()).flat_map(Map::keys).map(String::as_str);
+        let found = fields.find(|&name| own[name] != other[name] && !FREE.contains(&name));
+        Ok(found.map(|name| (name.to_owned(), own[name].to_string(), other[name].to_string())))
     }
 
     /// Reads the `config.json` of a model directory.
     pub fn from_directory(directory: &Path) -> Result<Self> {
-        let path = directory.join(CONFIG_FILE);
-        if !path.exists() {
-            let (path, expected, found) = (directory.to_owned(), "a model directory".into(), format!("no {CONFIG_FILE}"));
-            return Err(Error::BadFile { path, expected, found, remedy: "drbert export makes one from a checkpoint" });
-        }
+        let path = file_of(directory, CONFIG_FILE, "a model directory", "drbert export makes one from a checkpoint")?;
         let mut json: Map<String, Value> = serde_json::from_slice(&fs::read(&path).at_path(&path)?).at_path(&path)?;
         json.retain(|_, value| !value.is_null());
         let Some(stated) = json.get("model_type").cloned() else {

@@ -14,6 +14,7 @@ use super::{
     function_words::LANGUAGES,
     profile::{Profile, Profiler},
 };
+use crate::letters::append_without;
 
 /// A text of fewer letters is not judged.
 const MIN_DOCUMENT_LETTERS: u32 = 50;
@@ -133,12 +134,7 @@ impl LanguageFilter {
         }
         counts.add(Change::ForeignParagraph, num_dropped as u64);
         let whole = text.split_off(start);
-        let mut kept_from = 0;
-        for line in dropped {
-            text.push_str(&whole[kept_from..line.range.start - start]);
-            kept_from = line.range.end - start;
-        }
-        text.push_str(&whole[kept_from..]);
+        append_without(&whole, dropped.map(|line| line.range.start - start..line.range.end - start), text);
         text.truncate(start + text[start..].trim_end_matches('\n').len());
         // What is left may be judged otherwise than the whole was.
         profiler.read(text, start);
